@@ -1,0 +1,180 @@
+# /// script
+# dependencies = ["nox>=2025.2.9"]
+# ///
+"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all five frameworks.
+
+Frameworks do not share a process or an environment: MXNet needs an old numpy, and importing TensorFlow before Paddle
+crashes the interpreter. Each has its own environment here, and what crosses between them is files.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+DEMO = Path("build/demo")
+DIST = Path("build/dist")
+PACKAGES = {"lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"}
+
+# What a test environment installs beside the extra of the same name, whose own requirements stay as wide as is true.
+PINS = {
+    # A plain `torch` may bring several GB of CUDA libraries with it.
+    "torch": ["torch==2.13.0"],
+    # The CPU build is a third of the size; each Keras is tested with the TensorFlow of its time.
+    "keras": ["keras==3.15.*", "tensorflow-cpu==2.21.*"],
+    # optax follows JAX's removals closely: the two move together.
+    "optax": ["optax==0.2.8", "jax==0.10.2"],
+    # The last of each that work with one another.
+    "mxnet": ["mxnet==1.9.1", "numpy==1.23.5"],
+    # Schedulers differ between minor releases; parity is stated for this one.
+    "paddle": ["paddlepaddle==3.3.1"],
+}
+
+# Tiny arrays on few cores: more threads only cost. TensorFlow's start-up notes are no news.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The requirements of one dependency group of pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def known(session: nox.Session, names: list[str]) -> list[str]:
+    """The frameworks asked for, or all of them."""
+    unknown = [name for name in names if name not in PINS]
+    if unknown:
+        session.error(f"frameworks are {', '.join(PINS)}; got {', '.join(unknown)}")
+    return names or list(PINS)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style, spelling and who imports whom."""
+    session.install(*group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("codespell", ".")
+    session.run("lint-imports", env={"PYTHONPATH": "adapters"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy and pyright; frameworks are absent here and checked in their own sessions."""
+    session.install("-e", ".[plot,yaml]", *group("core"), *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """Test what needs no framework."""
+    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
+@nox.parametrize("name", list(PINS), ids=list(PINS))
+def framework(session: nox.Session, name: str) -> None:
+    """Test one adapter: contract, parity with the native schedulers, training, examples in texts, types."""
+    session.install("-e", f".[{name}]", *PINS[name], *group("framework"))
+    session.run("pytest", f"--framework={name}", *session.posargs, env=ENVIRONMENT)
+    session.run("mypy", f"adapters/lrcore_{name}")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the examples in README.md and in the core's docstrings."""
+    session.install("-e", ".[plot,yaml]", *group("docs"))
+    session.run("pytest", "tests/docs", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the distributions, look inside, and use the wheel in a clean environment."""
+    session.install(*group("wheel"))
+    shutil.rmtree(DIST, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(DIST))
+    [source] = DIST.glob("*.tar.gz")
+    [built] = DIST.glob("*.whl")
+    check_source(session, source)
+    check_wheel(session, built)
+    clean = Path(session.create_tmp()).resolve() / "clean"
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    session.run(f"{clean}/bin/pip", "install", "--quiet", str(built), external=True)
+    example, script = Path("examples/schedule.toml").resolve(), Path("tests/use_wheel.py").resolve()
+    with session.chdir(clean):
+        session.run("bin/lrcore", "show", str(example), external=True)
+        session.run("bin/python", "-P", str(script), str(example), external=True)
+
+
+def check_source(session: nox.Session, path: Path) -> None:
+    """Nothing that is lying about got into the source distribution."""
+    with tarfile.open(path) as archive:
+        found = {name.split("/")[1] for name in archive.getnames()}
+    stated = {"lrcore", "adapters", "tests", "examples", "noxfile.py", "README.md", "CHANGELOG.md"}
+    if found != stated | {"pyproject.toml", ".gitignore", "PKG-INFO"}:
+        session.error(f"{path.name} holds {sorted(found)}")
+
+
+def check_wheel(session: nox.Session, path: Path) -> None:
+    """The wheel holds the six packages, each of them typed, and no `adapters`."""
+    names = zipfile.ZipFile(path).namelist()
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    untyped = {package for package in PACKAGES if f"{package}/py.typed" not in names}
+    if packages != PACKAGES or untyped:
+        session.error(f"{path.name} holds {sorted(packages)}; without py.typed: {sorted(untyped)}")
+
+
+@nox.session(default=False, venv_backend="none")
+def demo(session: nox.Session) -> None:
+    """Train the same network under every framework (or those named: `nox -s demo -- torch optax`) and compare."""
+    names = known(session, session.posargs)
+    shutil.rmtree(DEMO, ignore_errors=True)
+    DEMO.mkdir(parents=True)
+    for name in names:
+        session.notify(f"train({name})", posargs=[])
+    session.notify("report", posargs=names)
+
+
+@nox.session(default=False)
+@nox.parametrize("name", list(PINS), ids=list(PINS))
+def train(session: nox.Session, name: str) -> None:
+    """Train the demo's network under one framework and write what was measured; queued by `demo`."""
+    result, log = DEMO / f"{name}.json", DEMO / f"{name}-install.log"
+    DEMO.mkdir(parents=True, exist_ok=True)
+    problem = "could not be installed"
+    try:
+        session.log(f"installing {name}")
+        with log.open("w", encoding="utf-8") as stream:
+            session.install("-e", f".[{name}]", *PINS[name], *group("demo"), stdout=stream)
+        problem = "could not be trained: its message is above"
+        session.run("python", f"examples/train_{name}.py", str(result), env=ENVIRONMENT)
+    except CommandFailed:
+        errors = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("ERROR")]
+        reason = ": ".join([problem, *errors[-1:]])
+        result.write_text(json.dumps({"framework": name, "error": reason}), encoding="utf-8")
+        session.error(f"{name} {reason}")
+
+
+@nox.session(default=False)
+def report(session: nox.Session) -> None:
+    """Print the demo's table and write build/demo/report.json and curves.png; queued by `demo`."""
+    session.install("-e", ".[plot]")
+    session.run("python", "examples/report.py", str(DEMO), *known(session, session.posargs), env=ENVIRONMENT)

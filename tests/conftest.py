@@ -1,0 +1,65 @@
+"""Which tests run: without `--framework` those of the core, with `--framework=NAME` those of that framework.
+
+Two frameworks never share a process, so that one is chosen by name; a framework that was named and cannot be imported
+is an error, not a skip.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.frameworks import ACCELERATORS, describe, load
+
+TESTS = Path(__file__).parent
+CORE_ROOMS = {"core", "properties"}
+FRAMEWORK_ROOMS = {"contract", "parity", "adapters", "training"}
+
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("deep", max_examples=5_000, deadline=None)
+settings.load_profile("quick")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--framework", choices=list(ACCELERATORS), help="run the tests of this framework")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("framework")
+    if name is None:
+        return
+    try:
+        load(name)
+    except ImportError as error:
+        raise pytest.UsageError(f"--framework={name}: {name} cannot be imported: {error}") from error
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    name = config.getoption("framework")
+    if name is None:
+        return f"framework: none; the tests of {', '.join(ACCELERATORS)} need --framework=NAME"
+    return f"framework: {describe(name)}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the rooms, and the files named after a framework, that are not of this run."""
+    name = config.getoption("framework")
+    if name is None:
+        return _room(collection_path) in FRAMEWORK_ROOMS or None
+    others = [f"test_{other}_" for other in ACCELERATORS if other != name]
+    return _room(collection_path) in CORE_ROOMS or collection_path.name.startswith(tuple(others)) or None
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0] if path != TESTS and path.is_relative_to(TESTS) else ""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `framework` runs for the one chosen, whose name is then in the test's."""
+    if "framework" in metafunc.fixturenames:
+        name = metafunc.config.getoption("framework")
+        if name is None:
+            raise pytest.UsageError(f"{metafunc.function.__name__} needs --framework=NAME")
+        metafunc.parametrize("framework", [name], scope="session")

@@ -1,0 +1,58 @@
+"""The examples in README.md and in docstrings are run, each where its framework is installed.
+
+A Python block of the README belongs to the framework that it imports, and to the core if it imports none. A framework's
+run executes the core's blocks too, for one block builds on another. Each TOML block is a schedule, and stands in the
+working directory as `schedule.toml` for the blocks that follow it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sybil import Document, Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from sybil.parsers.rest import DocTestParser
+
+import lrcore
+from tests.frameworks import ACCELERATORS
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+IMPORT = re.compile(rf"^\s*(?:>>> )?(?:import|from)\s+(?:lrcore_)?({'|'.join(ACCELERATORS)})\b", re.MULTILINE)
+
+
+def save_schedule(example: Example) -> None:
+    lrcore.loads(str(example.parsed))
+    Path("schedule.toml").write_text(str(example.parsed), encoding="utf-8")
+
+
+MARKDOWN = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser(language="toml", evaluator=save_schedule), SkipParser()]
+)
+DOCSTRINGS = Sybil(parsers=[DocTestParser()])
+
+
+def parse(path: Path) -> Document:
+    return (MARKDOWN if path.suffix == ".md" else DOCSTRINGS).parse(path)
+
+
+def sources(framework: str | None) -> list[Path]:
+    """The texts of one run that hold examples: the README, and the docstrings of the core or of one adapter."""
+    package = ROOT / "lrcore" if framework is None else ROOT / "adapters" / f"lrcore_{framework}"
+    return [path for path in (README, *sorted(package.rglob("*.py"))) if list(parse(path))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    paths = sources(metafunc.config.getoption("framework"))
+    metafunc.parametrize("path", paths, ids=[str(path.relative_to(ROOT)) for path in paths])
+
+
+def test_examples(path: Path, pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    framework = pytestconfig.getoption("framework")
+    for example in parse(path):
+        block = example.document.text[example.region.start : example.region.end]
+        if path != README or set(IMPORT.findall(block)) <= {framework}:
+            example.evaluate()

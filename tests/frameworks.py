@@ -1,0 +1,55 @@
+"""The five frameworks as the tests see them: how to import one, its version and the device that it uses."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+Framework = ModuleType
+
+
+def _torch(torch: Any) -> str:
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else ""
+
+
+def _keras(keras: Any) -> str:
+    return next((str(name) for name in keras.distribution.list_devices() if not name.startswith("cpu")), "")
+
+
+def _optax(optax: Any) -> str:
+    import jax
+
+    device = jax.devices()[0]
+    return "" if device.platform == "cpu" else str(device.device_kind)
+
+
+def _mxnet(mxnet: Any) -> str:
+    return "gpu(0)" if mxnet.context.num_gpus() else ""
+
+
+def _paddle(paddle: Any) -> str:
+    device = str(paddle.device.get_device())
+    return "" if device == "cpu" else device
+
+
+ACCELERATORS: dict[str, Callable[[Any], str]] = {
+    "torch": _torch,
+    "keras": _keras,
+    "optax": _optax,
+    "mxnet": _mxnet,
+    "paddle": _paddle,
+}
+
+
+def load(name: str) -> Framework:
+    """Import one framework. Two of them never share a process."""
+    return importlib.import_module(name)
+
+
+def describe(name: str) -> str:
+    """One line: the framework, its version, and the device its tests use."""
+    module = load(name)
+    accelerator = ACCELERATORS[name](module)
+    return f"{name} {module.__version__} on {accelerator or 'the CPU: it reports no accelerator'}"
