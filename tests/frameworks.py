@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-
-Framework = ModuleType
 
 
 def _torch(torch: Any) -> str:
@@ -43,9 +42,11 @@ ACCELERATORS: dict[str, Callable[[Any], str]] = {
 }
 
 
-def load(name: str) -> Framework:
+def load(name: str) -> ModuleType:
     """Import one framework. Two of them never share a process."""
-    return importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a framework warns of while it is imported is not about lrcore
+        return importlib.import_module(name)
 
 
 def describe(name: str) -> str:
