@@ -1,0 +1,339 @@
+"""TOML, JSON, YAML or a dict to a schedule and back, and the words of every error about a file.
+
+Tables are read from the outside in: each is checked against the fields of its kind before anything is made of it, so
+that an error names the innermost place, what is required there, what was found and the nearest right word.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup, did_you_mean
+
+_SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+_RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
+_CHILDREN = {"schedule", "schedules"}
+
+
+def load(path: str | PathLike[str], key: str | None = None) -> Schedule:
+    """The schedule in a file, by its suffix: .toml, .json, .yaml or .yml (safe loading only).
+
+    Args:
+        path: the file, UTF-8.
+        key: the dotted name of a table inside a larger file, "train.schedule".
+
+    Raises:
+        ScheduleError: the file cannot be read or describes no schedule; one line that names the file, the place in
+            it, what is required and what was found. Nothing is half-loaded.
+        MissingExtraError: a YAML file without PyYAML.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        raise ScheduleError(str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScheduleError(str(path), f"expected UTF-8 text; got a wrong byte at position {error.start}") from None
+    except FileNotFoundError:
+        raise ScheduleError(str(path), "expected a file; there is none") from None
+    except OSError as error:
+        raise ScheduleError(str(path), f"expected a file that can be read; got: {error.strerror}") from None
+    return _parsed(text, _SUFFIXES[path.suffix.lower()], key, str(path))
+
+
+def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule:  # noqa: A002 - the word users know
+    """The schedule in a text.
+
+    Args:
+        text: what a file would hold.
+        format: toml, json or yaml.
+        key: the dotted name of a table inside a larger text.
+
+    Raises:
+        ScheduleError: as `load`.
+
+    Example:
+        >>> loads('kind = "constant"\\nvalue = 0.1')
+        Constant(value=0.1)
+    """
+    if format not in _READERS:
+        raise ScheduleError("format", f"expected one of {', '.join(_READERS)}; got {format!r}")
+    return _parsed(text, format, key, "")
+
+
+def from_dict(mapping: Mapping[str, Any]) -> Schedule:
+    """The schedule that a plain mapping describes, as `Schedule.to_dict` writes it.
+
+    Raises:
+        ScheduleError: as `load`.
+
+    Example:
+        >>> from_dict({"kind": "cosine", "init_value": 0.1, "total_steps": 100, "warmup": {"steps": 10}})
+        Cosine(init_value=0.1, decay_steps=90).warmup(steps=10)
+    """
+    return _Reader("", "dict").schedule(mapping, "", 1)
+
+
+def dumps(schedule: Schedule, format: str = "toml") -> str:  # noqa: A002 - the word users know
+    """The text of a file that `loads` reads back to an equal schedule.
+
+    Args:
+        schedule: what to write.
+        format: toml, json or yaml.
+
+    Raises:
+        ScheduleError: a Python function is inside, or the format is unknown.
+        MissingExtraError: YAML without PyYAML.
+
+    Example:
+        >>> print(dumps(Constant(value=0.1).warmup(5)), end="")
+        kind = "constant"
+        value = 0.1
+        <BLANKLINE>
+        [warmup]
+        steps = 5
+    """
+    if format not in _WRITERS:
+        raise ScheduleError("format", f"expected one of {', '.join(_WRITERS)}; got {format!r}")
+    return _WRITERS[format](schedule.to_dict())
+
+
+# --- formats ----------------------------------------------------------------------------------------------------------
+
+
+def _read_yaml(text: str) -> Any:
+    yaml = _import_yaml()
+    try:
+        return yaml.load(text, Loader=_unique_keys(yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+def _write_yaml(plain: dict[str, Any]) -> str:
+    return str(_import_yaml().safe_dump(plain, sort_keys=False))
+
+
+def _import_yaml() -> Any:
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("YAML", package="PyYAML", extra="yaml") from error
+    return yaml
+
+
+def _unique_keys(loader: Any) -> Any:
+    """The safe loader, but a key given twice is an error, as it is in TOML."""
+
+    class Loader(loader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            _unique(keys)
+            return super().construct_mapping(node, deep)
+
+    return Loader
+
+
+def _unique(keys: Sequence[Any]) -> None:
+    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
+    if twice:
+        raise ValueError(f"key {twice[0]!r} is given twice")
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _unique([key for key, _ in pairs])
+    return dict(pairs)
+
+
+def _write_toml(plain: dict[str, Any]) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(plain)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "toml": tomllib.loads,
+    "json": lambda text: json.loads(text, object_pairs_hook=_unique_pairs),
+    "yaml": _read_yaml,
+}
+_WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "toml": _write_toml,
+    "json": lambda plain: json.dumps(plain, indent=2) + "\n",
+    "yaml": _write_yaml,
+}
+
+
+def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule:  # noqa: A002
+    if not text.strip():
+        raise ScheduleError(where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty")
+    try:
+        data = _READERS[format](text)
+    except RecursionError:
+        raise ScheduleError(where, f"expected at most {DEEPEST} schedules inside one another; got more") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise ScheduleError(where, f"expected {format.upper()}; got text that is not: {reason}") from None
+    reader = _Reader(where, format)
+    path = ""
+    for name in key.split(".") if key else ():
+        path = f"{path}.{name}" if path else name
+        data = reader.table(data, path.rpartition(".")[0])
+        if name not in data:
+            known = ", ".join(map(str, data)) or "nothing"
+            raise reader.error(path, f"expected a table of this name; found {known}{did_you_mean(name, data)}")
+        data = data[name]
+    return reader.schedule(data, path, 1)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    """Turns nested tables into schedules; knows the file, for errors."""
+
+    def __init__(self, file: str, format: str) -> None:  # noqa: A002
+        self.file = file
+        self.format = format
+
+    def error(self, path: str, problem: str) -> ScheduleError:
+        return ScheduleError(": ".join(part for part in (self.file, path) if part), problem)
+
+    def table(self, value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self.error(path, f"expected a table with a kind; got {_found(value)}")
+        for name in value:
+            if not isinstance(name, str):
+                raise self.error(path, f"expected names of fields; got {_found(name)}")
+        return dict(value)
+
+    def schedule(self, value: Any, path: str, depth: int) -> Schedule:
+        if depth > DEEPEST:
+            raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
+        table = self.table(value, path)
+        kind = self.kind(table, path)
+        ramps = {name: self.ramp(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table}
+        self.total_steps(table, ramps, kind, path)
+        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps"))
+        for name in _CHILDREN & table.keys():
+            table[name] = self.children(name, table[name], _at(path, name), depth)
+        return self.made(kind, table | ramps, path)
+
+    def kind(self, table: dict[str, Any], path: str) -> type[Schedule]:
+        if "kind" not in table:
+            raise self.error(_at(path, "kind"), f"required; got none; known kinds: {', '.join(KINDS)}")
+        name = table.pop("kind")
+        if name == "function":
+            raise self.error(_at(path, "kind"), "a Python function cannot be in a file; make it with lrcore.Function")
+        if not isinstance(name, str) or name not in KINDS:
+            known = f"expected one of {', '.join(KINDS)}"
+            raise self.error(_at(path, "kind"), f"{known}; got {_found(name)}{did_you_mean(name, KINDS)}")
+        return KINDS[name]
+
+    def ramp(self, value: Any, path: str, cls: type[Warmup | Cooldown]) -> Warmup | Cooldown:
+        if not isinstance(value, Mapping):
+            raise self.error(path, f"expected a table; got {_found(value)}")
+        table = dict(value)
+        self.check_names(table, cls, path)
+        made: Warmup | Cooldown = self.made(cls, table, path)
+        return made
+
+    def children(self, name: str, value: Any, path: str, depth: int) -> Any:
+        if name == "schedule":
+            return self.schedule(value, path, depth + 1)
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise self.error(path, f"expected a list of schedules; got {_found(value)}")
+        return tuple(self.schedule(one, f"{path}[{number}]", depth + 1) for number, one in enumerate(value))
+
+    def total_steps(self, table: dict[str, Any], ramps: dict[str, Any], kind: type[Schedule], path: str) -> None:
+        """`total_steps` counts the warmup and the cooldown too; a schedule is stored without it."""
+        if "total_steps" not in table:
+            return
+        place = _at(path, "total_steps")
+        total = self.made(Warmup, {"steps": table.pop("total_steps")}, place, rename="steps").steps
+        warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
+        rest = total - warmup - cooldown
+        if rest < 0:
+            raise self.error(place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}")
+        if kind in _WITH_A_LENGTH:
+            if "decay_steps" in table:
+                raise self.error(place, "expected decay_steps or total_steps; got both")
+            table["decay_steps"] = rest
+        elif "cooldown" in ramps and ramps["cooldown"].start is None:
+            ramps["cooldown"] = msgspec.structs.replace(ramps["cooldown"], start=total - cooldown)
+        else:
+            name = kind.__struct_config__.tag
+            raise self.error(
+                place, f"needs a kind with decay_steps, or a cooldown without start; got a {name} schedule with neither"
+            )
+
+    def check_names(
+        self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
+    ) -> None:
+        fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+        known = [*fields, *(name for name in extra if name not in fields)]
+        for name in table:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise self.error(_at(path, name), f"expected one of {', '.join(known)}; got an unknown field{hint}")
+        for name, required in fields.items():
+            if required and name not in table:
+                raise self.error(_at(path, name), "required; got none")
+
+    def made(self, cls: Any, fields: dict[str, Any], path: str, rename: str | None = None) -> Any:
+        try:
+            return cls(**fields)
+        except ScheduleError as error:
+            _, _, place = error.where.partition(".")
+            place = path if rename else _at(path, place)
+            raise self.error(place, error.problem + self.hint(place, fields)) from None
+
+    def hint(self, place: str, fields: dict[str, Any]) -> str:
+        """What to do about a number in quotes."""
+        value: Any = fields
+        name, *indices = place.rpartition(".")[2].replace("]", "").split("[")
+        value = fields.get(name)
+        for index in indices:
+            value = value[int(index)] if isinstance(value, Sequence) else None
+        if not isinstance(value, str):
+            return ""
+        try:
+            number = float(value)
+        except ValueError:
+            return ""
+        if self.format == "yaml":
+            return f"; YAML reads {value} as text: write {_with_a_point(number)}"
+        return "; write the number without quotes"
+
+
+_WITH_A_LENGTH = [
+    kind
+    for kind in KINDS.values()
+    if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
+]
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "a table"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _with_a_point(number: float) -> str:
+    digits, _, exponent = f"{number!r}".partition("e")
+    point = digits if "." in digits else f"{digits}.0"
+    return f"{point}e{exponent}" if exponent else point

@@ -1,0 +1,36 @@
+"""The errors that lrcore raises: one sentence each, `<where>: <what is required>; got <value><; what to do>`."""
+
+from __future__ import annotations
+
+
+class ScheduleError(ValueError):
+    """A schedule, a schedule file or a saved state that cannot be used.
+
+    Attributes:
+        where: the place: a class and field, or a file and the path inside it.
+        problem: what is required there, what was found and what to do.
+
+    Example:
+        >>> str(ScheduleError("Cosine.decay_steps", "expected an integer >= 0; got -3"))
+        'Cosine.decay_steps: expected an integer >= 0; got -3'
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(where, problem)
+        self.where = where
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}" if self.where else self.problem
+
+
+class MissingExtraError(ImportError):
+    """A framework or an optional package that is not installed, with the command that installs it.
+
+    Example:
+        >>> str(MissingExtraError("lrcore_torch", package="PyTorch", extra="torch"))
+        'lrcore_torch: needs PyTorch, which is not installed; run: pip install "lrcore[torch]"'
+    """
+
+    def __init__(self, where: str, *, package: str, extra: str) -> None:
+        super().__init__(f'{where}: needs {package}, which is not installed; run: pip install "lrcore[{extra}]"')

@@ -1,0 +1,387 @@
+"""The mathematics: each formula is one text for plain floats and for numpy arrays.
+
+A formula takes its numeric library and its parameters and returns the function of the time t. The two libraries are
+`SCALARS` (plain Python numbers) and `arrays()` (numpy, imported there). Times stay integers as long as they can be:
+differences, quotients and remainders of steps are exact, and only a ratio of two of them becomes a float.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
+TimeFunction: TypeAlias = Callable[[Any], Any]
+
+LARGEST = sys.float_info.max
+_LOG_THAT_MAGNIFIES = 20.0  # beyond it the rounding of an exponent costs more than 1e-15
+_POWER_THAT_MAGNIFIES = 8.0
+
+
+class Library(Protocol):
+    """The few operations that formulas use, over one kind of number."""
+
+    def sin(self, x: Value) -> Value: ...
+    def sqrt(self, x: Value) -> Value: ...
+    def log(self, x: Value) -> Value: ...
+    def log1p(self, x: Value) -> Value: ...
+    def expm1(self, x: Value) -> Value: ...
+    def power(self, base: Value, exponent: Value) -> Value: ...
+    def minimum(self, x: Value, y: Value) -> Value: ...
+    def where(self, condition: Value, x: Value, y: Value) -> Value: ...
+    def clip(self, x: Value, low: float, high: float) -> Value: ...
+    def fmod(self, x: Value, y: float) -> Value: ...
+    def round(self, x: Value) -> Value: ...
+    def each(self, function: Callable[[Any], float]) -> TimeFunction: ...
+    def fill(self, value: float) -> TimeFunction: ...
+    def select(self, starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction: ...
+
+
+class _Scalars:
+    """Plain Python numbers: like the C library, but infinite where Python would raise."""
+
+    sin = staticmethod(math.sin)
+    sqrt = staticmethod(math.sqrt)
+    log1p = staticmethod(math.log1p)
+    expm1 = staticmethod(math.expm1)
+    fmod = staticmethod(math.fmod)
+    round = staticmethod(round)
+    minimum = staticmethod(min)
+
+    @staticmethod
+    def log(x: float) -> float:
+        return math.log(x) if x > 0 else -math.inf
+
+    @staticmethod
+    def power(base: float, exponent: float) -> float:
+        try:
+            return float(base**exponent)
+        except OverflowError:
+            return -math.inf if base < 0 and exponent % 2 else math.inf
+
+    @staticmethod
+    def where(condition: bool, x: float, y: float) -> float:
+        return x if condition else y
+
+    @staticmethod
+    def clip(x: float, low: float, high: float) -> float:
+        return low if x < low else high if x > high else x
+
+    @staticmethod
+    def each(function: Callable[[Any], float]) -> TimeFunction:
+        return function
+
+    @staticmethod
+    def fill(value: float) -> TimeFunction:
+        return lambda t: value
+
+    @staticmethod
+    def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+        later = tuple(starts[1:])
+        return lambda t: functions[bisect_right(later, t)](t)
+
+
+SCALARS: Library = _Scalars()
+
+
+def arrays() -> Library:
+    """The numpy library. numpy is imported here, so that plain use of lrcore does not pay for it."""
+    import numpy as np
+
+    class Arrays:
+        sin = staticmethod(np.sin)
+        sqrt = staticmethod(np.sqrt)
+        log = staticmethod(np.log)
+        log1p = staticmethod(np.log1p)
+        expm1 = staticmethod(np.expm1)
+        fmod = staticmethod(np.fmod)
+        round = staticmethod(np.rint)
+        minimum = staticmethod(np.minimum)
+        where = staticmethod(np.where)
+        clip = staticmethod(np.clip)
+
+        @staticmethod
+        def power(base: Value, exponent: Value) -> Value:
+            return np.power(base, np.asarray(exponent, dtype=np.float64))
+
+        @staticmethod
+        def each(function: Callable[[Any], float]) -> TimeFunction:
+            return lambda t: np.array([function(one) for one in t.tolist()], dtype=np.float64)
+
+        @staticmethod
+        def fill(value: float) -> TimeFunction:
+            return lambda t: np.full(t.shape, value)
+
+        @staticmethod
+        def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+            later = np.array(starts[1:])
+
+            def value(t: Value) -> Value:
+                piece = np.searchsorted(later, t, side="right")
+                order = np.argsort(piece, kind="stable")
+                present, first = np.unique(piece[order], return_index=True)
+                out = np.empty(t.shape)
+                for number, members in zip(present, np.split(order, first[1:]), strict=True):
+                    out[members] = functions[number](t[members])
+                return out
+
+            return value
+
+    return Arrays()
+
+
+# --- helpers that keep digits -----------------------------------------------------------------------------------------
+
+
+def _product_error(a: Value, b: Value, product: Value) -> Value:
+    """a * b - product, exactly (Dekker 1971), for the rounded product of two floats of moderate size."""
+    a_top = 134217729.0 * a
+    a_high = a_top - (a_top - a)
+    a_low = a - a_high
+    b_top = 134217729.0 * b
+    b_high = b_top - (b_top - b)
+    b_low = b - b_high
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _quotient_error(n: Value, d: float, quotient: Value) -> Value:
+    """n / d - quotient, for the rounded quotient."""
+    product = quotient * d
+    return ((n - product) - _product_error(quotient, d, product)) / d
+
+
+def fractional_power(lib: Library, base: float) -> Callable[[Value, float], Value]:
+    """(n, d) -> base ** (n / d), also where a large |log(base)| magnifies the rounding of n / d."""
+    power = lib.power
+    slope = math.log(abs(base)) if base else 0.0
+    if abs(slope) < _LOG_THAT_MAGNIFIES:
+        return lambda n, d: power(base, n / d)
+
+    def value(n: Value, d: float) -> Value:
+        quotient = n / d
+        return power(base, quotient) * (1.0 + slope * _quotient_error(n, d, quotient))
+
+    return value
+
+
+def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value]:
+    """(n, d) -> (n / d) ** exponent, also where a large exponent magnifies the rounding of n / d."""
+    power = lib.power
+    if exponent <= _POWER_THAT_MAGNIFIES:
+        return lambda n, d: power(n / d, exponent)
+
+    def value(n: Value, d: float) -> Value:
+        quotient = n / d
+        return power(quotient, exponent) + exponent * _quotient_error(n, d, quotient) * power(quotient, exponent - 1)
+
+    return value
+
+
+def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]:
+    """t -> (whole periods before t, what is left), exactly: integers by integers, reals by fmod."""
+    if float(period).is_integer():
+        whole = int(period)
+        return lambda t: (t // whole, t % whole)
+    fmod, rounded = lib.fmod, lib.round
+
+    def value(t: Value) -> tuple[Value, Value]:
+        left = fmod(t, period)
+        return rounded((t - left) / period), left
+
+    return value
+
+
+# --- shapes: how a ramp leaves one value for another ------------------------------------------------------------------
+#
+# A shape takes the library, the length and its exponent; it returns the function of (elapsed, remaining) that gives the
+# weight of the value that is left and the weight of the value that is reached. Both weights are computed without a
+# subtraction, so that neither end of a ramp loses digits.
+
+Weights: TypeAlias = Callable[[Value, Value], tuple[Value, Value]]
+
+
+def _linear(lib: Library, length: float, power: float) -> Weights:
+    return lambda elapsed, remaining: (remaining / length, elapsed / length)
+
+
+def _cosine(lib: Library, length: float, power: float) -> Weights:
+    """cos(pi/2 x)**2 and sin(pi/2 x)**2; with an exponent e, cos(pi/2 x)**(2 e) and one minus that."""
+    sin, turn = lib.sin, math.pi / 2 / length
+    if power == 1:
+        return lambda elapsed, remaining: (sin(turn * remaining) ** 2, sin(turn * elapsed) ** 2)
+
+    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+        root = sin(turn * remaining)
+        near = lib.log1p(-(sin(turn * lib.minimum(elapsed, remaining)) ** 2))
+        logarithm = lib.where(elapsed < remaining, near, 2 * lib.log(root))
+        return lib.power(root * root, power), -lib.expm1(power * logarithm)
+
+    return weights
+
+
+def _power(lib: Library, length: float, power: float) -> Weights:
+    """(1 - x)**power and one minus that."""
+    if power == 1:
+        return _linear(lib, length, power)
+    left = ratio_power(lib, power)
+
+    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+        near = lib.log1p(-(lib.minimum(elapsed, remaining) / length))
+        logarithm = lib.where(elapsed < remaining, near, lib.log(remaining / length))
+        return left(remaining, length), -lib.expm1(power * logarithm)
+
+    return weights
+
+
+def _one_minus_sqrt(lib: Library, length: float, power: float) -> Weights:
+    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+        root = lib.sqrt(elapsed / length)
+        return remaining / length / (1 + root), root
+
+    return weights
+
+
+def _one_minus_square(lib: Library, length: float, power: float) -> Weights:
+    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+        part = elapsed / length
+        return remaining / length * (1 + part), part * part
+
+    return weights
+
+
+SHAPES: dict[str, Callable[[Library, float, float], Weights]] = {
+    "linear": _linear,
+    "cosine": _cosine,
+    "power": _power,
+    "1-sqrt": _one_minus_sqrt,
+    "1-square": _one_minus_square,
+}
+
+
+# --- formulas ---------------------------------------------------------------------------------------------------------
+
+
+def ramp(
+    lib: Library, shape: str, start: float, end: float, first: float, last: float, power: float, rising: bool
+) -> TimeFunction:
+    """start * w + end * (1 - w) for first <= t < last, w the shape's weight.
+
+    With `rising` the shape runs backwards in time, as a warmup does: it is the fall from `end` to `start`, seen in a
+    mirror. The value never leaves the interval of its two ends.
+    """
+    weights = SHAPES[shape](lib, last - first, power)
+    clip, low, high = lib.clip, min(start, end), max(start, end)
+    if rising:
+
+        def value(t: Value) -> Value:
+            of_end, of_start = weights(last - t, t - first)
+            return clip(start * of_start + end * of_end, low, high)
+
+        return value
+
+    def value(t: Value) -> Value:
+        of_start, of_end = weights(t - first, last - t)
+        return clip(start * of_start + end * of_end, low, high)
+
+    return value
+
+
+def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
+    """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); both ends of one sign."""
+    sign, length = math.copysign(1.0, start), last - first
+    of_start, of_end = fractional_power(lib, abs(start)), fractional_power(lib, abs(end))
+    clip, low, high = lib.clip, min(start, end), max(start, end)
+    return lambda t: clip(sign * of_start(last - t, length) * of_end(t - first, length), low, high)
+
+
+def exponential(
+    lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool
+) -> TimeFunction:
+    """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
+    power, clip, parts = lib.power, lib.clip, split(lib, period)
+    if staircase:
+        return lambda t: clip(init * power(rate, parts(t - origin)[0]), -LARGEST, LARGEST)
+    if period == 1:
+        return lambda t: clip(init * power(rate, t - origin), -LARGEST, LARGEST)
+    fraction = fractional_power(lib, rate)
+
+    def value(t: Value) -> Value:
+        whole, left = parts(t - origin)
+        return clip(init * power(rate, whole) * fraction(left, period), -LARGEST, LARGEST)
+
+    return value
+
+
+def inverse_time(
+    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+) -> TimeFunction:
+    """init / (1 + rate * t / period)**exponent, of whole periods only with `staircase`."""
+    power, parts = lib.power, split(lib, period)
+    if staircase:
+        return lambda t: init / power(1.0 + rate * parts(t - origin)[0], exponent)
+    return lambda t: init / power(1.0 + rate * ((t - origin) / period), exponent)
+
+
+def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:
+    """inner((t - origin) // width): the inner clock ticks once in `width` updates."""
+    if origin == 0 and float(width).is_integer():
+        whole = int(width)
+        return lambda t: inner(t // whole)
+    parts = split(lib, width)
+    return lambda t: inner(parts(t - origin)[0])
+
+
+def cycle(
+    lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float
+) -> TimeFunction:
+    """inner(t mod period) * factor**(number of the cycle); with `mirror` odd cycles run backwards."""
+    parts = split(lib, period)
+
+    def place(t: Value) -> tuple[Value, Value]:
+        number, left = parts(t - origin)
+        return number, lib.where(number % 2 == 1, period - left, left) if mirror else left
+
+    if factor == 1:
+        return lambda t: inner(place(t)[1])
+    clip, power = lib.clip, lib.power
+
+    def value(t: Value) -> Value:
+        number, left = place(t)
+        return clip(inner(left) * clip(power(factor, number), -LARGEST, LARGEST), -LARGEST, LARGEST)
+
+    return value
+
+
+def total(lib: Library, terms: Sequence[TimeFunction]) -> TimeFunction:
+    """The sum of the terms, held at the largest float64."""
+    first, rest, clip = terms[0], terms[1:], lib.clip
+
+    def value(t: Value) -> Value:
+        result = first(t)
+        for term in rest:
+            result = clip(result + term(t), -LARGEST, LARGEST)
+        return result
+
+    return value
+
+
+def product(lib: Library, factors: Sequence[TimeFunction]) -> TimeFunction:
+    """The product of the factors, held at the largest float64."""
+    first, rest, clip = factors[0], factors[1:], lib.clip
+
+    def value(t: Value) -> Value:
+        result = first(t)
+        for factor in rest:
+            result = clip(result * factor(t), -LARGEST, LARGEST)
+        return result
+
+    return value
+
+
+def clipped(lib: Library, inner: TimeFunction, low: float, high: float) -> TimeFunction:
+    """inner(t), not below `low` and not above `high`."""
+    clip = lib.clip
+    return lambda t: clip(inner(t), low, high)

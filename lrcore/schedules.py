@@ -1,0 +1,1030 @@
+"""The kinds of schedule: frozen descriptions that are also pure functions of the step.
+
+A description holds what a file holds, checked and normalised when it is made. Each kind says in `_lower` what its
+timeline is; everything else (values, arrays, tables, plots, adapters) comes from the timeline.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import itertools
+import json
+import math
+import numbers
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, StructMeta
+
+from lrcore import formulas, timeline
+from lrcore.errors import ScheduleError
+from lrcore.timeline import LAST_STEP, Timeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
+Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
+NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
+AtLeastOne: TypeAlias = Annotated[float, Meta(ge=1, description="a finite number >= 1")]
+Steps: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates)")]
+SomeSteps: TypeAlias = Annotated[int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates)")]
+Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
+
+DEEPEST = 100
+
+
+class _FileNames(StructMeta):
+    """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        own = cls.__struct_fields__
+        return super().__call__(*args, **{f"{name}_" if f"{name}_" in own else name: fields[name] for name in fields})
+
+
+class _Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
+
+    def __post_init__(self) -> None:
+        for name, (annotation, place) in _fields(type(self)).items():
+            given = getattr(self, name)
+            checked = _checked(annotation, given, f"{type(self).__name__}.{place}")
+            if checked is not given:
+                msgspec.structs.force_setattr(self, name, checked)
+
+
+class Warmup(_Description, frozen=True, kw_only=True):
+    """The rise before a schedule: see `Schedule.warmup`."""
+
+    steps: Steps
+    init_value: Number = 0.0
+    shape: Shape = "linear"
+    power: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_power(self, "warmup")
+
+
+class Cooldown(_Description, frozen=True, kw_only=True):
+    """The fall after a schedule: see `Schedule.cooldown`."""
+
+    steps: Steps
+    start: Steps | None = None
+    end_value: Number = 0.0
+    shape: Shape = "linear"
+    power: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_power(self, "cooldown")
+
+
+class Schedule(
+    _Description,
+    metaclass=_FileNames,
+    frozen=True,
+    kw_only=True,
+    dict=True,
+    tag_field="kind",
+    rename={"warmup_": "warmup", "cooldown_": "cooldown", "values_": "values"},
+):
+    """A learning rate (or another hyperparameter) as a pure function of the step.
+
+    The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
+    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
+
+    Example:
+        >>> schedule = Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)
+        >>> [schedule(step) for step in (0, 5, 20, 1000)]
+        [0.0, 0.3, 0.01, 0.01]
+    """
+
+    # A field called `warmup` would shadow the method; in files it is called so.
+    warmup_: Warmup | None = None
+    cooldown_: Cooldown | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self._depth > DEEPEST:
+            raise ScheduleError(type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more")
+        self.timeline  # noqa: B018 - what cannot be lowered is refused here, not at the first update
+
+    def __call__(self, step: int) -> float:
+        """The value for the update after `step` updates.
+
+        Args:
+            step: updates already made: an integer >= 0, of Python or numpy.
+
+        Raises:
+            ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
+        """
+        if type(step) is not int or step < 0:
+            step = _checked_step(step)
+        return self.at(step)
+
+    def __repr__(self) -> str:
+        """The call that makes the schedule."""
+        shown = [(field, getattr(self, field.name)) for field in msgspec.structs.fields(self)]
+        given = [f"{field.encode_name}={value!r}" for field, value in shown if value != field.default]
+        plain = [text for text in given if not text.startswith(("warmup=", "cooldown="))]
+        ramps = "".join(f".{name}({_arguments(ramp)})" for name, ramp in self._ramps() if ramp is not None)
+        return f"{type(self).__name__}({', '.join(plain)}){ramps}"
+
+    @cached_property
+    def at(self) -> Callable[[int], float]:
+        """The same function without the check of `step`: what a training loop calls."""
+        return self.timeline.at
+
+    def values(self, steps: ArrayLike) -> NDArray[np.float64]:
+        """The values at an array of steps.
+
+        Args:
+            steps: integers >= 0, of any shape.
+
+        Returns:
+            float64 of the same shape, within a few units in the last place of `schedule(step)`.
+
+        Raises:
+            ScheduleError: the array holds something other than integers >= 0.
+
+        Example:
+            >>> Linear(init_value=1.0, end_value=0.0, decay_steps=4).values([0, 1, 2, 9]).tolist()
+            [1.0, 0.75, 0.5, 0.0]
+        """
+        import numpy as np
+
+        array = np.asarray(steps)
+        if array.size == 0:
+            return np.zeros(array.shape)
+        if array.dtype.kind not in "iu" or array.min() < 0:
+            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {_short(steps)}")
+        with np.errstate(all="ignore"):
+            flat: NDArray[np.float64] = self._over_arrays(array.astype(np.int64).ravel())
+        return flat.reshape(array.shape)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Sorted starts and formulas: the schedule as everything else sees it."""
+        line = self._lower()
+        if self.warmup_ is not None:
+            line = _warmed(line, self.warmup_, f"{type(self).__name__}.warmup")
+        if self.cooldown_ is not None:
+            line = _cooled(line, self.cooldown_, f"{type(self).__name__}.cooldown")
+        return line
+
+    @property
+    def length(self) -> int | None:
+        """The updates until the schedule has reached its last value; None if it has no such step of its own."""
+        return self.timeline.length
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that are the same for equal schedules, on every machine and in every version.
+
+        Example:
+            >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
+            True
+        """
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that a file holds; `lrcore.from_dict` reads it back.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+        """
+        return {"kind": _kind(self), **_plain_fields(self)}
+
+    def warmup(
+        self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
+    ) -> Schedule:
+        """Rise to the schedule's first value before it begins; its own clock starts after the warmup.
+
+        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps); `constant`
+        holds `init_value` and then jumps.
+
+        Args:
+            steps: length in updates; 0 is no warmup.
+            init_value: value at step 0.
+            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            power: the exponent p of shape power, (t / steps)**p.
+
+        Raises:
+            ScheduleError: a wrong argument, or shape exponential between values that are 0 or differ in sign.
+
+        Example:
+            >>> schedule = Constant(0.4).warmup(4)
+            >>> [schedule(step) for step in range(6)]
+            [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
+        """
+        warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        return msgspec.structs.replace(self._unramped(), warmup_=warmup)
+
+    def cooldown(
+        self,
+        steps: int,
+        start: int | None = None,
+        end_value: float = 0.0,
+        shape: Shape = "linear",
+        power: float | None = None,
+    ) -> Schedule:
+        """Fall from the value at `start` to `end_value`, and hold that.
+
+        With x = (t - start) / steps the shapes leave 1 - x (linear), (1 + cos(pi x)) / 2 (cosine), 1 - sqrt(x) (1-sqrt),
+        1 - x**2 (1-square) or (1 - x)**power (power) of the way; exponential is a geometric fall; constant drops at once.
+
+        Args:
+            steps: length in updates; with 0 the end value holds from `start` on.
+            start: the first update of the fall, warmup included. Default: where the schedule itself ends.
+            end_value: value at and after `start + steps`.
+            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            power: the exponent of shape power.
+
+        Raises:
+            ScheduleError: a wrong argument, or no `start` for a schedule that has no end of its own.
+
+        Example:
+            >>> schedule = Constant(0.4).cooldown(steps=4, start=10)
+            >>> [schedule(step) for step in (9, 10, 12, 14, 99)]
+            [0.4, 0.4, 0.2, 0.0, 0.0]
+        """
+        cooldown = Cooldown(steps=steps, start=start, end_value=end_value, shape=shape, power=power)
+        base = self if self.cooldown_ is None else Join((self,))
+        return msgspec.structs.replace(base, cooldown_=cooldown)
+
+    def __mul__(self, factor: float) -> Schedule:
+        """The schedule times a number."""
+        if isinstance(factor, Schedule):
+            return Product((self, factor))
+        return Product((self, Constant(factor)))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Schedule) -> Schedule:
+        """The sum of two schedules."""
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return Sum((self, other))
+
+    def _ramps(self) -> tuple[tuple[str, Warmup | Cooldown | None], ...]:
+        return ("warmup", self.warmup_), ("cooldown", self.cooldown_)
+
+    def _unramped(self) -> Schedule:
+        """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
+        return self if self.warmup_ is None and self.cooldown_ is None else Join((self,))
+
+    @cached_property
+    def _over_arrays(self) -> Callable[[Any], Any]:
+        return self.timeline.bind(formulas.arrays())
+
+    @cached_property
+    def _depth(self) -> int:
+        return 1 + max((child._depth for child in self._children()), default=0)
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return ()
+
+    def _lower(self) -> Timeline:
+        raise NotImplementedError(f"{type(self).__name__} has no timeline")
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+class Constant(Schedule, frozen=True, tag="constant"):
+    """value(t) = value.
+
+    Args:
+        value: the learning rate.
+
+    Example:
+        >>> Constant(0.1)(5)
+        0.1
+    """
+
+    value: Number
+
+    def _lower(self) -> Timeline:
+        return timeline.constant(self.value)
+
+
+class Linear(Schedule, frozen=True, kw_only=True, tag="linear"):
+    """value(t) = init (1 - t / D) + end t / D for t < D, end from D on: a polynomial of power 1.
+
+    Args:
+        init_value: value at step 0.
+        end_value: value at and after step `decay_steps`.
+        decay_steps: the length D in updates.
+
+    Source: `torch.optim.lr_scheduler.LinearLR`, `optax.linear_schedule`.
+
+    Example:
+        >>> Linear(init_value=0.1, end_value=0.0, decay_steps=10)(5)
+        0.05
+    """
+
+    init_value: Number
+    end_value: Number = 0.0
+    decay_steps: Steps
+
+    def _lower(self) -> Timeline:
+        return timeline.ramp("linear", self.init_value, self.end_value, self.decay_steps)
+
+
+class Polynomial(Schedule, frozen=True, kw_only=True, tag="polynomial"):
+    """value(t) = end + (init - end) (1 - t / D)**power for t < D, end from D on.
+
+    Args:
+        init_value: value at step 0.
+        end_value: value at and after step `decay_steps`.
+        decay_steps: the length D in updates.
+        power: exponent > 0.
+
+    Source: `keras.optimizers.schedules.PolynomialDecay`, `optax.polynomial_schedule`, `mxnet.lr_scheduler.PolyScheduler`.
+
+    Example:
+        >>> Polynomial(init_value=1.0, end_value=0.0, decay_steps=10, power=2)(5)
+        0.25
+    """
+
+    init_value: Number
+    end_value: Number = 0.0
+    decay_steps: Steps
+    power: Positive = 1.0
+
+    def _lower(self) -> Timeline:
+        return timeline.ramp("power", self.init_value, self.end_value, self.decay_steps, self.power)
+
+
+class Cosine(Schedule, frozen=True, kw_only=True, tag="cosine"):
+    """value(t) = end + (init - end) ((1 + cos(pi t / D)) / 2)**exponent for t < D, end from D on.
+
+    Computed as init cos(pi t / 2D)**2 + end sin(pi t / 2D)**2, which keeps its digits at both ends.
+
+    Args:
+        init_value: value at step 0.
+        end_value: value at and after step `decay_steps`.
+        decay_steps: the length D in updates, of the decay alone.
+        exponent: exponent > 0 of the half cosine, as in optax.
+
+    Source: Loshchilov and Hutter 2017, SGDR, https://arxiv.org/abs/1608.03983; `optax.cosine_decay_schedule`. torch's
+    CosineAnnealingLR rises again after D: that is `Repeat(cosine, mirror=True)`.
+
+    Example:
+        >>> Cosine(init_value=0.1, end_value=0.0, decay_steps=100)(100)
+        0.0
+    """
+
+    init_value: Number
+    end_value: Number = 0.0
+    decay_steps: Steps
+    exponent: Positive = 1.0
+
+    def _lower(self) -> Timeline:
+        return timeline.ramp("cosine", self.init_value, self.end_value, self.decay_steps, self.exponent)
+
+
+class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
+    """value(t) = init decay_rate**(t / D), of whole periods only with `staircase`.
+
+    Args:
+        init_value: value at step 0.
+        decay_rate: factor per period, >= 0; a negative one needs whole periods (staircase, or decay_steps = 1).
+        decay_steps: the period D in updates, > 0; a time constant, so it may be any real number.
+        staircase: whether the value changes at whole periods only.
+
+    Source: `torch.optim.lr_scheduler.ExponentialLR` and `StepLR`, `keras.optimizers.schedules.ExponentialDecay`.
+
+    Example:
+        >>> Exponential(init_value=1.0, decay_rate=0.5, decay_steps=250, staircase=True)(500)
+        0.25
+    """
+
+    init_value: Number
+    decay_rate: Number
+    decay_steps: Positive = 1.0
+    staircase: bool = False
+
+    def _lower(self) -> Timeline:
+        if self.decay_rate < 0 and not self.staircase and self.decay_steps != 1:
+            raise ScheduleError(
+                "Exponential.decay_rate",
+                f"expected a finite number >= 0, for a negative one has no real power of t / {self.decay_steps}; "
+                f"got {self.decay_rate}; set staircase, or decay_steps = 1",
+            )
+        if self.init_value == 0 or self.decay_rate == 1:
+            return timeline.constant(self.init_value)
+        if self.decay_rate == 0:
+            first = math.ceil(self.decay_steps) if self.staircase else 1
+            pieces = (timeline.Constant(self.init_value), timeline.Constant(0.0))
+            return Timeline((0, first), pieces, first)
+        formula = timeline.Exponential(self.init_value, self.decay_rate, self.decay_steps, self.staircase)
+        return Timeline((0,), (formula,))
+
+
+class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
+    """value(t) = init / (1 + decay_rate t / D)**power, of whole periods only with `staircase`.
+
+    Args:
+        init_value: value at step 0.
+        decay_rate: >= 0.
+        decay_steps: the period D in updates, > 0; a time constant, so it may be any real number.
+        power: exponent > 0; 0.5 gives the inverse square root of Noam, T5 and the d2l book.
+        staircase: whether the value changes at whole periods only.
+
+    Source: `keras.optimizers.schedules.InverseTimeDecay`; Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
+
+    Example:
+        >>> InverseTime(init_value=0.1, power=0.5)(3)
+        0.05
+    """
+
+    init_value: Number
+    decay_rate: NotNegative = 1.0
+    decay_steps: Positive = 1.0
+    power: Positive = 1.0
+    staircase: bool = False
+
+    def _lower(self) -> Timeline:
+        if self.init_value == 0 or self.decay_rate == 0:
+            return timeline.constant(self.init_value)
+        return Timeline(
+            (0,),
+            (
+                timeline.InverseTime(
+                    self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase
+                ),
+            ),
+        )
+
+
+class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_constant"):
+    """values[i] from boundaries[i - 1] on: a boundary is the first update with the new value.
+
+    Args:
+        boundaries: rising integers >= 0.
+        values: one more than boundaries.
+
+    Source: `optax.piecewise_constant_schedule`, `torch.optim.lr_scheduler.MultiStepLR`. Keras'
+    `PiecewiseConstantDecay` changes one update later.
+
+    Example:
+        >>> schedule = PiecewiseConstant(boundaries=[15, 30], values=[0.5, 0.25, 0.125])
+        >>> [schedule(step) for step in (14, 15, 30)]
+        [0.5, 0.25, 0.125]
+    """
+
+    boundaries: tuple[Steps, ...]
+    values_: tuple[Number, ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, boundaries: Sequence[int], values: Sequence[float]) -> None: ...
+
+    def _lower(self) -> Timeline:
+        _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
+        _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
+        length = self.boundaries[-1] if self.boundaries else None
+        return timeline.from_pieces(
+            (0, *self.boundaries), [timeline.Constant(value) for value in self.values_], length
+        )
+
+
+class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
+    """From values[i] at boundaries[i] to values[i + 1] at boundaries[i + 1], by one shape; held before and after.
+
+    Args:
+        boundaries: rising real numbers >= 0, the knots.
+        values: one for each knot.
+        shape: linear, cosine, constant (hold until the next knot), 1-sqrt, 1-square, exponential or power.
+        power: the exponent of shape power.
+
+    Source: `torch.optim.lr_scheduler.OneCycleLR` (whose knots are real), `optax.piecewise_interpolate_schedule`.
+
+    Example:
+        >>> schedule = Interpolate(boundaries=[0, 10, 20], values=[0.0, 1.0, 0.5])
+        >>> [schedule(step) for step in (5, 10, 15, 99)]
+        [0.5, 1.0, 0.75, 0.5]
+    """
+
+    boundaries: tuple[NotNegative, ...]
+    values_: tuple[Number, ...]
+    shape: Shape = "linear"
+    power: Positive | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            boundaries: Sequence[float],
+            values: Sequence[float],
+            shape: Shape = "linear",
+            power: float | None = None,
+        ) -> None: ...
+
+    def _lower(self) -> Timeline:
+        _check_power(self, "Interpolate")
+        if not self.boundaries:
+            raise ScheduleError("Interpolate.boundaries", "expected at least one knot; got none")
+        _check_rising(self.boundaries, "Interpolate.boundaries")
+        _check_count(self.values_, len(self.boundaries), "Interpolate.values", "one for each boundary")
+        knots = [_plain_time(knot) for knot in self.boundaries]
+        power = 1.0 if self.power is None else self.power
+        pieces: list[timeline.Formula] = [timeline.Constant(self.values_[0])]
+        for (first, last), (start, end) in zip(
+            zip(knots, knots[1:], strict=False), zip(self.values_, self.values_[1:], strict=False), strict=True
+        ):
+            empty = first == last
+            pieces.append(
+                timeline.Constant(end) if empty else timeline.segment(self.shape, start, end, first, last, power)
+            )
+        pieces.append(timeline.Constant(self.values_[-1]))
+        return timeline.from_pieces((0, *knots), pieces, math.ceil(knots[-1]))
+
+
+class Function(Schedule, frozen=True, tag="function"):
+    """A Python function of the step. It cannot be written to a file.
+
+    Args:
+        function: takes the step, an int >= 0, and returns a finite number.
+        horizon: the step from which the value is held. Frameworks that compile (optax, a Keras schedule) need one,
+            since they look the values up in a table; at most 2**22.
+
+    Raises:
+        ScheduleError: when asked, if the function returns anything but a finite number.
+
+    Example:
+        >>> Function(lambda step: 0.1 * 0.5**step)(2)
+        0.025
+    """
+
+    function: Callable[[int], float]
+    horizon: Steps | None = None
+
+    def _lower(self) -> Timeline:
+        if not callable(self.function):
+            raise ScheduleError("Function.function", f"expected a function of the step; got {_short(self.function)}")
+        call = timeline.Call(self.function, f"Function({_name(self.function)})")
+        if self.horizon is None:
+            return Timeline((0,), (call,))
+        return timeline.from_pieces((0, self.horizon), (call, timeline.Held(call, self.horizon)), self.horizon)
+
+
+class Join(Schedule, frozen=True, tag="join"):
+    """schedules[i](t - boundaries[i - 1]) from boundaries[i - 1] on: one schedule after another, each by its own clock.
+
+    Args:
+        schedules: at least one.
+        boundaries: rising integers, one fewer than schedules. Default: each part takes its own length.
+
+    Source: `torch.optim.lr_scheduler.SequentialLR`, `optax.join_schedules`.
+
+    Example:
+        >>> up = Linear(init_value=0.0, end_value=1.0, decay_steps=10)
+        >>> schedule = Join([up, Exponential(init_value=1.0, decay_rate=0.5)])
+        >>> [schedule(step) for step in (5, 10, 11)]
+        [0.5, 1.0, 0.5]
+    """
+
+    schedules: tuple[Schedule, ...]
+    boundaries: tuple[Steps, ...] | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(self, schedules: Sequence[Schedule], boundaries: Sequence[int] | None = None) -> None: ...
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return self.schedules
+
+    def _lower(self) -> Timeline:
+        _check_some(self.schedules, "Join.schedules")
+        boundaries = self._own_lengths() if self.boundaries is None else self.boundaries
+        _check_count(boundaries, len(self.schedules) - 1, "Join.boundaries", "one fewer than schedules")
+        _check_rising(boundaries, "Join.boundaries")
+        return timeline.join([part.timeline for part in self.schedules], boundaries)
+
+    def _own_lengths(self) -> tuple[int, ...]:
+        boundaries, end = [], 0
+        for number, part in enumerate(self.schedules[:-1]):
+            if part.length is None:
+                raise ScheduleError(
+                    "Join.boundaries",
+                    f"required, since schedules[{number}] ({_kind(part)}) has no length of its own; got none",
+                )
+            end += part.length
+            boundaries.append(end)
+        return tuple(boundaries)
+
+
+class Sum(Schedule, frozen=True, tag="sum"):
+    """The sum of schedules at each step.
+
+    Args:
+        schedules: at least one.
+
+    Example:
+        >>> Sum([Constant(0.1), Linear(init_value=1.0, end_value=0.0, decay_steps=10)])(5)
+        0.6
+    """
+
+    schedules: tuple[Schedule, ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, schedules: Sequence[Schedule]) -> None: ...
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return self.schedules
+
+    def _lower(self) -> Timeline:
+        _check_some(self.schedules, "Sum.schedules")
+        return timeline.pointwise("sum", [part.timeline for part in self.schedules])
+
+
+class Product(Schedule, frozen=True, tag="product"):
+    """The product of schedules at each step; `schedule * 0.5` is one.
+
+    Args:
+        schedules: at least one.
+
+    Source: `torch.optim.lr_scheduler.ChainedScheduler` of factors.
+
+    Example:
+        >>> (Linear(init_value=1.0, end_value=0.0, decay_steps=10) * 0.5)(5)
+        0.25
+    """
+
+    schedules: tuple[Schedule, ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, schedules: Sequence[Schedule]) -> None: ...
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return self.schedules
+
+    def _lower(self) -> Timeline:
+        _check_some(self.schedules, "Product.schedules")
+        return timeline.pointwise("product", [part.timeline for part in self.schedules])
+
+
+class Clip(Schedule, frozen=True, tag="clip"):
+    """min(max(value, min_value), max_value): a clamp, where `end_value` is a floor that is reached smoothly.
+
+    Args:
+        schedule: what is kept between the limits.
+        min_value: lower limit; None for none.
+        max_value: upper limit; None for none.
+
+    Source: `stop_factor_lr` of `mxnet.lr_scheduler.FactorScheduler`, `end_value` of `optax.exponential_decay`.
+
+    Example:
+        >>> schedule = Clip(Exponential(init_value=1.0, decay_rate=0.5), min_value=0.2)
+        >>> [schedule(step) for step in (2, 3)]
+        [0.25, 0.2]
+    """
+
+    schedule: Schedule
+    min_value: Number | None = None
+    max_value: Number | None = None
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return (self.schedule,)
+
+    def _lower(self) -> Timeline:
+        low = -formulas.LARGEST if self.min_value is None else self.min_value
+        high = formulas.LARGEST if self.max_value is None else self.max_value
+        if low > high:
+            raise ScheduleError("Clip.min_value", f"expected at most max_value ({high}); got {low}")
+        return self.schedule.timeline.clipped(low, high)
+
+
+class Shift(Schedule, frozen=True, tag="shift"):
+    """schedule(t + steps): a schedule entered part-way.
+
+    Args:
+        schedule: what is asked.
+        steps: how many updates ahead, >= 0.
+
+    Source: MXNet's clock, which asks a formula one step ahead.
+
+    Example:
+        >>> Shift(Linear(init_value=1.0, end_value=0.0, decay_steps=10), steps=5)(0)
+        0.5
+    """
+
+    schedule: Schedule
+    steps: Steps
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return (self.schedule,)
+
+    def _lower(self) -> Timeline:
+        return self.schedule.timeline.skipped(self.steps)
+
+
+class Repeat(Schedule, frozen=True, tag="repeat"):
+    """The first `period` updates of a schedule, again and again: warm restarts, cyclic rates, a swing back up.
+
+    Cycle n takes period * length_factor**n updates, in which the schedule is stretched, and is multiplied by
+    value_factor**n; with `mirror` every second cycle runs backwards.
+
+    Args:
+        schedule: one cycle.
+        period: length of the first cycle in updates, > 0; may be real. Default: the schedule's own length.
+        mirror: run odd cycles backwards, as torch's CosineAnnealingLR does past T_max.
+        length_factor: growth of the length per cycle, >= 1.
+        value_factor: factor on the values per cycle.
+
+    Source: Loshchilov and Hutter 2017, SGDR, https://arxiv.org/abs/1608.03983; Smith 2017, cyclical rates,
+    https://arxiv.org/abs/1506.01186.
+
+    Example:
+        >>> schedule = Repeat(Cosine(init_value=0.1, end_value=0.0, decay_steps=10), length_factor=2)
+        >>> [schedule(step) for step in (0, 10, 20, 30)]
+        [0.1, 0.1, 0.05, 0.1]
+    """
+
+    schedule: Schedule
+    period: Positive | None = None
+    mirror: bool = False
+    length_factor: AtLeastOne = 1.0
+    value_factor: Number = 1.0
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return (self.schedule,)
+
+    def _lower(self) -> Timeline:
+        line = self.schedule.timeline
+        period = _plain_time(self.period) if self.period is not None else line.length
+        if period is None:
+            raise ScheduleError(
+                "Repeat.period", f"required, since a {_kind(self.schedule)} schedule has no length of its own; got none"
+            )
+        if period == 0:
+            raise ScheduleError("Repeat.period", "expected a schedule of at least one update to repeat; got length 0")
+        if self.length_factor == 1:
+            return timeline.cycles(line, period, mirror=self.mirror, value_factor=self.value_factor)
+        return timeline.growing_cycles(
+            line,
+            period,
+            mirror=self.mirror,
+            value_factor=self.value_factor,
+            length_factor=_plain_time(self.length_factor),
+        )
+
+
+class Every(Schedule, frozen=True, tag="every"):
+    """schedule(t // steps): a schedule written in epochs, driven per update.
+
+    Args:
+        schedule: what is asked, once in `steps` updates.
+        steps: updates per tick of its clock, >= 1: the steps of an epoch.
+
+    Example:
+        >>> per_epoch = Exponential(init_value=1.0, decay_rate=0.5)
+        >>> schedule = Every(per_epoch, steps=100)
+        >>> [schedule(step) for step in (99, 100)]
+        [1.0, 0.5]
+    """
+
+    schedule: Schedule
+    steps: SomeSteps
+
+    def _children(self) -> tuple[Schedule, ...]:
+        return (self.schedule,)
+
+    def _lower(self) -> Timeline:
+        return self.schedule.timeline.slowed(self.steps)
+
+
+KINDS: dict[str, type[Schedule]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (
+        Constant,
+        Linear,
+        Polynomial,
+        Cosine,
+        Exponential,
+        InverseTime,
+        PiecewiseConstant,
+        Interpolate,
+        Join,
+        Sum,
+        Product,
+        Clip,
+        Shift,
+        Repeat,
+        Every,
+    )
+}
+"""The kinds that a file can name. `Function` is not among them: a file holds no code."""
+
+
+def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None = None) -> Schedule:
+    """A schedule as it is; a Python function of the step as a `Function`.
+
+    Args:
+        schedule: either.
+        horizon: for a function: the step from which its value is held, as in `Function`.
+
+    Raises:
+        ScheduleError: it is neither.
+
+    Example:
+        >>> as_schedule(lambda step: 0.1 / (step + 1))(1)
+        0.05
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    if callable(schedule) and not isinstance(schedule, type):
+        return Function(schedule, horizon)
+    raise ScheduleError("schedule", f"expected a lrcore schedule or a function of the step; got {_short(schedule)}")
+
+
+# --- warmup and cooldown ----------------------------------------------------------------------------------------------
+
+
+def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
+    if warmup.steps == 0:
+        return line
+    power = 1.0 if warmup.power is None else warmup.power
+    try:
+        rise = timeline.segment(
+            warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True
+        )
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
+    body = line.moved(warmup.steps)
+    length = None if line.length is None else line.length + warmup.steps
+    return Timeline((0, *body.starts), (rise, *body.formulas), length)
+
+
+def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
+    start = line.length if cooldown.start is None else cooldown.start
+    if start is None:
+        raise ScheduleError(f"{where}.start", "required, since the schedule has no end of its own; got none")
+    power = 1.0 if cooldown.power is None else cooldown.power
+    first = cooldown.end_value if cooldown.shape == "constant" else line.at(start)
+    end = start + cooldown.steps
+    try:
+        fall = timeline.segment(cooldown.shape, first, cooldown.end_value, start, end, power)
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
+    body = line.before(start)
+    return timeline.from_pieces(
+        (*body.starts, start, end), (*body.formulas, fall, timeline.Constant(cooldown.end_value)), end
+    )
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _fields(cls: type[Struct]) -> dict[str, tuple[Any, str]]:
+    """Field name -> its annotation and the name that a file gives it."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: (hints[field.name], field.encode_name) for field in msgspec.structs.fields(cls)}
+
+
+def _checked(annotation: Any, value: Any, where: str) -> Any:
+    """The value as the annotation wants it; an error that names the place otherwise."""
+    options = [one for one in get_args(annotation) if one is not type(None)]
+    if get_origin(annotation) is UnionType:
+        return None if value is None else _checked(options[0], value, where)
+    if hasattr(value, "tolist"):  # numbers and arrays of numpy
+        value = value.tolist()
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+            raise ScheduleError(where, f"expected a list; got {_short(value)}")
+        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
+    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
+        return value
+    try:
+        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
+    except (msgspec.ValidationError, OverflowError):
+        raise ScheduleError(where, f"expected {_words(annotation)}; got {_short(value)}{_nearest(annotation, value)}") from None
+
+
+def _number(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
+    if get_args(annotation)[0] is int:
+        whole = isinstance(value, float) and value.is_integer()
+        return msgspec.convert(int(value) if whole else value, annotation)
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+        value = float(value)
+    number: float = msgspec.convert(value, annotation)
+    if not math.isfinite(number):
+        raise OverflowError
+    return number + 0.0
+
+
+def _words(annotation: Any) -> str:
+    """What the annotation asks for, in words."""
+    if get_origin(annotation) is Annotated:
+        return str(annotation.__metadata__[0].description)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(get_args(annotation))
+    return {bool: "true or false", Schedule: "a schedule", Warmup: "a warmup", Cooldown: "a cooldown"}[annotation]
+
+
+def _nearest(annotation: Any, value: Any) -> str:
+    """A hint for what was meant."""
+    if get_origin(annotation) is Literal:
+        return did_you_mean(value, get_args(annotation))
+    if annotation is Schedule and callable(value):
+        return "; wrap a Python function in lrcore.Function"
+    return ""
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str:
+    """A hint with the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _checked_step(step: Any) -> int:
+    try:
+        number = -1 if isinstance(step, bool) else operator.index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ScheduleError("step", f"expected an integer >= 0, the number of updates already made; got {_short(step)}")
+    return number
+
+
+def _check_rising(boundaries: Sequence[float], where: str) -> None:
+    for number, (before, after) in enumerate(itertools.pairwise(boundaries)):
+        if after < before:
+            raise ScheduleError(f"{where}[{number + 1}]", f"expected at least {before}, as boundaries rise; got {after}")
+
+
+def _check_count(given: Sequence[Any], count: int, where: str, rule: str) -> None:
+    if len(given) != count:
+        raise ScheduleError(where, f"expected {count} ({rule}); got {len(given)}")
+
+
+def _check_some(schedules: Sequence[Schedule], where: str) -> None:
+    if not schedules:
+        raise ScheduleError(where, "expected at least one schedule; got none")
+
+
+def _check_power(ramp: Warmup | Cooldown | Interpolate, name: str) -> None:
+    if ramp.shape == "power" and ramp.power is None:
+        raise ScheduleError(f"{name}.power", "required with shape 'power'; got none")
+    if ramp.shape != "power" and ramp.power is not None:
+        raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
+
+
+def _plain_time(time: float) -> float:
+    """A time as an int where it is one, so that differences of times stay exact."""
+    return int(time) if float(time).is_integer() else time
+
+
+def _arguments(ramp: Warmup | Cooldown) -> str:
+    fields = [(field, getattr(ramp, field.name)) for field in msgspec.structs.fields(ramp)]
+    return ", ".join(f"{field.name}={value!r}" for field, value in fields if value != field.default)
+
+
+def _kind(schedule: Schedule) -> str:
+    return str(type(schedule).__struct_config__.tag)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def _short(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _plain_fields(description: _Description) -> dict[str, Any]:
+    """The fields that differ from their defaults, in the order of a file: numbers before tables."""
+    fields = [(field, getattr(description, field.name)) for field in msgspec.structs.fields(description)]
+    plain = {field.encode_name: _plain(value) for field, value in fields if value != field.default}
+    return dict(sorted(plain.items(), key=lambda item: item[0] in ("warmup", "cooldown")))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    if isinstance(value, _Description):
+        return _plain_fields(value)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if callable(value):
+        raise ScheduleError(
+            f"Function({_name(value)})",
+            "a Python function cannot be written to a file, for a file holds no code; keep it in the program",
+        )
+    return value

@@ -1,0 +1,669 @@
+"""What a schedule becomes: sorted starts with one formula each, so that a value is one bisect and one call.
+
+The formulas here are data: they know how to move in time, how to stretch, which steps a fit must be cut at and how to
+become a function of t over one numeric library. The mathematics itself is in `formulas`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from lrcore import formulas
+from lrcore.errors import ScheduleError
+from lrcore.formulas import LARGEST, SCALARS, Library, TimeFunction
+
+LAST_STEP = 2**53  # beyond it float64 no longer tells neighbouring steps apart
+PIECE_LIMIT = 32_768
+
+
+class Formula(Protocol):
+    """A function of t as data. `period` is 1 for a constant, the whole period of a cycle, and None otherwise."""
+
+    @property
+    def period(self) -> int | None: ...
+    @property
+    def monotone(self) -> bool: ...
+    def bind(self, lib: Library) -> TimeFunction: ...
+    def moved(self, by: float) -> Formula:
+        """The formula whose value at t is this one's at t - by."""
+        ...
+
+    def stretched(self, factor: float) -> Formula:
+        """The formula whose value at t is this one's at t / factor."""
+        ...
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        """The integer steps in (first, last), rising, at which the formula jumps or bends."""
+        ...
+
+
+class _Smooth:
+    """What formulas without cuts share."""
+
+    @property
+    def period(self) -> int | None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return True
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Constant(_Smooth):
+    value: float
+
+    @property
+    def period(self) -> int:
+        return 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return lib.fill(self.value)
+
+    def moved(self, by: float) -> Constant:
+        return self
+
+    def stretched(self, factor: float) -> Constant:
+        return self
+
+
+@dataclass(frozen=True)
+class Ramp(_Smooth):
+    """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
+
+    shape: str
+    start: float
+    end: float
+    first: float
+    last: float
+    power: float = 1.0
+    rising: bool = False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        if self.shape == "exponential":
+            return formulas.geometric(lib, self.start, self.end, self.first, self.last)
+        return formulas.ramp(
+            lib, self.shape, self.start, self.end, self.first, self.last, self.power, rising=self.rising
+        )
+
+    def moved(self, by: float) -> Ramp:
+        return replace(self, first=self.first + by, last=self.last + by)
+
+    def stretched(self, factor: float) -> Ramp:
+        return replace(self, first=self.first * factor, last=self.last * factor)
+
+
+@dataclass(frozen=True)
+class Exponential(_Smooth):
+    init: float
+    rate: float
+    decay_steps: float
+    staircase: bool
+    origin: float = 0
+
+    @property
+    def monotone(self) -> bool:
+        return self.rate >= 0
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.exponential(
+            lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase
+        )
+
+    def moved(self, by: float) -> Exponential:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Exponential:
+        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        if self.rate < 0 and not self.staircase:
+            return iter(range(first + 1, last))
+        return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
+
+
+@dataclass(frozen=True)
+class InverseTime(_Smooth):
+    init: float
+    rate: float
+    decay_steps: float
+    power: float
+    staircase: bool
+    origin: float = 0
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.inverse_time(
+            lib, self.init, self.rate, self.origin, self.decay_steps, self.power, staircase=self.staircase
+        )
+
+    def moved(self, by: float) -> InverseTime:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> InverseTime:
+        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
+
+
+@dataclass(frozen=True)
+class Call:
+    """A user's Python function. Its value is checked each time: it is the one formula that may be wrong."""
+
+    function: Any
+    name: str
+    origin: float = 0
+    scale: float = 1
+
+    @property
+    def period(self) -> None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        function, name, origin, scale = self.function, self.name, self.origin, self.scale
+
+        def value(t: Any) -> float:
+            step = t - origin if scale == 1 else (t - origin) / scale
+            return _finite(function(step), name, step)
+
+        return lib.each(value)
+
+    def moved(self, by: float) -> Call:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Call:
+        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return iter(range(first + 1, last))
+
+
+@dataclass(frozen=True)
+class Held(_Smooth):
+    """The value that a formula has at one time, for ever; evaluated when it is first asked for."""
+
+    formula: Formula
+    at: float
+
+    @property
+    def period(self) -> int:
+        return 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        function = self.formula.bind(SCALARS)
+        return lib.each(lambda t: function(self.at))
+
+    def moved(self, by: float) -> Held:
+        return self
+
+    def stretched(self, factor: float) -> Held:
+        return self
+
+
+@dataclass(frozen=True)
+class Stairs:
+    """formula((t - origin) // width): an inner clock that ticks once in `width` updates."""
+
+    formula: Formula
+    width: float
+    origin: float = 0
+
+    @property
+    def period(self) -> int | None:
+        inner = self.formula.period
+        return inner if inner is None or inner == 1 else _whole(inner * self.width)
+
+    @property
+    def monotone(self) -> bool:
+        return self.formula.monotone
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.stairs(lib, self.formula.bind(lib), self.origin, self.width)
+
+    def moved(self, by: float) -> Stairs:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Stairs:
+        return replace(self, origin=self.origin * factor, width=self.width * factor)
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return _multiples(self.origin, self.width, first, last)
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A timeline that repeats; with `mirror` odd cycles run backwards, each cycle is `factor` times the one before."""
+
+    timeline: Timeline
+    length: float
+    mirror: bool
+    factor: float
+    origin: float = 0
+
+    @property
+    def period(self) -> int | None:
+        if self.factor != 1:
+            return None
+        return _whole(self.length * 2 if self.mirror else self.length)
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        inner = self.timeline.bind(lib)
+        return formulas.cycle(lib, inner, self.origin, self.length, mirror=self.mirror, factor=self.factor)
+
+    def moved(self, by: float) -> Cycle:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Cycle:
+        return replace(
+            self, timeline=self.timeline.stretched(factor), length=self.length * factor, origin=self.origin * factor
+        )
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        inner = [*self.timeline.starts, *self.timeline.cuts(math.ceil(self.length))]
+        number = max(0, int((first - self.origin) // self.length))
+        while (start := self.origin + number * self.length) < last:
+            turned = self.mirror and number % 2
+            places = [start, *(start + self.length - cut if turned else start + cut for cut in inner)]
+            # Both neighbours of a place: a cycle may begin between two steps, and backwards the new value comes one later.
+            near = {step for place in places for step in (math.ceil(place), math.floor(place) + 1)}
+            for step in sorted(near):
+                if first < step < last:
+                    first = step
+                    yield step
+            number += 1
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """timeline(about - t)."""
+
+    timeline: Timeline
+    about: float
+
+    @property
+    def period(self) -> None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        inner, about = self.timeline.bind(lib), self.about
+        return lambda t: inner(about - t)
+
+    def moved(self, by: float) -> Reverse:
+        return replace(self, about=self.about + by)
+
+    def stretched(self, factor: float) -> Reverse:
+        return replace(self, timeline=self.timeline.stretched(factor), about=self.about * factor)
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        inner = self.timeline.cuts(math.floor(self.about - first) + 1)
+        yield from sorted(step for cut in inner if first < (step := math.floor(self.about - cut) + 1) < last)
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """The sum or the product of formulas."""
+
+    operation: str
+    formulas: tuple[Formula, ...]
+
+    @property
+    def period(self) -> int | None:
+        periods = [formula.period for formula in self.formulas]
+        return None if None in periods else math.lcm(*[period for period in periods if period])
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        combine = formulas.total if self.operation == "sum" else formulas.product
+        return combine(lib, [formula.bind(lib) for formula in self.formulas])
+
+    def moved(self, by: float) -> Pointwise:
+        return replace(self, formulas=tuple(formula.moved(by) for formula in self.formulas))
+
+    def stretched(self, factor: float) -> Pointwise:
+        return replace(self, formulas=tuple(formula.stretched(factor) for formula in self.formulas))
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return _merged(formula.cuts(first, last) for formula in self.formulas)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """A formula that is kept between two values."""
+
+    formula: Formula
+    low: float
+    high: float
+
+    @property
+    def period(self) -> int | None:
+        return self.formula.period
+
+    @property
+    def monotone(self) -> bool:
+        return self.formula.monotone
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.clipped(lib, self.formula.bind(lib), self.low, self.high)
+
+    def moved(self, by: float) -> Clipped:
+        return replace(self, formula=self.formula.moved(by))
+
+    def stretched(self, factor: float) -> Clipped:
+        return replace(self, formula=self.formula.stretched(factor))
+
+    def cuts(self, first: int, last: int) -> Iterator[int]:
+        return self.formula.cuts(first, last)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Formulas and the times at which each begins; the first begins at 0.
+
+    Attributes:
+        starts: rising times. Only the knots of `interpolate` and the cycles of `repeat` may be real numbers.
+        formulas: one for each start, in the timeline's own time.
+        length: the updates that the schedule itself takes, None where it has no length of its own.
+    """
+
+    starts: tuple[float, ...]
+    formulas: tuple[Formula, ...]
+    length: int | None = None
+
+    @cached_property
+    def at(self) -> TimeFunction:
+        return self.bind(SCALARS)
+
+    @property
+    def end(self) -> int | None:
+        """The step from which the value never changes; None where it always may."""
+        return math.ceil(self.starts[-1]) if self.formulas[-1].period == 1 else None
+
+    @property
+    def period(self) -> int | None:
+        """The period of the last formula, 1 for a constant; None where it does not repeat."""
+        return self.formulas[-1].period
+
+    def bind(self, lib: Library) -> TimeFunction:
+        functions = [formula.bind(lib) for formula in self.formulas]
+        return functions[0] if len(functions) == 1 else lib.select(self.starts, functions)
+
+    def cuts(self, horizon: int) -> Iterator[int]:
+        """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
+        for start, end, formula in zip(
+            self.starts, (*self.starts[1:], horizon), self.formulas, strict=True
+        ):
+            first, last = math.ceil(start), min(math.ceil(end), horizon)
+            if 0 < first < horizon:
+                yield first
+            yield from formula.cuts(first, last)
+
+    # --- in time ------------------------------------------------------------------------------------------------------
+
+    def before(self, time: float) -> Timeline:
+        """The pieces that begin before `time`."""
+        keep = sum(start < time for start in self.starts)
+        return Timeline(self.starts[:keep], self.formulas[:keep])
+
+    def moved(self, by: float) -> Timeline:
+        """value(t - by), to be put after something else."""
+        return Timeline(
+            tuple(start + by for start in self.starts), tuple(formula.moved(by) for formula in self.formulas)
+        )
+
+    def skipped(self, steps: int) -> Timeline:
+        """value(t + steps)."""
+        first = sum(start <= steps for start in self.starts) - 1
+        starts = (0, *(start - steps for start in self.starts[first + 1 :]))
+        length = None if self.length is None else max(0, self.length - steps)
+        return Timeline(starts, tuple(formula.moved(-steps) for formula in self.formulas[first:]), length)
+
+    def slowed(self, width: int) -> Timeline:
+        """value(t // width)."""
+        formulas_ = tuple(formula if formula.period == 1 else Stairs(formula, width) for formula in self.formulas)
+        starts = tuple(math.ceil(start) * width for start in self.starts)
+        return _without_empty(starts, formulas_, None if self.length is None else self.length * width)
+
+    def stretched(self, factor: float) -> Timeline:
+        """value(t / factor)."""
+        return Timeline(
+            tuple(start * factor for start in self.starts),
+            tuple(formula.stretched(factor) for formula in self.formulas),
+        )
+
+    # --- in value -----------------------------------------------------------------------------------------------------
+
+    def clipped(self, low: float, high: float) -> Timeline:
+        """The value kept in [low, high]; where a formula only falls or only rises, it is cut at the very step."""
+        starts: list[float] = []
+        pieces: list[Formula] = []
+        for start, end, formula in zip(
+            self.starts, (*self.starts[1:], LAST_STEP), self.formulas, strict=True
+        ):
+            for at, piece in _clipped_pieces(formula, start, end, low, high):
+                starts.append(at)
+                pieces.append(piece)
+        return Timeline(tuple(starts), tuple(pieces), self.length)
+
+
+def constant(value: float, length: int | None = None) -> Timeline:
+    return Timeline((0,), (Constant(value),), length)
+
+
+def ramp(
+    shape: str, start: float, end: float, length: int, power: float = 1.0, *, rising: bool = False
+) -> Timeline:
+    """From `start` at 0 to exactly `end` at `length`, held from there on."""
+    if length == 0:
+        return constant(end, 0)
+    return Timeline((0, length), (segment(shape, start, end, 0, length, power, rising=rising), Constant(end)), length)
+
+
+def segment(
+    shape: str, start: float, end: float, first: float, last: float, power: float = 1.0, *, rising: bool = False
+) -> Formula:
+    """One ramp. The shape `constant` holds the outer value: `start`, or on the way down of a cooldown `end`."""
+    if start == end or shape == "constant":
+        return Constant(start)
+    if shape == "exponential" and not (start * end > 0 or min(start, end) > 0 or max(start, end) < 0):
+        raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
+    return Ramp(shape, start, end, first, last, power, rising)
+
+
+def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
+    """Each timeline from its boundary on, by its own clock; one of length 0 is skipped."""
+    starts: list[float] = []
+    pieces: list[Formula] = []
+    for timeline, start, end in zip(timelines, (0, *boundaries), (*boundaries, math.inf), strict=True):
+        if start < end:
+            part = timeline.before(end - start).moved(start)
+            starts += part.starts
+            pieces += part.formulas
+    last = timelines[-1].length
+    length = None if last is None else (boundaries[-1] if boundaries else 0) + last
+    return Timeline(tuple(starts), tuple(pieces), length)
+
+
+def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
+    """The sum or product of timelines; constants are folded."""
+    starts = sorted({start for timeline in timelines for start in timeline.starts})
+    if len(starts) > PIECE_LIMIT:
+        raise ScheduleError(operation, f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}")
+    current = [0] * len(timelines)
+    pieces: list[Formula] = []
+    for start in starts:
+        for number, timeline in enumerate(timelines):
+            if current[number] + 1 < len(timeline.starts) and timeline.starts[current[number] + 1] <= start:
+                current[number] += 1
+        pieces.append(_combined(operation, [one.formulas[now] for one, now in zip(timelines, current, strict=True)]))
+    lengths = [timeline.length for timeline in timelines if timeline.length is not None]
+    ends = all(timeline.end is not None for timeline in timelines)
+    return Timeline(tuple(starts), tuple(pieces), max(lengths) if lengths and ends else None)
+
+
+def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
+    """The timeline's first `period` updates, again and again."""
+    inner = timeline.before(period)
+    if len(inner.formulas) == 1 and inner.formulas[0].period == 1 and value_factor == 1:
+        return inner
+    return Timeline((0,), (Cycle(inner, period, mirror, value_factor),))
+
+
+def growing_cycles(
+    timeline: Timeline, period: float, *, mirror: bool, value_factor: float, length_factor: float
+) -> Timeline:
+    """Cycles of which each is `length_factor` times as long as the one before: piece by piece, up to the last step."""
+    inner = timeline.before(period)
+    # Running backwards asks for the value AT the period, which belongs to the next piece.
+    whole = Timeline(timeline.starts, timeline.formulas)
+    starts: list[float] = []
+    pieces: list[Formula] = []
+    start, stretch, scale, number = 0.0 if isinstance(period, float) else 0, 1, 1.0, 0
+    while start < LAST_STEP:
+        if mirror and number % 2:
+            part = Timeline((0,), (Reverse(whole.stretched(stretch), period * stretch),))
+        else:
+            part = inner.stretched(stretch)
+        part = part.moved(start)
+        starts += part.starts
+        pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
+        if len(pieces) > PIECE_LIMIT:
+            raise ScheduleError("length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
+        start += period * stretch
+        stretch = stretch * length_factor
+        scale = min(max(scale * value_factor, -LARGEST), LARGEST)
+        number += 1
+    return Timeline(tuple(starts), tuple(pieces))
+
+
+def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
+    numbers = [part.value for part in parts if isinstance(part, Constant)]
+    others = [part for part in parts if not isinstance(part, Constant)]
+    if operation == "product":
+        folded = math.prod(numbers)
+        neutral, whole = 1.0, folded == 0
+    else:
+        folded, neutral, whole = math.fsum(numbers) if _summable(numbers) else LARGEST, 0.0, False
+    folded = min(max(folded, -LARGEST), LARGEST)
+    if whole or not others:
+        return Constant(folded)
+    if folded == neutral:
+        return others[0] if len(others) == 1 else Pointwise(operation, tuple(others))
+    return Pointwise(operation, (*others, Constant(folded)))
+
+
+def _summable(numbers: Sequence[float]) -> bool:
+    try:
+        math.fsum(numbers)
+    except OverflowError:
+        return False
+    return True
+
+
+def _clipped_pieces(
+    formula: Formula, start: float, end: float, low: float, high: float
+) -> Iterable[tuple[float, Formula]]:
+    """The pieces of one formula between its start and its end, each either inside the limits or a constant."""
+    if isinstance(formula, Constant):
+        return [(start, Constant(min(max(formula.value, low), high)))]
+    if not formula.monotone or not float(start).is_integer():
+        return [(start, Clipped(formula, low, high))]
+    first, last = math.ceil(start), math.ceil(end) - 1
+    value = formula.bind(SCALARS)
+    if value(first) > value(last):
+        outer, inner, rising = high, low, False
+    else:
+        outer, inner, rising = low, high, True
+
+    def reached(limit: float, t: int) -> bool:
+        return bool(value(t) >= limit if rising else value(t) <= limit)
+
+    enter = _first_step(lambda t: reached(outer, t), first, last + 1)
+    leave = _first_step(lambda t: reached(inner, t), enter, last + 1)
+    pieces: list[tuple[float, Formula]] = []
+    if enter > first:
+        pieces.append((start, Constant(outer)))
+    if leave > enter:
+        pieces.append((max(enter, start), formula))
+    if leave <= last:
+        pieces.append((max(leave, start), Constant(inner)))
+    return pieces
+
+
+def _first_step(reached: Any, first: int, last: int) -> int:
+    """The first step in [first, last) for which `reached` holds, `last` if there is none; it holds from there on."""
+    while first < last:
+        middle = (first + last) // 2
+        if reached(middle):
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
+def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
+    """A timeline in which of several pieces that begin together only the last is kept."""
+    ends = (*starts[1:], math.inf)
+    kept = [(start, piece) for start, end, piece in zip(starts, ends, pieces, strict=True) if start < end]
+    return Timeline(tuple(start for start, _ in kept), tuple(piece for _, piece in kept), length)
+
+
+def from_pieces(starts: Sequence[float], pieces: Sequence[Formula], length: int | None = None) -> Timeline:
+    """A timeline of pieces that may be empty."""
+    return _without_empty(starts, pieces, length)
+
+
+def _multiples(origin: float, width: float, first: int, last: int) -> Iterator[int]:
+    """The integer steps in (first, last) at which (t - origin) // width changes."""
+    number = max(1, math.floor((first - origin) / width))
+    while (step := math.ceil(origin + number * width)) < last:
+        if step > first:
+            yield step
+        number += 1 if width >= 1 else max(1, math.floor(1 / width))
+
+
+def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
+    previous = None
+    for step in heapq.merge(*streams):
+        if step != previous:
+            yield step
+        previous = step
+
+
+def _whole(period: float) -> int | None:
+    return int(period) if float(period).is_integer() else None
+
+
+def _finite(value: Any, name: str, step: Any) -> float:
+    if isinstance(value, (bool, str, bytes, complex)):
+        number = math.nan
+    else:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+    if not math.isfinite(number):
+        raise ScheduleError(name, f"expected a finite number at step {step}; got {value!r}")
+    return number
