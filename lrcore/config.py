@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from lrcore.descriptions import did_you_mean, short
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup, did_you_mean
+from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup
 
 _SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
@@ -38,7 +39,9 @@ def load(path: str | PathLike[str], key: str | None = None) -> Schedule:
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
-        raise ScheduleError(str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}")
+        raise ScheduleError(
+            str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}"
+        )
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +54,7 @@ def load(path: str | PathLike[str], key: str | None = None) -> Schedule:
 
 
 def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule:  # noqa: A002 - the word users know
-    """The schedule in a text.
+    r"""The schedule in a text.
 
     Args:
         text: what a file would hold.
@@ -62,7 +65,7 @@ def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule: 
         ScheduleError: as `load`.
 
     Example:
-        >>> loads('kind = "constant"\\nvalue = 0.1')
+        >>> loads('kind = "constant"\nvalue = 0.1')
         Constant(value=0.1)
     """
     if format not in _READERS:
@@ -173,7 +176,9 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule:  # noqa: A002
     if not text.strip():
-        raise ScheduleError(where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty")
+        raise ScheduleError(
+            where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty"
+        )
     try:
         data = _READERS[format](text)
     except RecursionError:
@@ -219,12 +224,15 @@ class _Reader:
             raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         table = self.table(value, path)
         kind = self.kind(table, path)
-        ramps = {name: self.ramp(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table}
+        ramps = {
+            name: self.ramp(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table
+        }
         self.total_steps(table, ramps, kind, path)
         self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps"))
         for name in _CHILDREN & table.keys():
             table[name] = self.children(name, table[name], _at(path, name), depth)
-        return self.made(kind, table | ramps, path)
+        made: Schedule = self.made(kind, table | ramps, path)
+        return made
 
     def kind(self, table: dict[str, Any], path: str) -> type[Schedule]:
         if "kind" not in table:
@@ -261,7 +269,9 @@ class _Reader:
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
         if rest < 0:
-            raise self.error(place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}")
+            raise self.error(
+                place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
+            )
         if kind in _WITH_A_LENGTH:
             if "decay_steps" in table:
                 raise self.error(place, "expected decay_steps or total_steps; got both")
@@ -325,12 +335,7 @@ def _at(path: str, name: str) -> str:
 
 
 def _found(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        return "a table"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return "a table" if isinstance(value, Mapping) else short(value)
 
 
 def _with_a_point(number: float) -> str:

@@ -117,15 +117,15 @@ def arrays() -> Library:
 
         @staticmethod
         def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
-            later = np.array(starts[1:])
+            later = np.array(starts[1:], dtype=np.float64)
 
             def value(t: Value) -> Value:
-                piece = np.searchsorted(later, t, side="right")
+                piece = np.asarray(np.searchsorted(later, t, side="right"), dtype=np.int64)
                 order = np.argsort(piece, kind="stable")
-                present, first = np.unique(piece[order], return_index=True)
+                changes = np.flatnonzero(np.diff(piece[order])) + 1
                 out = np.empty(t.shape)
-                for number, members in zip(present, np.split(order, first[1:]), strict=True):
-                    out[members] = functions[number](t[members])
+                for members in np.split(order, changes):
+                    out[members] = functions[piece[members[0]]](t[members])
                 return out
 
             return value
@@ -274,19 +274,16 @@ def ramp(
     """
     weights = SHAPES[shape](lib, last - first, power)
     clip, low, high = lib.clip, min(start, end), max(start, end)
-    if rising:
 
-        def value(t: Value) -> Value:
-            of_end, of_start = weights(last - t, t - first)
-            return clip(start * of_start + end * of_end, low, high)
+    def rise(t: Value) -> Value:
+        of_end, of_start = weights(last - t, t - first)
+        return clip(start * of_start + end * of_end, low, high)
 
-        return value
-
-    def value(t: Value) -> Value:
+    def fall(t: Value) -> Value:
         of_start, of_end = weights(t - first, last - t)
         return clip(start * of_start + end * of_end, low, high)
 
-    return value
+    return rise if rising else fall
 
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
@@ -297,9 +294,7 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
     return lambda t: clip(sign * of_start(last - t, length) * of_end(t - first, length), low, high)
 
 
-def exponential(
-    lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool
-) -> TimeFunction:
+def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
     power, clip, parts = lib.power, lib.clip, split(lib, period)
     if staircase:
@@ -334,9 +329,7 @@ def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> Ti
     return lambda t: inner(parts(t - origin)[0])
 
 
-def cycle(
-    lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float
-) -> TimeFunction:
+def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float) -> TimeFunction:
     """inner(t mod period) * factor**(number of the cycle); with `mirror` odd cycles run backwards."""
     parts = split(lib, period)
 

@@ -6,60 +6,42 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
 import math
-import numbers
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-from msgspec import Meta, Struct, StructMeta
+from msgspec.structs import replace
 
 from lrcore import formulas, timeline
+from lrcore.descriptions import (
+    AtLeastOne,
+    Description,
+    FileNames,
+    NotNegative,
+    Number,
+    Positive,
+    Shape,
+    SomeSteps,
+    Steps,
+    name_of,
+    short,
+)
 from lrcore.errors import ScheduleError
-from lrcore.timeline import LAST_STEP, Timeline
+from lrcore.timeline import Timeline
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
-Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
-NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
-AtLeastOne: TypeAlias = Annotated[float, Meta(ge=1, description="a finite number >= 1")]
-Steps: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates)")]
-SomeSteps: TypeAlias = Annotated[int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates)")]
-Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
-
 DEEPEST = 100
 
 
-class _FileNames(StructMeta):
-    """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
-
-    def __call__(cls, *args: Any, **fields: Any) -> Any:
-        own = cls.__struct_fields__
-        return super().__call__(*args, **{f"{name}_" if f"{name}_" in own else name: fields[name] for name in fields})
-
-
-class _Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
-
-    def __post_init__(self) -> None:
-        for name, (annotation, place) in _fields(type(self)).items():
-            given = getattr(self, name)
-            checked = _checked(annotation, given, f"{type(self).__name__}.{place}")
-            if checked is not given:
-                msgspec.structs.force_setattr(self, name, checked)
-
-
-class Warmup(_Description, frozen=True, kw_only=True):
+class Warmup(Description, frozen=True, kw_only=True):
     """The rise before a schedule: see `Schedule.warmup`."""
 
     steps: Steps
@@ -72,7 +54,7 @@ class Warmup(_Description, frozen=True, kw_only=True):
         _check_power(self, "warmup")
 
 
-class Cooldown(_Description, frozen=True, kw_only=True):
+class Cooldown(Description, frozen=True, kw_only=True):
     """The fall after a schedule: see `Schedule.cooldown`."""
 
     steps: Steps
@@ -87,8 +69,8 @@ class Cooldown(_Description, frozen=True, kw_only=True):
 
 
 class Schedule(
-    _Description,
-    metaclass=_FileNames,
+    Description,
+    metaclass=FileNames,
     frozen=True,
     kw_only=True,
     dict=True,
@@ -112,8 +94,10 @@ class Schedule(
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self._depth > DEEPEST:
-            raise ScheduleError(type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more")
+        if self.depth > DEEPEST:
+            raise ScheduleError(
+                type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
+            )
         self.timeline  # noqa: B018 - what cannot be lowered is refused here, not at the first update
 
     def __call__(self, step: int) -> float:
@@ -131,11 +115,10 @@ class Schedule(
 
     def __repr__(self) -> str:
         """The call that makes the schedule."""
-        shown = [(field, getattr(self, field.name)) for field in msgspec.structs.fields(self)]
-        given = [f"{field.encode_name}={value!r}" for field, value in shown if value != field.default]
-        plain = [text for text in given if not text.startswith(("warmup=", "cooldown="))]
-        ramps = "".join(f".{name}({_arguments(ramp)})" for name, ramp in self._ramps() if ramp is not None)
-        return f"{type(self).__name__}({', '.join(plain)}){ramps}"
+        given = self.given()
+        ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
+        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_arguments(given)}){calls}"
 
     @cached_property
     def at(self) -> Callable[[int], float]:
@@ -164,7 +147,7 @@ class Schedule(
         if array.size == 0:
             return np.zeros(array.shape)
         if array.dtype.kind not in "iu" or array.min() < 0:
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {_short(steps)}")
+            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
         with np.errstate(all="ignore"):
             flat: NDArray[np.float64] = self._over_arrays(array.astype(np.int64).ravel())
         return flat.reshape(array.shape)
@@ -178,6 +161,11 @@ class Schedule(
         if self.cooldown_ is not None:
             line = _cooled(line, self.cooldown_, f"{type(self).__name__}.cooldown")
         return line
+
+    @cached_property
+    def depth(self) -> int:
+        """How many schedules are inside one another, this one included."""
+        return 1 + max((child.depth for child in self._children()), default=0)
 
     @property
     def length(self) -> int | None:
@@ -201,7 +189,7 @@ class Schedule(
         Raises:
             ScheduleError: a Python function is inside, which cannot be written.
         """
-        return {"kind": _kind(self), **_plain_fields(self)}
+        return {"kind": _kind(self), **super().to_dict()}
 
     def warmup(
         self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
@@ -226,7 +214,7 @@ class Schedule(
             [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
         """
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
-        return msgspec.structs.replace(self._unramped(), warmup_=warmup)
+        return replace(self._unramped(), warmup_=warmup)
 
     def cooldown(
         self,
@@ -258,7 +246,7 @@ class Schedule(
         """
         cooldown = Cooldown(steps=steps, start=start, end_value=end_value, shape=shape, power=power)
         base = self if self.cooldown_ is None else Join((self,))
-        return msgspec.structs.replace(base, cooldown_=cooldown)
+        return replace(base, cooldown_=cooldown)
 
     def __mul__(self, factor: float) -> Schedule:
         """The schedule times a number."""
@@ -274,9 +262,6 @@ class Schedule(
             return NotImplemented
         return Sum((self, other))
 
-    def _ramps(self) -> tuple[tuple[str, Warmup | Cooldown | None], ...]:
-        return ("warmup", self.warmup_), ("cooldown", self.cooldown_)
-
     def _unramped(self) -> Schedule:
         """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
         return self if self.warmup_ is None and self.cooldown_ is None else Join((self,))
@@ -284,10 +269,6 @@ class Schedule(
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
         return self.timeline.bind(formulas.arrays())
-
-    @cached_property
-    def _depth(self) -> int:
-        return 1 + max((child._depth for child in self._children()), default=0)
 
     def _children(self) -> tuple[Schedule, ...]:
         return ()
@@ -458,11 +439,7 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
             return timeline.constant(self.init_value)
         return Timeline(
             (0,),
-            (
-                timeline.InverseTime(
-                    self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase
-                ),
-            ),
+            (timeline.InverseTime(self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase),),
         )
 
 
@@ -493,9 +470,7 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
         _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
         _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
         length = self.boundaries[-1] if self.boundaries else None
-        return timeline.from_pieces(
-            (0, *self.boundaries), [timeline.Constant(value) for value in self.values_], length
-        )
+        return timeline.from_pieces((0, *self.boundaries), [timeline.Constant(value) for value in self.values_], length)
 
 
 class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
@@ -541,7 +516,7 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
         power = 1.0 if self.power is None else self.power
         pieces: list[timeline.Formula] = [timeline.Constant(self.values_[0])]
         for (first, last), (start, end) in zip(
-            zip(knots, knots[1:], strict=False), zip(self.values_, self.values_[1:], strict=False), strict=True
+            itertools.pairwise(knots), itertools.pairwise(self.values_), strict=True
         ):
             empty = first == last
             pieces.append(
@@ -572,8 +547,8 @@ class Function(Schedule, frozen=True, tag="function"):
 
     def _lower(self) -> Timeline:
         if not callable(self.function):
-            raise ScheduleError("Function.function", f"expected a function of the step; got {_short(self.function)}")
-        call = timeline.Call(self.function, f"Function({_name(self.function)})")
+            raise ScheduleError("Function.function", f"expected a function of the step; got {short(self.function)}")
+        call = timeline.Call(self.function, f"Function({name_of(self.function)})")
         if self.horizon is None:
             return Timeline((0,), (call,))
         return timeline.from_pieces((0, self.horizon), (call, timeline.Held(call, self.horizon)), self.horizon)
@@ -846,9 +821,10 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
     """
     if isinstance(schedule, Schedule):
         return schedule
-    if callable(schedule) and not isinstance(schedule, type):
-        return Function(schedule, horizon)
-    raise ScheduleError("schedule", f"expected a lrcore schedule or a function of the step; got {_short(schedule)}")
+    given: Any = schedule
+    if isinstance(given, type) or not callable(given):
+        raise ScheduleError("schedule", f"expected a lrcore schedule or a function of the step; got {short(given)}")
+    return Function(given, horizon)
 
 
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
@@ -859,9 +835,7 @@ def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
         return line
     power = 1.0 if warmup.power is None else warmup.power
     try:
-        rise = timeline.segment(
-            warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True
-        )
+        rise = timeline.segment(warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     except ScheduleError as error:
         raise ScheduleError(f"{where}.{error.where}", error.problem) from None
     body = line.moved(warmup.steps)
@@ -889,83 +863,22 @@ def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _fields(cls: type[Struct]) -> dict[str, tuple[Any, str]]:
-    """Field name -> its annotation and the name that a file gives it."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {field.name: (hints[field.name], field.encode_name) for field in msgspec.structs.fields(cls)}
-
-
-def _checked(annotation: Any, value: Any, where: str) -> Any:
-    """The value as the annotation wants it; an error that names the place otherwise."""
-    options = [one for one in get_args(annotation) if one is not type(None)]
-    if get_origin(annotation) is UnionType:
-        return None if value is None else _checked(options[0], value, where)
-    if hasattr(value, "tolist"):  # numbers and arrays of numpy
-        value = value.tolist()
-    if get_origin(annotation) is tuple:
-        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise ScheduleError(where, f"expected a list; got {_short(value)}")
-        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
-    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
-        return value
-    try:
-        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
-    except (msgspec.ValidationError, OverflowError):
-        raise ScheduleError(where, f"expected {_words(annotation)}; got {_short(value)}{_nearest(annotation, value)}") from None
-
-
-def _number(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
-    if get_args(annotation)[0] is int:
-        whole = isinstance(value, float) and value.is_integer()
-        return msgspec.convert(int(value) if whole else value, annotation)
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
-        value = float(value)
-    number: float = msgspec.convert(value, annotation)
-    if not math.isfinite(number):
-        raise OverflowError
-    return number + 0.0
-
-
-def _words(annotation: Any) -> str:
-    """What the annotation asks for, in words."""
-    if get_origin(annotation) is Annotated:
-        return str(annotation.__metadata__[0].description)
-    if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(get_args(annotation))
-    return {bool: "true or false", Schedule: "a schedule", Warmup: "a warmup", Cooldown: "a cooldown"}[annotation]
-
-
-def _nearest(annotation: Any, value: Any) -> str:
-    """A hint for what was meant."""
-    if get_origin(annotation) is Literal:
-        return did_you_mean(value, get_args(annotation))
-    if annotation is Schedule and callable(value):
-        return "; wrap a Python function in lrcore.Function"
-    return ""
-
-
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def _checked_step(step: Any) -> int:
     try:
         number = -1 if isinstance(step, bool) else operator.index(step)
     except TypeError:
         number = -1
     if number < 0:
-        raise ScheduleError("step", f"expected an integer >= 0, the number of updates already made; got {_short(step)}")
+        raise ScheduleError("step", f"expected an integer >= 0, the number of updates already made; got {short(step)}")
     return number
 
 
 def _check_rising(boundaries: Sequence[float], where: str) -> None:
     for number, (before, after) in enumerate(itertools.pairwise(boundaries)):
         if after < before:
-            raise ScheduleError(f"{where}[{number + 1}]", f"expected at least {before}, as boundaries rise; got {after}")
+            raise ScheduleError(
+                f"{where}[{number + 1}]", f"expected at least {before}, as boundaries rise; got {after}"
+            )
 
 
 def _check_count(given: Sequence[Any], count: int, where: str, rule: str) -> None:
@@ -990,41 +903,9 @@ def _plain_time(time: float) -> float:
     return int(time) if float(time).is_integer() else time
 
 
-def _arguments(ramp: Warmup | Cooldown) -> str:
-    fields = [(field, getattr(ramp, field.name)) for field in msgspec.structs.fields(ramp)]
-    return ", ".join(f"{field.name}={value!r}" for field, value in fields if value != field.default)
+def _arguments(given: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in given.items())
 
 
 def _kind(schedule: Schedule) -> str:
     return str(type(schedule).__struct_config__.tag)
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)
-
-
-def _short(value: Any) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _plain_fields(description: _Description) -> dict[str, Any]:
-    """The fields that differ from their defaults, in the order of a file: numbers before tables."""
-    fields = [(field, getattr(description, field.name)) for field in msgspec.structs.fields(description)]
-    plain = {field.encode_name: _plain(value) for field, value in fields if value != field.default}
-    return dict(sorted(plain.items(), key=lambda item: item[0] in ("warmup", "cooldown")))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Schedule):
-        return value.to_dict()
-    if isinstance(value, _Description):
-        return _plain_fields(value)
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if callable(value):
-        raise ScheduleError(
-            f"Function({_name(value)})",
-            "a Python function cannot be written to a file, for a file holds no code; keep it in the program",
-        )
-    return value

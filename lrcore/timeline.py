@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from lrcore import formulas
+from lrcore.descriptions import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.formulas import LARGEST, SCALARS, Library, TimeFunction
 
-LAST_STEP = 2**53  # beyond it float64 no longer tells neighbouring steps apart
 PIECE_LIMIT = 32_768
 
 
@@ -59,6 +59,8 @@ class _Smooth:
 
 @dataclass(frozen=True)
 class Constant(_Smooth):
+    """value."""
+
     value: float
 
     @property
@@ -103,6 +105,8 @@ class Ramp(_Smooth):
 
 @dataclass(frozen=True)
 class Exponential(_Smooth):
+    """init * rate**((t - origin) / decay_steps)."""
+
     init: float
     rate: float
     decay_steps: float
@@ -114,9 +118,7 @@ class Exponential(_Smooth):
         return self.rate >= 0
 
     def bind(self, lib: Library) -> TimeFunction:
-        return formulas.exponential(
-            lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase
-        )
+        return formulas.exponential(lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase)
 
     def moved(self, by: float) -> Exponential:
         return replace(self, origin=self.origin + by)
@@ -132,6 +134,8 @@ class Exponential(_Smooth):
 
 @dataclass(frozen=True)
 class InverseTime(_Smooth):
+    """init / (1 + rate * (t - origin) / decay_steps)**power."""
+
     init: float
     rate: float
     decay_steps: float
@@ -412,9 +416,7 @@ class Timeline:
 
     def cuts(self, horizon: int) -> Iterator[int]:
         """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
-        for start, end, formula in zip(
-            self.starts, (*self.starts[1:], horizon), self.formulas, strict=True
-        ):
+        for start, end, formula in zip(self.starts, (*self.starts[1:], horizon), self.formulas, strict=True):
             first, last = math.ceil(start), min(math.ceil(end), horizon)
             if 0 < first < horizon:
                 yield first
@@ -459,9 +461,7 @@ class Timeline:
         """The value kept in [low, high]; where a formula only falls or only rises, it is cut at the very step."""
         starts: list[float] = []
         pieces: list[Formula] = []
-        for start, end, formula in zip(
-            self.starts, (*self.starts[1:], LAST_STEP), self.formulas, strict=True
-        ):
+        for start, end, formula in zip(self.starts, (*self.starts[1:], LAST_STEP), self.formulas, strict=True):
             for at, piece in _clipped_pieces(formula, start, end, low, high):
                 starts.append(at)
                 pieces.append(piece)
@@ -469,12 +469,11 @@ class Timeline:
 
 
 def constant(value: float, length: int | None = None) -> Timeline:
+    """One value for ever."""
     return Timeline((0,), (Constant(value),), length)
 
 
-def ramp(
-    shape: str, start: float, end: float, length: int, power: float = 1.0, *, rising: bool = False
-) -> Timeline:
+def ramp(shape: str, start: float, end: float, length: int, power: float = 1.0, *, rising: bool = False) -> Timeline:
     """From `start` at 0 to exactly `end` at `length`, held from there on."""
     if length == 0:
         return constant(end, 0)
@@ -487,7 +486,7 @@ def segment(
     """One ramp. The shape `constant` holds the outer value: `start`, or on the way down of a cooldown `end`."""
     if start == end or shape == "constant":
         return Constant(start)
-    if shape == "exponential" and not (start * end > 0 or min(start, end) > 0 or max(start, end) < 0):
+    if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
         raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
     return Ramp(shape, start, end, first, last, power, rising)
 
@@ -525,7 +524,7 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
 
 def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
     """The timeline's first `period` updates, again and again."""
-    inner = timeline.before(period)
+    inner = _one_cycle(timeline, period, mirror=mirror)
     if len(inner.formulas) == 1 and inner.formulas[0].period == 1 and value_factor == 1:
         return inner
     return Timeline((0,), (Cycle(inner, period, mirror, value_factor),))
@@ -535,18 +534,15 @@ def growing_cycles(
     timeline: Timeline, period: float, *, mirror: bool, value_factor: float, length_factor: float
 ) -> Timeline:
     """Cycles of which each is `length_factor` times as long as the one before: piece by piece, up to the last step."""
-    inner = timeline.before(period)
-    # Running backwards asks for the value AT the period, which belongs to the next piece.
-    whole = Timeline(timeline.starts, timeline.formulas)
+    inner = _one_cycle(timeline, period, mirror=mirror)
     starts: list[float] = []
     pieces: list[Formula] = []
-    start, stretch, scale, number = 0.0 if isinstance(period, float) else 0, 1, 1.0, 0
+    start, stretch, scale, number = 0 * period, length_factor**0, 1.0, 0  # integers stay integers
     while start < LAST_STEP:
+        part = inner.stretched(stretch)
         if mirror and number % 2:
-            part = Timeline((0,), (Reverse(whole.stretched(stretch), period * stretch),))
-        else:
-            part = inner.stretched(stretch)
-        part = part.moved(start)
+            part = Timeline((0,), (Reverse(part, period * stretch),))
+        part = part.before(period * stretch).moved(start)
         starts += part.starts
         pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
         if len(pieces) > PIECE_LIMIT:
@@ -556,6 +552,11 @@ def growing_cycles(
         scale = min(max(scale * value_factor, -LARGEST), LARGEST)
         number += 1
     return Timeline(tuple(starts), tuple(pieces))
+
+
+def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
+    """The pieces of one cycle; running backwards asks for the value AT the period too, which the next piece has."""
+    return timeline.before(math.nextafter(period, math.inf) if mirror else period)
 
 
 def _combined(operation: str, parts: Sequence[Formula]) -> Formula:

@@ -1,0 +1,146 @@
+"""Frozen records whose fields are checked and normalised when they are made, and the words for what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, StructMeta
+
+from lrcore.errors import ScheduleError
+
+LAST_STEP = 2**53
+"""Beyond it float64 no longer tells neighbouring steps apart."""
+
+Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
+Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
+NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
+AtLeastOne: TypeAlias = Annotated[float, Meta(ge=1, description="a finite number >= 1")]
+Steps: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates)")]
+SomeSteps: TypeAlias = Annotated[int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates)")]
+Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
+
+
+class FileNames(StructMeta):
+    """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - the class is what is called
+        own = cls.__struct_fields__
+        return super().__call__(*args, **{f"{name}_" if f"{name}_" in own else name: fields[name] for name in fields})
+
+
+class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
+
+    def __post_init__(self) -> None:
+        for name, (annotation, place) in _fields(type(self)).items():
+            given = getattr(self, name)
+            checked = _checked(annotation, given, f"{type(self).__name__}.{place}")
+            if checked is not given:
+                msgspec.structs.force_setattr(self, name, checked)
+
+    def given(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, by the names of files."""
+        fields = [(field, getattr(self, field.name)) for field in msgspec.structs.fields(self)]
+        return {field.encode_name: value for field, value in fields if value != field.default}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that a file holds: what differs from the defaults, numbers before tables."""
+        plain = {name: _plain(value) for name, value in self.given().items()}
+        return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
+
+
+@cache
+def _fields(cls: type[Struct]) -> dict[str, tuple[Any, str]]:
+    """Field name -> its annotation and the name that a file gives it."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {field.name: (hints[field.name], field.encode_name) for field in msgspec.structs.fields(cls)}
+
+
+def _checked(annotation: Any, value: Any, where: str) -> Any:
+    """The value as the annotation wants it; an error that names the place otherwise."""
+    options = [one for one in get_args(annotation) if one is not type(None)]
+    if get_origin(annotation) is UnionType:
+        return None if value is None else _checked(options[0], value, where)
+    if hasattr(value, "tolist"):  # numbers and arrays of numpy
+        value = value.tolist()
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+            raise ScheduleError(where, f"expected a list; got {short(value)}")
+        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
+    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
+        return value
+    try:
+        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
+    except (msgspec.ValidationError, OverflowError):
+        raise ScheduleError(
+            where, f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
+        ) from None
+
+
+def _number(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
+    if get_args(annotation)[0] is int:
+        whole = isinstance(value, float) and value.is_integer()
+        count: int = msgspec.convert(int(value) if whole else value, annotation)
+        return count
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+        value = float(value)
+    number: float = msgspec.convert(value, annotation)
+    if not math.isfinite(number):
+        raise OverflowError
+    return number + 0.0
+
+
+def _words(annotation: Any) -> str:
+    """What the annotation asks for, in words."""
+    if get_origin(annotation) is Annotated:
+        return str(annotation.__metadata__[0].description)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(get_args(annotation))
+    return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
+
+
+def _nearest(annotation: Any, value: Any) -> str:
+    """A hint for what was meant."""
+    if get_origin(annotation) is Literal:
+        return did_you_mean(value, get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Description) and callable(value):
+        return "; wrap a Python function in lrcore.Function"
+    return ""
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str:
+    """A hint with the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def short(value: Any) -> str:
+    """A value as an error shows it."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def name_of(function: Any) -> str:
+    """What a Python function is called."""
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Description):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if callable(value):
+        raise ScheduleError(
+            f"Function({name_of(value)})",
+            "a Python function cannot be written to a file, for a file holds no code; keep it in the program",
+        )
+    return value
