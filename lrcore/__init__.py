@@ -22,6 +22,7 @@ from lrcore.schedules import (
     Sum,
     as_schedule,
 )
+from lrcore.state import LoadedState, load_state, save_state
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "InverseTime",
     "Join",
     "Linear",
+    "LoadedState",
     "MissingExtraError",
     "PiecewiseConstant",
     "Polynomial",
@@ -49,5 +51,7 @@ __all__ = [
     "dumps",
     "from_dict",
     "load",
+    "load_state",
     "loads",
+    "save_state",
 ]

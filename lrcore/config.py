@@ -98,6 +98,7 @@ def dumps(schedule: Schedule, format: str = "toml") -> str:  # noqa: A002 - the 
         MissingExtraError: YAML without PyYAML.
 
     Example:
+        >>> from lrcore import Constant
         >>> print(dumps(Constant(value=0.1).warmup(5)), end="")
         kind = "constant"
         value = 0.1

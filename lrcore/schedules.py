@@ -725,8 +725,8 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
 
     Example:
         >>> schedule = Repeat(Cosine(init_value=0.1, end_value=0.0, decay_steps=10), length_factor=2)
-        >>> [schedule(step) for step in (0, 10, 20, 30)]
-        [0.1, 0.1, 0.05, 0.1]
+        >>> [schedule(step) for step in (0, 10, 30, 70)]
+        [0.1, 0.1, 0.1, 0.1]
     """
 
     schedule: Schedule
@@ -904,7 +904,12 @@ def _plain_time(time: float) -> float:
 
 
 def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in given.items())
+    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+
+
+def _shown(value: Any) -> str:
+    """A value in a repr: a Python function by its name, which is the same in every process."""
+    return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
 
 
 def _kind(schedule: Schedule) -> str:
