@@ -18,13 +18,12 @@ from record import Record
 
 def train(data: digits.Digits, schedule: lrcore.Schedule, record: Record) -> keras.Model:
     """Make one update per batch, each with the learning rate of the schedule."""
-    probe = Probe()
     model = keras.Sequential(
         [
             keras.Input(data.hidden_weight.shape[:1]),
             keras.layers.Dense(digits.HIDDEN, activation="tanh"),
             keras.layers.Dense(digits.CLASSES),
-            probe,
+            Probe(),
         ]
     )
     for layer, first_weight_and_bias in zip(model.layers[:2], data.layers, strict=True):
@@ -33,7 +32,9 @@ def train(data: digits.Digits, schedule: lrcore.Schedule, record: Record) -> ker
         optimizer=keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    model.fit(data.training_batches(), steps_per_epoch=data.updates, verbose=0, callbacks=[Measure(probe, record)])
+    model.fit(
+        data.training_batches(), steps_per_epoch=data.updates, shuffle=False, verbose=0, callbacks=[Measure(record)]
+    )
     return model
 
 
@@ -44,26 +45,28 @@ class Probe(keras.layers.Layer):
         self.value = self.add_weight(shape=(), initializer="zeros", name="probe")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        self.add_loss(keras.ops.sum(self.value))
+        self.add_loss(keras.ops.sum(self.value))  # the variable itself would count as new state of the layer
         return inputs
 
 
 class Measure(keras.callbacks.Callback):
-    """Records each update: `fit` would otherwise give only the mean of an epoch's losses, and no learning rate."""
+    """Records each update: `fit` alone gives the mean of an epoch's losses, and no learning rate.
 
-    def __init__(self, probe: Probe, record: Record) -> None:
+    All is reached through `self.model`, which brings weights up to date where a backend (JAX) keeps them elsewhere.
+    """
+
+    def __init__(self, record: Record) -> None:
         super().__init__()
-        self.probe = probe
         self.record = record
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         self.model.reset_metrics()
-        self.probe.value.assign(0.0)
+        self.model.layers[-1].value.assign(0.0)
         self.adapter_learning_rate = float(self.model.optimizer.learning_rate)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         self.record.update(
-            learning_rate=0.0 - float(self.probe.value),
+            learning_rate=0.0 - float(self.model.layers[-1].value),
             adapter_learning_rate=self.adapter_learning_rate,
             loss=float(logs["loss"]),
         )
