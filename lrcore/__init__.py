@@ -23,6 +23,7 @@ from lrcore.schedules import (
     as_schedule,
 )
 from lrcore.state import LoadedState, load_state, save_state
+from lrcore.tables import Table, lower
 
 __version__ = "0.1.0"
 
@@ -47,11 +48,13 @@ __all__ = [
     "ScheduleError",
     "Shift",
     "Sum",
+    "Table",
     "as_schedule",
     "dumps",
     "from_dict",
     "load",
     "load_state",
     "loads",
+    "lower",
     "save_state",
 ]
