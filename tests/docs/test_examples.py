@@ -41,7 +41,7 @@ def parse(path: Path) -> Document:
 def sources(framework: str | None) -> list[Path]:
     """The texts of one run that hold examples: the README, and the docstrings of the core or of one adapter."""
     package = ROOT / "lrcore" if framework is None else ROOT / "adapters" / f"lrcore_{framework}"
-    return [path for path in (README, *sorted(package.rglob("*.py"))) if list(parse(path))]
+    return [README, *(path for path in sorted(package.rglob("*.py")) if list(parse(path)))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
