@@ -10,6 +10,7 @@ crashes the interpreter. Each has its own environment here, and what crosses bet
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tarfile
 import zipfile
@@ -158,20 +159,17 @@ def demo(session: nox.Session) -> None:
 @nox.parametrize("name", list(PINS), ids=list(PINS))
 def train(session: nox.Session, name: str) -> None:
     """Train the demo's network under one framework and write what was measured; queued by `demo`."""
-    result, log = DEMO / f"{name}.json", DEMO / f"{name}-install.log"
-    DEMO.mkdir(parents=True, exist_ok=True)
-    problem = "could not be installed"
+    result, log = DEMO / f"{name}.json", DEMO / f"{name}-pip.log"
+    problem = "the installation failed"
     try:
-        session.log(f"installing {name}")
-        with log.open("w", encoding="utf-8") as stream:
-            session.install("-e", f".[{name}]", *PINS[name], stdout=stream)
-        problem = "could not be trained: its message is above"
+        session.install("-e", f".[{name}]", *PINS[name], f"--log={log}")
+        problem = "the script failed; its message is above this table"
         session.run("python", f"examples/train_{name}.py", str(result), env=ENVIRONMENT)
     except CommandFailed:
-        errors = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("ERROR")]
-        reason = ": ".join([problem, *errors[-1:]])
+        errors = re.findall(r"ERROR: (.*)", log.read_text(encoding="utf-8"))
+        reason = ": ".join([problem, *errors[:1]])
         result.write_text(json.dumps({"framework": name, "error": reason}), encoding="utf-8")
-        session.error(f"{name} {reason}")
+        session.error(reason)
 
 
 @nox.session(default=False)
