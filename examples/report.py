@@ -171,11 +171,13 @@ def ulp_at_step(result: Result, name: str) -> str:
 
 def summary(report: Result) -> str:
     """What the table shows, in sentences, and each problem."""
-    names = ", ".join(run["framework"] for run in trained(report["frameworks"]))
-    lines = [f"FAILED: {problem}" for problem in report["problems"]]
+    names = [run["framework"] for run in trained(report["frameworks"])]
+    lines = []
     if report["same_bits"]:
-        lines.insert(0, f"At every update the weights moved by float32(schedule(step)), bit for bit: {names}.")
-        lines.insert(1, f"Their losses are at most {report['largest_loss_distance']:.1e} apart at any update.")
+        lines.append(f"At every update the weights moved by float32(schedule(step)), bit for bit: {', '.join(names)}.")
+    if len(names) > 1:
+        lines.append(f"The losses are at most {report['largest_loss_distance']:.1e} apart at any update.")
+    lines += [f"FAILED: {problem}" for problem in report["problems"]]
     return "\n".join(lines)
 
 
