@@ -42,6 +42,12 @@ PINS = {
     "paddle": ["paddlepaddle==3.3.1"],
 }
 
+# What tests compare with besides, on top of the pins.
+PEERS = {
+    # `from_name` promises its schedules value for value.
+    "torch": ["transformers==5.23.*"],
+}
+
 # Tiny arrays on few cores: more threads only cost. TensorFlow's start-up notes are no news.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -94,9 +100,9 @@ def core(session: nox.Session) -> None:
 @nox.parametrize("name", list(PINS), ids=list(PINS))
 def framework(session: nox.Session, name: str) -> None:
     """Test one adapter: contract, parity with the native schedulers, training, examples in texts, types."""
-    session.install("-e", f".[{name}]", *PINS[name], *group("framework"))
+    session.install("-e", f".[{name}]", *PINS[name], *PEERS.get(name, []), *group("framework"))
     session.run("pytest", f"--framework={name}", *session.posargs, env=ENVIRONMENT)
-    session.run("mypy", f"adapters/lrcore_{name}")
+    session.run("mypy", "--follow-imports=silent", f"adapters/lrcore_{name}")
 
 
 @nox.session
