@@ -1,0 +1,345 @@
+"""The names that people know from elsewhere, as constructors of the kinds there are."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Literal
+
+from lrcore.descriptions import Shape, did_you_mean, short
+from lrcore.errors import ScheduleError
+from lrcore.plateau import Plateau
+from lrcore.schedules import (
+    Constant,
+    Cosine,
+    Interpolate,
+    InverseTime,
+    Join,
+    Linear,
+    Polynomial,
+    Repeat,
+    Schedule,
+    Shift,
+)
+
+
+def warmup_stable_decay(
+    *,
+    peak_value: float,
+    total_steps: int,
+    warmup_steps: int,
+    decay_steps: int,
+    end_value: float = 0.0,
+    shape: Shape = "linear",
+    power: float | None = None,
+) -> Schedule:
+    """Rise to a constant, and fall in the last `decay_steps` of `total_steps` updates.
+
+    Args:
+        peak_value: the constant.
+        total_steps: updates of the whole run.
+        warmup_steps: updates of the linear rise from 0.
+        decay_steps: updates of the fall.
+        end_value: value at and after `total_steps`.
+        shape: how it falls: linear, cosine, 1-sqrt, 1-square, exponential, power or constant.
+        power: the exponent of shape power.
+
+    Raises:
+        ScheduleError: a wrong argument, or a warmup and a decay that do not fit into `total_steps`.
+
+    Source: Hu et al. 2024, MiniCPM, https://arxiv.org/abs/2404.06395; the tail 1-sqrt: Haegele et al. 2024,
+    https://arxiv.org/abs/2405.18392.
+
+    Example:
+        >>> schedule = warmup_stable_decay(peak_value=0.3, total_steps=100, warmup_steps=10, decay_steps=20)
+        >>> [schedule(step) for step in (0, 10, 80, 90, 100)]
+        [0.0, 0.3, 0.3, 0.15, 0.0]
+    """
+    start = total_steps - decay_steps
+    if start < warmup_steps:
+        raise ScheduleError(
+            "warmup_stable_decay.total_steps",
+            f"expected at least warmup_steps + decay_steps = {warmup_steps + decay_steps}; got {total_steps}",
+        )
+    schedule = Constant(peak_value).warmup(warmup_steps)
+    return schedule.cooldown(decay_steps, start=start, end_value=end_value, shape=shape, power=power)
+
+
+def one_cycle(
+    *,
+    peak_value: float,
+    total_steps: int,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    shape: Shape = "cosine",
+    three_phase: bool = False,
+) -> Schedule:
+    """Rise to a peak and fall far below the start, as torch's OneCycleLR does.
+
+    The knots are torch's: the rise ends at pct_start * total_steps - 1 and the last fall at total_steps - 1, both real
+    numbers; with `three_phase` the fall back to the start mirrors the rise.
+
+    Args:
+        peak_value: value at the top.
+        total_steps: updates of the whole run.
+        pct_start: part of the run that rises, between 0 and 1.
+        div_factor: the peak over the first value.
+        final_div_factor: the first value over the last.
+        shape: cosine or linear.
+        three_phase: fall back to the first value before the last fall.
+
+    Raises:
+        ScheduleError: a wrong argument, or phases of less than no length.
+
+    Source: `torch.optim.lr_scheduler.OneCycleLR`; Smith and Topin 2018, https://arxiv.org/abs/1708.07120.
+
+    Example:
+        >>> schedule = one_cycle(peak_value=0.1, total_steps=101, pct_start=0.5, shape="linear")
+        >>> [round(schedule(step), 6) for step in (0, 100)]
+        [0.004, 0.0]
+    """
+    low = peak_value / div_factor
+    final = low / final_div_factor
+    turn = float(pct_start * total_steps)
+    if turn < 1:  # the rise would end before step 0: the fall is already on its way there
+        return Shift(Interpolate(boundaries=[turn, total_steps], values=[peak_value, final], shape=shape), 1)
+    back, low_again = ([2 * turn - 2], [low]) if three_phase else ([], [])
+    knots = [0, turn - 1, *back, total_steps - 1]
+    return Interpolate(boundaries=knots, values=[low, peak_value, *low_again, final], shape=shape)
+
+
+# --- the names of Hugging Face's get_scheduler ------------------------------------------------------------------------
+
+
+def _constant(*, learning_rate: float) -> Schedule:
+    return Constant(learning_rate)
+
+
+def _constant_with_warmup(*, learning_rate: float, num_warmup_steps: int) -> Schedule:
+    return Constant(learning_rate).warmup(num_warmup_steps)
+
+
+def _linear(*, learning_rate: float, num_warmup_steps: int, num_training_steps: int) -> Schedule:
+    rest = _rest(num_warmup_steps, num_training_steps)
+    return _warmed(Linear(init_value=learning_rate, decay_steps=rest), learning_rate, num_warmup_steps)
+
+
+def _polynomial(
+    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, lr_end: float = 1e-7, power: float = 1.0
+) -> Schedule:
+    rest = _rest(num_warmup_steps, num_training_steps)
+    decay = Polynomial(init_value=learning_rate, end_value=lr_end, decay_steps=rest, power=power)
+    return _warmed(decay, learning_rate, num_warmup_steps)
+
+
+def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int | None = None) -> Schedule:
+    scale = timescale or num_warmup_steps or 10_000
+    return InverseTime(init_value=learning_rate, decay_steps=scale, power=0.5).warmup(num_warmup_steps)
+
+
+def _cosine(
+    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
+) -> Schedule:
+    rest = _rest(num_warmup_steps, num_training_steps)
+    return _warmed(_waves(learning_rate, 0.0, rest, num_cycles), learning_rate, num_warmup_steps)
+
+
+def _cosine_with_restarts(
+    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
+) -> Schedule:
+    rest = _rest(num_warmup_steps, num_training_steps)
+    starts = [Fraction(rest) * number / Fraction(num_cycles) for number in range(math.ceil(num_cycles) + 1)]
+    knots = [float(start) for start in starts for _ in range(2)][1:-1]
+    values = [learning_rate, 0.0] * (len(starts) - 1)
+    restarts = Interpolate(boundaries=knots, values=values, shape="cosine")
+    return _warmed(Join([restarts, Constant(0.0)], boundaries=[rest]), learning_rate, num_warmup_steps)
+
+
+def _cosine_with_min_lr(
+    *,
+    learning_rate: float,
+    num_warmup_steps: int,
+    num_training_steps: int,
+    num_cycles: float = 0.5,
+    min_lr: float | None = None,
+    min_lr_rate: float | None = None,
+) -> Schedule:
+    end = _floor(learning_rate, min_lr, min_lr_rate, "cosine_with_min_lr")
+    rest = _rest(num_warmup_steps, num_training_steps)
+    return _warmed(_waves(learning_rate, end, rest, num_cycles), learning_rate, num_warmup_steps)
+
+
+def _cosine_warmup_with_min_lr(
+    *,
+    learning_rate: float,
+    num_warmup_steps: int,
+    num_training_steps: int,
+    num_cycles: float = 0.5,
+    min_lr: float | None = None,
+    min_lr_rate: float | None = None,
+    warmup_lr_rate: float | None = None,
+) -> Schedule:
+    """Theirs runs one update ahead: the peak is at num_warmup_steps - 1."""
+    end = _floor(learning_rate, min_lr, min_lr_rate, "cosine_warmup_with_min_lr")
+    decay = _waves(learning_rate, end, max(1, _rest(num_warmup_steps, num_training_steps)), num_cycles)
+    if warmup_lr_rate is None or num_warmup_steps == 0:
+        return Shift(decay.warmup(num_warmup_steps), 1)
+    first = learning_rate * warmup_lr_rate
+    if num_warmup_steps == 1:
+        return Join([Constant(first), Shift(decay, 1)], boundaries=[1])
+    return decay.warmup(num_warmup_steps - 1, init_value=first)
+
+
+def _warmup_stable_decay(
+    *,
+    learning_rate: float,
+    num_warmup_steps: int,
+    num_decay_steps: int,
+    num_training_steps: int | None = None,
+    num_stable_steps: int | None = None,
+    warmup_type: Shape = "linear",
+    decay_type: Shape = "cosine",
+    min_lr_ratio: float = 0.0,
+    num_cycles: float = 0.5,
+) -> Schedule:
+    if num_stable_steps is None:
+        if num_training_steps is None:
+            raise ScheduleError("warmup_stable_decay.num_stable_steps", "required without num_training_steps; got none")
+        num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
+    end = learning_rate * min_lr_ratio
+    start = num_warmup_steps + num_stable_steps
+    stable = Constant(learning_rate).warmup(num_warmup_steps, init_value=end, shape=warmup_type)
+    if decay_type == "cosine" and num_cycles != 0.5:
+        waves = _waves(learning_rate, end, num_decay_steps, num_cycles)
+        return Join([stable, waves, Constant(end)], boundaries=[start, start + num_decay_steps])
+    return stable.cooldown(num_decay_steps, start=start, end_value=end, shape=decay_type)
+
+
+def _reduce_lr_on_plateau(
+    *,
+    learning_rate: float,
+    mode: Literal["min", "max"] = "min",
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    threshold_mode: Literal["rel", "abs"] = "rel",
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+    eps: float = 1e-8,
+) -> Plateau:
+    """Torch's machine; its absolute `min_lr` and `eps` become parts of the rate."""
+    if threshold_mode not in ("rel", "abs"):
+        raise ScheduleError(
+            "reduce_lr_on_plateau.threshold_mode", f"expected one of rel, abs; got {short(threshold_mode)}"
+        )
+    relative = threshold_mode == "rel"
+    return Plateau(
+        Constant(learning_rate),
+        mode=mode,
+        factor=factor,
+        patience=patience,
+        rtol=threshold if relative else 0.0,
+        atol=0.0 if relative else threshold,
+        cooldown=cooldown,
+        min_scale=min_lr / learning_rate,
+        eps=eps / learning_rate,
+    )
+
+
+def _greedy(**options: Any) -> Schedule:
+    raise ScheduleError(
+        "from_name",
+        "greedy has no schedule: it raises and lowers the rate by the metric of the run; "
+        "use reduce_lr_on_plateau, which only lowers it",
+    )
+
+
+_NAMES: dict[str, Callable[..., Schedule | Plateau]] = {
+    "linear": _linear,
+    "cosine": _cosine,
+    "cosine_with_restarts": _cosine_with_restarts,
+    "polynomial": _polynomial,
+    "constant": _constant,
+    "constant_with_warmup": _constant_with_warmup,
+    "inverse_sqrt": _inverse_sqrt,
+    "reduce_lr_on_plateau": _reduce_lr_on_plateau,
+    "cosine_with_min_lr": _cosine_with_min_lr,
+    "cosine_warmup_with_min_lr": _cosine_warmup_with_min_lr,
+    "warmup_stable_decay": _warmup_stable_decay,
+    "greedy": _greedy,
+}
+_RUN = ("num_warmup_steps", "num_training_steps")
+
+
+def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
+    """The schedule that Hugging Face's `get_scheduler` gives for a name; past the end it holds, where theirs rebounds.
+
+    Args:
+        name: linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt,
+            reduce_lr_on_plateau, cosine_with_min_lr, cosine_warmup_with_min_lr or warmup_stable_decay.
+        learning_rate: the optimizer's rate, which their factors multiply.
+        options: num_warmup_steps and num_training_steps (both may be given to any name, as theirs), and the name's own
+            options as in transformers: num_cycles, lr_end, power, timescale, min_lr, min_lr_rate, ...
+
+    Returns:
+        A schedule; for reduce_lr_on_plateau a `Plateau`.
+
+    Raises:
+        ScheduleError: an unknown name or option, a missing one, a wrong value; greedy, which is no schedule.
+
+    Source: `transformers.get_scheduler`.
+
+    Example:
+        >>> from_name("linear", learning_rate=0.1, num_warmup_steps=10, num_training_steps=110)
+        Linear(init_value=0.1, decay_steps=100).warmup(steps=10)
+    """
+    if name not in _NAMES:
+        known = ", ".join(_NAMES)
+        raise ScheduleError("from_name", f"expected one of {known}; got {short(name)}{did_you_mean(name, _NAMES)}")
+    make = _NAMES[name]
+    if name == "greedy":
+        return make()
+    known = inspect.signature(make).parameters
+    for option in options:
+        if option not in known and option not in _RUN:
+            raise ScheduleError(
+                name,
+                f"expected options from {', '.join(known)}; got {option!r}{did_you_mean(option, known)}",
+            )
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:
+            raise ScheduleError(f"{name}.{option}", "required; got none")
+    given = {option: value for option, value in options.items() if option in known}
+    return make(learning_rate=learning_rate, **given)
+
+
+def _rest(num_warmup_steps: int, num_training_steps: int) -> int:
+    """The updates after the warmup; none if the warmup takes them all."""
+    return max(0, num_training_steps - num_warmup_steps)
+
+
+def _warmed(decay: Schedule, learning_rate: float, steps: int) -> Schedule:
+    """The decay after a rise to the learning rate, which a decay of no length no longer begins with."""
+    if decay(0) == learning_rate:
+        return decay.warmup(steps)
+    return Join([Linear(init_value=0.0, end_value=learning_rate, decay_steps=steps), decay], boundaries=[steps])
+
+
+def _floor(learning_rate: float, min_lr: float | None, min_lr_rate: float | None, name: str) -> float:
+    if (min_lr is None) == (min_lr_rate is None):
+        raise ScheduleError(f"{name}.min_lr", f"expected either min_lr or min_lr_rate; got {min_lr} and {min_lr_rate}")
+    return min_lr if min_lr is not None else learning_rate * (min_lr_rate or 0.0)
+
+
+def _waves(init_value: float, end_value: float, steps: int, num_cycles: float) -> Schedule:
+    """`num_cycles` full waves of a cosine in `steps` updates, held from there on; half a wave is the usual decay."""
+    if num_cycles == 0.5:
+        return Cosine(init_value=init_value, end_value=end_value, decay_steps=steps)
+    if steps == 0 or num_cycles == 0:
+        return Constant(init_value)
+    half = float(Fraction(steps) / Fraction(num_cycles) / 2)
+    wave = Repeat(Interpolate(boundaries=[0, half], values=[init_value, end_value], shape="cosine"), half, mirror=True)
+    return Join([wave, Constant(wave(steps))], boundaries=[steps])
