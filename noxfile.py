@@ -31,8 +31,7 @@ PACKAGES = {"lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mx
 # What a test environment installs beside the extra of the same name, whose own requirements stay as wide as is true.
 PINS = {
     # A plain `torch` may bring several GB of CUDA libraries with it.
-    # transformers only for the names of its schedules, which lrcore gives too.
-    "torch": ["torch==2.13.0", "transformers==5.23.*"],
+    "torch": ["torch==2.13.0"],
     # The CPU build is a third of the size; each Keras is tested with the TensorFlow of its time.
     "keras": ["keras==3.15.*", "tensorflow-cpu==2.21.*"],
     # optax follows JAX's removals closely: the two move together.
