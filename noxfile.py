@@ -150,6 +150,13 @@ def check_wheel(session: nox.Session, path: Path) -> None:
 
 
 @nox.session(default=False)
+def pages(session: nox.Session) -> None:
+    """Write docs/conformance.md and docs/differences.md from what the last runs of the framework sessions compared."""
+    session.install("-e", ".", *group("test"))
+    session.run("python", "-m", "tests.parity.pages")
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Train the same network under every framework (or those named: `nox -s demo -- torch optax`) and compare."""
     names = known(session, session.posargs)

@@ -1,0 +1,13 @@
+"""The generated pages say what the data says."""
+
+from __future__ import annotations
+
+import json
+
+from tests.parity import pages
+
+
+def test_pages_are_up_to_date() -> None:
+    counts = json.loads(pages.COMMITTED.read_text(encoding="utf-8"))
+    assert (pages.DOCS / "conformance.md").read_text(encoding="utf-8") == pages.conformance(counts), "run nox -s pages"
+    assert (pages.DOCS / "differences.md").read_text(encoding="utf-8") == pages.differences(), "run nox -s pages"

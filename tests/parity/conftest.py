@@ -1,0 +1,18 @@
+"""One count of what was compared for each framework's run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.frameworks import load
+from tests.parity.comparison import Conformance
+
+
+@pytest.fixture(scope="session")
+def conformance(pytestconfig: pytest.Config) -> Iterator[Conformance]:
+    name = pytestconfig.getoption("framework")
+    conformance = Conformance(name, load(name).__version__)
+    yield conformance
+    conformance.write()
