@@ -14,6 +14,7 @@ from lrcore.plateau import Plateau
 from lrcore.schedules import (
     Constant,
     Cosine,
+    Exponential,
     Interpolate,
     InverseTime,
     Join,
@@ -69,46 +70,114 @@ def warmup_stable_decay(
 
 def one_cycle(
     *,
+    init_value: float,
     peak_value: float,
+    end_value: float,
     total_steps: int,
     pct_start: float = 0.3,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
     shape: Shape = "cosine",
     three_phase: bool = False,
 ) -> Schedule:
-    """Rise to a peak and fall far below the start, as torch's OneCycleLR does.
+    """Rise to a peak and fall far below the start, between the knots of torch's OneCycleLR.
 
-    The knots are torch's: the rise ends at pct_start * total_steps - 1 and the last fall at total_steps - 1, both real
-    numbers; with `three_phase` the fall back to the start mirrors the rise.
+    The rise ends at pct_start * total_steps - 1 and the last fall at total_steps - 1, both real numbers; with
+    `three_phase` a fall back to the first value, as long as the rise, comes between. The end value is held.
 
     Args:
-        peak_value: value at the top.
+        init_value: value at step 0; theirs is max_lr / div_factor.
+        peak_value: value at the top, their max_lr.
+        end_value: value from total_steps - 1 on; theirs is init_value / final_div_factor.
         total_steps: updates of the whole run.
-        pct_start: part of the run that rises, between 0 and 1.
-        div_factor: the peak over the first value.
-        final_div_factor: the first value over the last.
+        pct_start: part of the run that rises, from 0 to 1.
         shape: cosine or linear.
         three_phase: fall back to the first value before the last fall.
 
     Raises:
-        ScheduleError: a wrong argument, or phases of less than no length.
+        ScheduleError: a wrong argument, or phases that do not fit.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR`; Smith and Topin 2018, https://arxiv.org/abs/1708.07120.
 
     Example:
-        >>> schedule = one_cycle(peak_value=0.1, total_steps=101, pct_start=0.5, shape="linear")
-        >>> [round(schedule(step), 6) for step in (0, 100)]
-        [0.004, 0.0]
+        >>> schedule = one_cycle(init_value=0.0, peak_value=1.0, end_value=0.5, total_steps=11, pct_start=0.5)
+        >>> [round(schedule(step), 3) for step in (0, 4, 5, 10, 11)]
+        [0.0, 0.97, 0.99, 0.5, 0.5]
     """
-    low = peak_value / div_factor
-    final = low / final_div_factor
     turn = float(pct_start * total_steps)
+    if turn >= total_steps:
+        return Interpolate(boundaries=[0, total_steps - 1], values=[init_value, peak_value], shape=shape)
     if turn < 1:  # the rise would end before step 0: the fall is already on its way there
-        return Shift(Interpolate(boundaries=[turn, total_steps], values=[peak_value, final], shape=shape), 1)
-    back, low_again = ([2 * turn - 2], [low]) if three_phase else ([], [])
+        return Shift(Interpolate(boundaries=[turn, total_steps], values=[peak_value, end_value], shape=shape), 1)
+    back, low_again = ([2 * turn - 2], [init_value]) if three_phase else ([], [])
     knots = [0, turn - 1, *back, total_steps - 1]
-    return Interpolate(boundaries=knots, values=[low, peak_value, *low_again, final], shape=shape)
+    return Interpolate(boundaries=knots, values=[init_value, peak_value, *low_again, end_value], shape=shape)
+
+
+def cyclic(
+    *,
+    base_value: float,
+    peak_value: float,
+    up_steps: float,
+    down_steps: float | None = None,
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+    gamma: float = 1.0,
+) -> Schedule:
+    """Rise and fall in straight lines, again and again; the height of the triangles stays, halves or decays.
+
+    Args:
+        base_value: value at the foot of each triangle.
+        peak_value: value at the top of the first.
+        up_steps: updates of a rise, > 0; may be real.
+        down_steps: updates of a fall; default as many.
+        mode: triangular (constant height), triangular2 (half of it each time) or exp_range (gamma**t of it).
+        gamma: factor per update of exp_range.
+
+    Raises:
+        ScheduleError: a wrong argument.
+
+    Source: `torch.optim.lr_scheduler.CyclicLR`; Smith 2017, https://arxiv.org/abs/1506.01186.
+
+    Example:
+        >>> schedule = cyclic(base_value=0.0, peak_value=1.0, up_steps=2, mode="triangular2")
+        >>> [schedule(step) for step in range(8)]
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
+    """
+    knots = [0, up_steps, up_steps + (up_steps if down_steps is None else down_steps)]
+    if mode == "triangular":
+        return Repeat(Interpolate(boundaries=knots, values=[base_value, peak_value, base_value]), knots[-1])
+    height = Interpolate(boundaries=knots, values=[0.0, peak_value - base_value, 0.0])
+    if mode == "triangular2":
+        return Constant(base_value) + Repeat(height, knots[-1], value_factor=0.5)
+    if mode == "exp_range":
+        return Constant(base_value) + Repeat(height, knots[-1]) * Exponential(init_value=1.0, decay_rate=gamma)
+    raise ScheduleError("cyclic.mode", f"expected one of triangular, triangular2, exp_range; got {short(mode)}")
+
+
+def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, power: float = 1.0) -> Schedule:
+    """A polynomial decay that starts again each time it has ended, each time longer and lower.
+
+    value(t) = end + (init - end) (1 - t / (k D))**power with k = max(1, ceil(t / D)): the end value is reached at every
+    multiple of D, and the step after it is back on a decay of k D updates.
+
+    Args:
+        init_value: value at step 0.
+        end_value: value at every multiple of `decay_steps`.
+        decay_steps: the length D of the first decay in updates, >= 1.
+        power: exponent > 0.
+
+    Raises:
+        ScheduleError: a wrong argument.
+
+    Source: `keras.optimizers.schedules.PolynomialDecay(cycle=True)`.
+
+    Example:
+        >>> schedule = polynomial_cycle(init_value=1.0, end_value=0.0, decay_steps=4)
+        >>> [schedule(step) for step in (0, 2, 4, 5, 8)]
+        [1.0, 0.5, 0.0, 0.375, 0.0]
+    """
+    decay = Polynomial(init_value=init_value - end_value, decay_steps=decay_steps, power=power)
+    heights = InverseTime(init_value=1.0, decay_steps=decay_steps, power=power, staircase=True)
+    later = Constant(end_value) + Repeat(Shift(decay, 1), decay_steps) * heights
+    return Join([Constant(init_value), later], boundaries=[1])
 
 
 # --- the names of Hugging Face's get_scheduler ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -57,13 +58,40 @@ def test_warmup_stable_decay_falls_in_its_last_updates() -> None:
 
 
 def test_one_cycle_has_the_real_knots_of_torch() -> None:
-    schedule = lrcore.one_cycle(peak_value=1.0, total_steps=10, pct_start=0.5, div_factor=4, final_div_factor=2)
+    cycle: dict[str, Any] = {"init_value": 0.25, "peak_value": 1.0, "end_value": 0.125, "total_steps": 10}
+    schedule = lrcore.one_cycle(**cycle, pct_start=0.5)
     assert [schedule(step) for step in (0, 4, 9, 20)] == [0.25, 1.0, 0.125, 0.125]
-    between = lrcore.one_cycle(peak_value=1.0, total_steps=10, pct_start=0.35, shape="linear")
+    between = lrcore.one_cycle(**cycle, pct_start=0.35, shape="linear")
     assert max(between.values(range(10))) < 1.0  # the peak lies at 2.5
+    back = lrcore.one_cycle(**cycle, pct_start=0.3, three_phase=True)
+    assert [back(step) for step in (0, 2, 4, 9)] == [0.25, 1.0, 0.25, 0.125]
 
 
-def test_one_cycle_without_a_rise_is_already_falling() -> None:
-    schedule = lrcore.one_cycle(peak_value=1.0, total_steps=10, pct_start=0.0, shape="linear", final_div_factor=1)
-    assert schedule(0) == pytest.approx(0.904)
-    assert schedule(9) == pytest.approx(0.04)
+def test_one_cycle_at_the_ends_of_pct_start() -> None:
+    cycle: dict[str, Any] = {
+        "init_value": 0.25,
+        "peak_value": 1.0,
+        "end_value": 0.0,
+        "total_steps": 10,
+        "shape": "linear",
+    }
+    falling = lrcore.one_cycle(**cycle, pct_start=0.0)
+    assert [falling(step) for step in (0, 9)] == [pytest.approx(0.9), 0.0]
+    rising = lrcore.one_cycle(**cycle, pct_start=1.0)
+    assert [rising(step) for step in (0, 9, 10)] == [0.25, 1.0, 1.0]
+
+
+def test_cyclic_in_its_modes() -> None:
+    cycle: dict[str, Any] = {"base_value": 0.5, "peak_value": 1.5, "up_steps": 2, "down_steps": 4}
+    assert [lrcore.cyclic(**cycle)(step) for step in (0, 2, 4, 6, 8)] == [0.5, 1.5, 1.0, 0.5, 1.5]
+    assert [lrcore.cyclic(**cycle, mode="triangular2")(step) for step in (2, 8, 14)] == [1.5, 1.0, 0.75]
+    assert lrcore.cyclic(**cycle, mode="exp_range", gamma=0.9)(8) == pytest.approx(0.5 + 0.9**8)
+    with pytest.raises(lrcore.ScheduleError, match=r"cyclic\.mode: expected one of"):
+        lrcore.cyclic(**cycle, mode="triangle")
+
+
+def test_polynomial_cycle_is_the_formula() -> None:
+    schedule = lrcore.polynomial_cycle(init_value=0.8, end_value=0.1, decay_steps=7, power=2.0)
+    for step in range(60):
+        length = 7 * max(1, math.ceil(step / 7))
+        assert schedule(step) == pytest.approx(0.1 + 0.7 * (1 - step / length) ** 2, rel=1e-14)
