@@ -371,17 +371,16 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     make = _NAMES[name]
     if name == "greedy":
         return make()
-    known = inspect.signature(make).parameters
+    parameters = inspect.signature(make).parameters
     for option in options:
-        if option not in known and option not in _RUN:
+        if option not in parameters and option not in _RUN:
             raise ScheduleError(
-                name,
-                f"expected options from {', '.join(known)}; got {option!r}{did_you_mean(option, known)}",
+                name, f"expected options from {', '.join(parameters)}; got {option!r}{did_you_mean(option, parameters)}"
             )
-    for option, parameter in known.items():
+    for option, parameter in parameters.items():
         if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:
             raise ScheduleError(f"{name}.{option}", "required; got none")
-    given = {option: value for option, value in options.items() if option in known}
+    given = {option: value for option, value in options.items() if option in parameters}
     return make(learning_rate=learning_rate, **given)
 
 

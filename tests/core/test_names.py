@@ -87,7 +87,7 @@ def test_cyclic_in_its_modes() -> None:
     assert [lrcore.cyclic(**cycle, mode="triangular2")(step) for step in (2, 8, 14)] == [1.5, 1.0, 0.75]
     assert lrcore.cyclic(**cycle, mode="exp_range", gamma=0.9)(8) == pytest.approx(0.5 + 0.9**8)
     with pytest.raises(lrcore.ScheduleError, match=r"cyclic\.mode: expected one of"):
-        lrcore.cyclic(**cycle, mode="triangle")
+        lrcore.cyclic(**{**cycle, "mode": "triangle"})
 
 
 def test_polynomial_cycle_is_the_formula() -> None:
