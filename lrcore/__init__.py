@@ -2,6 +2,8 @@
 
 from lrcore.config import dumps, from_dict, load, loads
 from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.names import cyclic, from_name, one_cycle, polynomial_cycle, warmup_stable_decay
+from lrcore.plateau import Plateau, PlateauState
 from lrcore.schedules import (
     Clip,
     Constant,
@@ -41,6 +43,8 @@ __all__ = [
     "LoadedState",
     "MissingExtraError",
     "PiecewiseConstant",
+    "Plateau",
+    "PlateauState",
     "Polynomial",
     "Product",
     "Repeat",
@@ -50,11 +54,16 @@ __all__ = [
     "Sum",
     "Table",
     "as_schedule",
+    "cyclic",
     "dumps",
     "from_dict",
+    "from_name",
     "load",
     "load_state",
     "loads",
     "lower",
+    "one_cycle",
+    "polynomial_cycle",
     "save_state",
+    "warmup_stable_decay",
 ]

@@ -11,21 +11,25 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from lrcore.descriptions import did_you_mean, short
+from lrcore.descriptions import Description, did_you_mean, short
 from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.plateau import Plateau, PlateauOptions
 from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup
 
 _SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
 _CHILDREN = {"schedule", "schedules"}
+Record = TypeVar("Record", bound=Description)
 
 
-def load(path: str | PathLike[str], key: str | None = None) -> Schedule:
+def load(path: str | PathLike[str], key: str | None = None) -> Schedule | Any:
     """The schedule in a file, by its suffix: .toml, .json, .yaml or .yml (safe loading only).
+
+    Beside the schedule there may be a table `plateau`: then it is a `Plateau`.
 
     Args:
         path: the file, UTF-8.
@@ -53,8 +57,8 @@ def load(path: str | PathLike[str], key: str | None = None) -> Schedule:
     return _parsed(text, _SUFFIXES[path.suffix.lower()], key, str(path))
 
 
-def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule:  # noqa: A002 - the word users know
-    r"""The schedule in a text.
+def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule | Any:  # noqa: A002 - users know the word
+    r"""The schedule in a text, or the `Plateau`, as `load`.
 
     Args:
         text: what a file would hold.
@@ -73,8 +77,8 @@ def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule: 
     return _parsed(text, format, key, "")
 
 
-def from_dict(mapping: Mapping[str, Any]) -> Schedule:
-    """The schedule that a plain mapping describes, as `Schedule.to_dict` writes it.
+def from_dict(mapping: Mapping[str, Any]) -> Schedule | Any:
+    """The schedule or the `Plateau` that a plain mapping describes, as `to_dict` writes it.
 
     Raises:
         ScheduleError: as `load`.
@@ -83,10 +87,10 @@ def from_dict(mapping: Mapping[str, Any]) -> Schedule:
         >>> from_dict({"kind": "cosine", "init_value": 0.1, "total_steps": 100, "warmup": {"steps": 10}})
         Cosine(init_value=0.1, decay_steps=90).warmup(steps=10)
     """
-    return _Reader("", "dict").schedule(mapping, "", 1)
+    return _Reader("", "dict").root(mapping, "")
 
 
-def dumps(schedule: Schedule, format: str = "toml") -> str:  # noqa: A002 - the word users know
+def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A002 - the word users know
     """The text of a file that `loads` reads back to an equal schedule.
 
     Args:
@@ -175,7 +179,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule:  # noqa: A002
+def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule | Plateau:  # noqa: A002
     if not text.strip():
         raise ScheduleError(
             where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty"
@@ -196,7 +200,7 @@ def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule:  #
             known = ", ".join(map(str, data)) or "nothing"
             raise reader.error(path, f"expected a table of this name; found {known}{did_you_mean(name, data)}")
         data = data[name]
-    return reader.schedule(data, path, 1)
+    return reader.root(data, path)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -220,16 +224,24 @@ class _Reader:
                 raise self.error(path, f"expected names of fields; got {_found(name)}")
         return dict(value)
 
+    def root(self, value: Any, path: str) -> Schedule | Plateau:
+        """The outermost schedule, beside which a table `plateau` may stand."""
+        table = self.table(value, path)
+        if "plateau" not in table:
+            return self.schedule(table, path, 1)
+        options = self.record(table.pop("plateau"), _at(path, "plateau"), PlateauOptions)
+        return Plateau(self.schedule(table, path, 1), **options.given())
+
     def schedule(self, value: Any, path: str, depth: int) -> Schedule:
         if depth > DEEPEST:
             raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         table = self.table(value, path)
         kind = self.kind(table, path)
         ramps = {
-            name: self.ramp(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table
+            name: self.record(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table
         }
         self.total_steps(table, ramps, kind, path)
-        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps"))
+        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(["plateau"] if depth == 1 else [])))
         for name in _CHILDREN & table.keys():
             table[name] = self.children(name, table[name], _at(path, name), depth)
         made: Schedule = self.made(kind, table | ramps, path)
@@ -246,12 +258,13 @@ class _Reader:
             raise self.error(_at(path, "kind"), f"{known}; got {_found(name)}{did_you_mean(name, KINDS)}")
         return KINDS[name]
 
-    def ramp(self, value: Any, path: str, cls: type[Warmup | Cooldown]) -> Warmup | Cooldown:
+    def record(self, value: Any, path: str, cls: type[Record]) -> Record:
+        """A table without a kind: a warmup, a cooldown, a plateau."""
         if not isinstance(value, Mapping):
             raise self.error(path, f"expected a table; got {_found(value)}")
         table = dict(value)
         self.check_names(table, cls, path)
-        made: Warmup | Cooldown = self.made(cls, table, path)
+        made: Record = self.made(cls, table, path)
         return made
 
     def children(self, name: str, value: Any, path: str, depth: int) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import math
 import numbers
 from collections.abc import Callable, Iterable, Sequence
@@ -126,6 +128,12 @@ def short(value: Any) -> str:
     """A value as an error shows it."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def digest(plain: dict[str, Any]) -> str:
+    """16 hexadecimal digits that are the same for equal plain forms."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def name_of(function: Any) -> str:

@@ -6,9 +6,7 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -28,6 +26,7 @@ from lrcore.descriptions import (
     Shape,
     SomeSteps,
     Steps,
+    digest,
     name_of,
     short,
 )
@@ -180,8 +179,7 @@ class Schedule(
             >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
             True
         """
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds; `lrcore.from_dict` reads it back.
@@ -248,8 +246,8 @@ class Schedule(
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
 
-    def __mul__(self, factor: float) -> Schedule:
-        """The schedule times a number."""
+    def __mul__(self, factor: float | Schedule) -> Schedule:
+        """The schedule times a number, or the product of two."""
         if isinstance(factor, Schedule):
             return Product((self, factor))
         return Product((self, Constant(factor)))

@@ -1,0 +1,324 @@
+"""The one thing that is not a function of the step: a rate that is reduced when a metric stops improving.
+
+One state machine, `state, metric -> state`, whose options make it each of the four that frameworks have. Its scale
+multiplies any schedule. The same text runs over plain numbers and over the arrays of a compiled framework.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from msgspec import Meta
+
+from lrcore.descriptions import Description, NotNegative, Number, SomeSteps, digest, short
+from lrcore.errors import ScheduleError
+from lrcore.schedules import Schedule
+
+Value: TypeAlias = Any  # a number, or an array of a compiled framework
+Where: TypeAlias = Callable[[Value, Value, Value], Value]
+
+Factor: TypeAlias = Annotated[float, Meta(ge=0, lt=1, description="a number >= 0 and < 1")]
+Scale: TypeAlias = Annotated[
+    float, Meta(ge=0, le=1, description="a number from 0 to 1, a part of the schedule's value")
+]
+Patience: TypeAlias = Annotated[int, Meta(ge=-1, description="an integer >= -1 (reports)")]
+Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (reports)")]
+
+
+class PlateauState(NamedTuple):
+    """What a `Plateau` remembers between two reports: six plain numbers, immutable, and a tree of leaves to JAX.
+
+    Attributes:
+        best: the best metric; infinite before the first.
+        bad: reports since the last improvement.
+        cooldown: reports that are still to come before bad ones count again.
+        scale: what the schedule is multiplied by.
+        reports: how many metrics were reported.
+        mean: the mean of the metrics that are being gathered for the next judgement; 0 where none is.
+    """
+
+    best: float
+    bad: int
+    cooldown: int
+    scale: float
+    reports: int
+    mean: float
+
+    def to_dict(self) -> dict[str, int | float | str]:
+        """The state in what every JSON reader takes: a number that is not finite becomes "inf", "-inf" or "nan".
+
+        Example:
+            >>> PlateauState(math.inf, 0, 0, 1.0, 0, 0.0).to_dict()
+            {'best': 'inf', 'bad': 0, 'cooldown': 0, 'scale': 1.0, 'reports': 0, 'mean': 0.0}
+        """
+        return {name: value if math.isfinite(value) else str(value) for name, value in self._asdict().items()}
+
+    @classmethod
+    def from_dict(cls, plain: Any, where: str = "PlateauState") -> PlateauState:
+        """The state that `to_dict` wrote.
+
+        Args:
+            plain: a mapping with the six fields.
+            where: the caller, for messages.
+
+        Raises:
+            ScheduleError: it is not such a state.
+
+        Example:
+            >>> state = PlateauState(math.nan, 2, 0, 0.5, 7, 0.0)
+            >>> PlateauState.from_dict(state.to_dict())
+            PlateauState(best=nan, bad=2, cooldown=0, scale=0.5, reports=7, mean=0.0)
+        """
+        if not isinstance(plain, Mapping) or set(plain) != set(cls._fields):
+            found = ", ".join(map(str, plain)) if isinstance(plain, Mapping) else short(plain)
+            raise ScheduleError(
+                where, f"expected a plateau's state, with {', '.join(cls._fields)}; got {found or 'no keys'}"
+            )
+        counts = {name: _count(plain[name], f"{where}.{name}") for name in ("bad", "cooldown", "reports")}
+        best, mean, scale = (_restored(plain[name], f"{where}.{name}") for name in ("best", "mean", "scale"))
+        if not 0 <= scale <= 1:
+            raise ScheduleError(f"{where}.scale", f"expected a number from 0 to 1; got {short(plain['scale'])}")
+        return cls(best=best, mean=mean, scale=scale, **counts)
+
+
+class PlateauOptions(Description, frozen=True, kw_only=True):
+    """What a `[plateau]` table holds: see `Plateau`."""
+
+    factor: Factor = 0.1
+    patience: Patience = 10
+    mode: Literal["min", "max"] = "min"
+    rtol: Number = 1e-4
+    atol: Number = 0.0
+    cooldown: Reports = 0
+    min_scale: Scale = 0.0
+    eps: NotNegative = 0.0
+    accumulate: SomeSteps = 1
+    accept_first: bool = False
+    watch_in_cooldown: bool = True
+    arithmetic: Literal["torch", "keras", "optax", "paddle"] = "torch"
+
+
+class Plateau(PlateauOptions, frozen=True, dict=True):
+    """A schedule that is multiplied by `factor` each time a metric has not improved for more than `patience` reports.
+
+    A metric m is better than the best one b if m < b (1 - rtol) - atol, with mode max if m > b (1 + rtol) + atol; NaN
+    never is. A better one becomes the best and ends the bad ones; any other is bad. When more than `patience` bad ones
+    came in a row the scale falls, and they are counted anew after `cooldown` further reports. The scale holds for the
+    updates that follow the report. Nothing is hidden: `state = plateau.update(state, metric)`.
+
+    Args:
+        schedule: what is multiplied.
+        factor: of a reduction: 0 <= factor < 1.
+        patience: bad reports in a row that are borne; 0 reduces at the first. (-1 reduces at each improvement, and then
+            alone: optax's patience of 0.)
+        mode: whether a "min" or a "max" of the metric is wanted.
+        rtol: by what part of the best value a metric has to be better. With a best value below zero (mode min) the bar
+            lies above it, so that a little worse counts as better: use atol for metrics that change sign.
+        atol: by how much a metric has to be better.
+        cooldown: reports after a reduction that count as neither good nor bad.
+        min_scale: where the scale stops falling, a part of the schedule's value: 0 <= min_scale <= 1.
+        eps: a reduction of the scale by no more than this is left out.
+        accumulate: metrics of which the mean is judged: one report is `accumulate` of them.
+        accept_first: whether the first metric is the best one even if it is infinite or NaN (after which nothing is
+            better). Otherwise it is compared with infinity.
+        watch_in_cooldown: whether a metric that comes during the cooldown can become the best.
+        arithmetic: whose rounding decides when a metric lies right at the bar. torch: b * (1 - rtol) - atol in float64.
+            optax: the same in float32. paddle: b - b * rtol - atol, which is NaN for an infinite b. keras:
+            float32(m + atol) against float32(b * (1 - rtol)).
+
+    Raises:
+        ScheduleError: a wrong argument.
+
+    Source, and the options that make the same machine over a constant rate lr:
+
+    * `torch.optim.lr_scheduler.ReduceLROnPlateau(factor, patience, threshold)`: rtol (or with threshold_mode abs rtol=0
+      and atol) = threshold, min_scale = min_lr / lr, eps = eps / lr.
+    * `paddle.optimizer.lr.ReduceOnPlateau`: as torch, with accept_first, watch_in_cooldown=False and for threshold_mode
+      rel arithmetic="paddle".
+    * `keras.callbacks.ReduceLROnPlateau(patience, cooldown, min_delta)`: rtol=0, atol=min_delta, accept_first,
+      arithmetic="keras"; it judges one report earlier: patience - 1 (at least 0), cooldown - 1 (at least 0).
+    * `optax.contrib.reduce_on_plateau`: arithmetic="optax", patience - 1, accumulate=accumulation_size. It reduces the
+      update to which the metric is given: update the state first, then ask for the value.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> plateau = Plateau(Constant(0.1).warmup(2), factor=0.5, patience=1)
+        >>> state = plateau.initial()
+        >>> for loss in [0.9, 0.8, 0.8, 0.8]:
+        ...     state = plateau.update(state, loss)
+        >>> state.scale, plateau.value(1, state), plateau.value(4, state)
+        (0.5, 0.025, 0.05)
+    """
+
+    schedule: Schedule
+
+    def __repr__(self) -> str:
+        """The call that makes the plateau."""
+        options = "".join(f", {name}={value!r}" for name, value in self._given_options().items())
+        return f"Plateau({self.schedule!r}{options})"
+
+    def initial(self) -> PlateauState:
+        """The state before the first report."""
+        return PlateauState(math.inf if self.mode == "min" else -math.inf, 0, 0, 1.0, 0, 0.0)
+
+    def value(self, step: int, state: PlateauState) -> float:
+        """The value for the update after `step` updates: schedule(step) * state.scale.
+
+        Raises:
+            ScheduleError: `step` is no integer >= 0, or `state` is not a plateau's.
+        """
+        return self.schedule(step) * _checked_state(state, "Plateau.value").scale
+
+    def update(self, state: PlateauState, metric: Any) -> PlateauState:
+        """The state after one more metric.
+
+        Args:
+            state: from `initial` or an earlier update; it stays as it is.
+            metric: anything that float() takes: a number, an array or tensor of one element. NaN and infinities count.
+
+        Raises:
+            ScheduleError: the metric is not a number, or `state` is not a plateau's.
+        """
+        return self._on_numbers(_checked_state(state, "Plateau.update"), _as_float(metric))
+
+    def transition(self, where: Where) -> Callable[[PlateauState, Value], PlateauState]:
+        """`update` for compiled adapters: the same machine over arrays of any library, without checks.
+
+        The state's fields and the metric are arrays, and arithmetic has their precision. Operators are used, and `where`.
+
+        Args:
+            where: (condition, x, y) -> x where the condition holds, y elsewhere: jax.numpy.where, numpy.where.
+
+        Example:
+            >>> import numpy as np
+            >>> from lrcore import Constant
+            >>> plateau = Plateau(Constant(0.1), factor=0.5, patience=0)
+            >>> step = plateau.transition(np.where)
+            >>> state = PlateauState(*map(np.asarray, plateau.initial()))
+            >>> state = step(step(state, np.asarray(0.5)), np.asarray(0.6))
+            >>> float(state.best), float(state.scale)
+            (0.5, 0.5)
+        """
+        return self._machine(where, lambda x: x)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that are the same for equal plateaus, on every machine and in every version."""
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that a file holds: the schedule with a table `plateau`; `lrcore.from_dict` reads it back.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+        """
+        return {**self.schedule.to_dict(), "plateau": self._given_options()}
+
+    def _given_options(self) -> dict[str, Any]:
+        return {name: value for name, value in self.given().items() if name != "schedule"}
+
+    @cached_property
+    def _on_numbers(self) -> Callable[[PlateauState, float], PlateauState]:
+        return self._machine(lambda condition, x, y: x if condition else y, _float32)
+
+    def _machine(self, where: Where, single: Callable[[Value], Value]) -> Callable[[PlateauState, Value], PlateauState]:
+        """The rules. Everything is computed and then chosen, for arrays cannot branch."""
+        better, size = self._better(single), self.accumulate
+        rounded = single if self.arithmetic == "optax" else lambda x: x
+
+        def judged(state: PlateauState, metric: Value) -> PlateauState:
+            resting = state.cooldown > 0
+            improved = better(metric, state.best)
+            if self.accept_first:
+                improved = improved | (state.reports < size)
+            best = where(improved, metric, state.best)
+            if not self.watch_in_cooldown:
+                best = where(resting, state.best, best)
+            bad = where(resting | improved, 0, state.bad + 1)
+            due = bad > self.patience if self.patience >= 0 else improved & (state.cooldown <= 0)
+            lower = where(state.scale * self.factor > self.min_scale, state.scale * self.factor, self.min_scale)
+            return PlateauState(
+                best=best,
+                bad=where(due, 0, bad),
+                cooldown=where(due, self.cooldown, where(resting, state.cooldown - 1, 0)),
+                scale=where(due & (state.scale - lower > self.eps), lower, state.scale),
+                reports=state.reports + 1,
+                mean=state.mean,
+            )
+
+        def gathered(state: PlateauState, metric: Value) -> PlateauState:
+            count = state.reports % size
+            mean = rounded(rounded(rounded(count * state.mean) + rounded(metric)) / (count + 1))
+            complete = count == size - 1
+            after = judged(state, mean)
+            waiting = state._replace(reports=state.reports + 1, mean=mean)
+            chosen = (where(complete, x, y) for x, y in zip(after, waiting, strict=True))
+            return PlateauState(*chosen)._replace(mean=where(complete, 0.0, mean))
+
+        return judged if size == 1 else gathered
+
+    def _better(self, single: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
+        """Whether a metric is better than the best one, in the order of operations that `arithmetic` names."""
+        sign = 1 if self.mode == "min" else -1
+        rtol, atol, keep = sign * self.rtol, sign * self.atol, 1 - sign * self.rtol
+        beats = _less if self.mode == "min" else _greater
+        if self.arithmetic == "paddle":
+            return lambda metric, best: beats(metric, best - best * rtol - atol)
+        if self.arithmetic == "keras":
+            return lambda metric, best: beats(single(metric + atol), single(best * keep))
+        if self.arithmetic == "optax":
+            keep, atol = single(keep), single(atol)
+            return lambda metric, best: beats(single(metric), single(single(single(best) * keep) - atol))
+        return lambda metric, best: beats(metric, best * keep - atol)
+
+
+def _less(x: Value, y: Value) -> Value:
+    return x < y
+
+
+def _greater(x: Value, y: Value) -> Value:
+    return x > y
+
+
+def _float32(x: float) -> float:
+    """The nearest float32; infinite beyond the largest."""
+    try:
+        return float(struct.unpack("f", struct.pack("f", x))[0])
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _as_float(metric: Any) -> float:
+    kind = str(getattr(metric, "dtype", type(metric).__name__))
+    if not isinstance(metric, (str, bytes, bytearray)) and "bool" not in kind and "complex" not in kind:
+        try:
+            return float(metric)
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # each library has its own for several elements
+            pass
+    raise ScheduleError("Plateau.update", f"expected a metric that is one number; got {short(metric)}")
+
+
+def _checked_state(state: Any, where: str) -> PlateauState:
+    if not isinstance(state, PlateauState):
+        raise ScheduleError(where, f"expected a state made by Plateau.initial or update; got {short(state)}")
+    return state
+
+
+def _count(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ScheduleError(where, f"expected an integer >= 0; got {short(value)}")
+    return value
+
+
+def _restored(value: Any, where: str) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and value in {"inf", "-inf", "nan"}):
+        return float(value)
+    raise ScheduleError(where, f"expected a number, or inf, -inf or nan as text; got {short(value)}")
