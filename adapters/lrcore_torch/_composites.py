@@ -1,0 +1,30 @@
+"""Torch's composites, SequentialLR and ChainedScheduler: they call their children without saying who they are."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from typing import Any
+
+from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
+
+
+def has_its_turn(scheduler: LRScheduler) -> bool:
+    """Whether the rate in the optimizer is the scheduler's own, given the composite, if any, that calls it now."""
+    caller: Any = _caller_of(scheduler)
+    if isinstance(caller, SequentialLR):
+        return caller._schedulers[bisect_right(caller._milestones, caller.last_epoch)] is scheduler  # noqa: SLF001
+    return not isinstance(caller, ChainedScheduler)
+
+
+def is_chained(scheduler: LRScheduler) -> bool:
+    """Whether a ChainedScheduler, in which others write the rate too, calls the scheduler now."""
+    return isinstance(_caller_of(scheduler), ChainedScheduler)
+
+
+def _caller_of(scheduler: LRScheduler) -> object:
+    """The object whose method called the scheduler's."""
+    frame = sys._getframe(2)  # noqa: SLF001 - a composite hands its child nothing but the call
+    while frame.f_back is not None and frame.f_locals.get("self") is scheduler:
+        frame = frame.f_back
+    return frame.f_locals.get("self")
