@@ -1,0 +1,23 @@
+"""lrcore in MXNet: `LRScheduler(schedule)` is the `lr_scheduler` of a `gluon.Trainer`, a `Module` or an optimizer."""
+
+from importlib.metadata import version
+
+import lrcore
+
+try:
+    import mxnet  # noqa: F401 - asked for here, so that its absence is one sentence
+except ModuleNotFoundError as error:
+    if error.name != "mxnet":
+        raise
+    raise lrcore.MissingExtraError("lrcore_mxnet", package="MXNet", extra="mxnet") from None
+except AttributeError as error:
+    if "numpy" not in str(error):
+        raise
+    raise ImportError(
+        f"lrcore_mxnet: MXNet {version('mxnet')} needs numpy < 1.24, whose names it uses; got {version('numpy')}; "
+        'run: pip install "numpy<1.24"'
+    ) from None
+
+from lrcore_mxnet._scheduler import LRScheduler
+
+__all__ = ["LRScheduler"]

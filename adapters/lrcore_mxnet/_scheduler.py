@@ -1,0 +1,240 @@
+"""A schedule as MXNet asks for it: by `num_update`, which the optimizer has already raised when it asks."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import index
+from typing import Any, Literal
+from weakref import WeakSet
+
+import mxnet as mx
+
+import lrcore
+
+
+class LRScheduler(mx.lr_scheduler.LRScheduler):
+    """The learning rate of update n (MXNet counts from 1) is schedule(n - 1), whatever was asked before.
+
+    MXNet's optimizer counts the updates and the scheduler holds none, so what needs the count is given the trainer: a
+    `gluon.Trainer`, a `Module` whose optimizer is initialised, or the optimizer itself. The rate is the schedule's own:
+    an optimizer's `learning_rate` does not replace it, `lr_mult` of a parameter multiplies it. Adam, LAMB, RMSProp and
+    others write their default `learning_rate` into every scheduler: give them `learning_rate=None`, or a warning says
+    that the default is not used.
+
+    To resume, `trainer.save_states(path)` saves the updates made and the scheduler too, and `trainer.load_states(path)`
+    puts the saved scheduler in the place of yours: `scheduler.sync(trainer)` after it compares the two, applies
+    `on_mismatch`, and makes this one the trainer's again. `Module` saves no number of updates: keep `state_dict(module)`
+    beside its files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
+    A state loads on other devices as well; there, MXNet counts afresh, which `sync(trainer, state["step"])` cures.
+
+    An error in a Python function leaves the weights as they were, but MXNet counts an update before it asks for its
+    rate: to go on after such an error call `sync(trainer, step)`.
+
+    Args:
+        schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. What MXNet saves must be picklable: a
+            function at the top of a module is, a lambda is not.
+        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
+        first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
+            never asks.
+
+    Attributes:
+        schedule: what is followed.
+        plateau_state: what a plateau remembers; None for a schedule.
+
+    Raises:
+        lrcore.ScheduleError: a wrong argument; when asked, a Python function that gives no finite number.
+
+    Example:
+        >>> import mxnet as mx, lrcore, lrcore_mxnet
+        >>> schedule = lrcore.Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)
+        >>> weight = mx.gluon.Parameter("weight", shape=1, init="zeros")
+        >>> weight.initialize()
+        >>> scheduler = lrcore_mxnet.LRScheduler(schedule)
+        >>> trainer = mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler})
+        >>> for _ in range(7):
+        ...     with mx.autograd.record():
+        ...         loss = weight.data().sum()
+        ...     loss.backward()
+        ...     trainer.step(batch_size=1)
+        >>> trainer.learning_rate == schedule(6)  # what the seventh update used
+        True
+    """
+
+    def __init__(
+        self,
+        schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
+        *,
+        on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
+        first: int = 1,
+    ) -> None:
+        # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
+        self.on_mismatch = on_mismatch
+        self.first = first
+        self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        # A wrong policy is refused here, not when a checkpoint is loaded.
+        lrcore.load_state(lrcore.save_state(0, self.schedule), self.schedule, on_mismatch, _NAME)
+        _live.add(self)
+
+    def __call__(self, num_update: int) -> float:
+        """The learning rate of update `num_update`; asking changes nothing."""
+        try:
+            step = index(num_update) - self.first
+        except TypeError:
+            raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
+        return self._at(step if step > 0 else 0)
+
+    @property
+    def base_lr(self) -> float:
+        """The schedule's first value; MXNet's optimizers write here, which does not change it."""
+        return self._at(0)
+
+    @base_lr.setter
+    def base_lr(self, learning_rate: float) -> None:
+        if learning_rate != self.base_lr:
+            warnings.warn(
+                f"{_NAME}: the schedule alone gives the rate; the optimizer's learning_rate {learning_rate!r} is not "
+                "used; pass learning_rate=None to the optimizer",
+                stacklevel=2,
+            )
+
+    def report(self, metric: Any) -> None:
+        """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
+
+        Args:
+            metric: anything that float() takes.
+
+        Raises:
+            lrcore.ScheduleError: a schedule is followed, not a plateau; or the metric is not one number.
+        """
+        if not isinstance(self.schedule, lrcore.Plateau):
+            raise lrcore.ScheduleError(
+                f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
+            )
+        assert self.plateau_state is not None
+        self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
+
+    def state_dict(self, trainer: Any) -> dict[str, int | str]:
+        """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
+
+        Args:
+            trainer: the `gluon.Trainer`, `Module` or optimizer that follows this scheduler.
+
+        Raises:
+            lrcore.ScheduleError: `trainer` is none of these, or follows another scheduler.
+        """
+        optimizer = _optimizer(trainer)
+        if optimizer.lr_scheduler is not self:
+            raise lrcore.ScheduleError(
+                f"{_NAME}.state_dict",
+                f"expected a trainer that follows this scheduler; got one with {optimizer.lr_scheduler!r}; call sync(trainer)",
+            )
+        plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
+        return lrcore.save_state(optimizer.num_update, self.schedule, plateau)
+
+    def load_state_dict(self, state: Mapping[str, Any], trainer: Any) -> None:
+        """Go on after the update at which a state was saved, in this or another framework.
+
+        The trainer follows this scheduler from then on and counts from the state's step. Loading twice is loading once.
+
+        Args:
+            state: what `state_dict` of any adapter returned.
+            trainer: as in `state_dict`.
+
+        Raises:
+            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error".
+                Nothing has changed then.
+        """
+        optimizer = _optimizer(trainer)
+        step = self._load(state)
+        optimizer.lr_scheduler = self
+        _count_from(optimizer, step)
+
+    def sync(self, trainer: Any, step: int | None = None) -> None:
+        """Make a trainer follow this scheduler, and with `step` count from there: the next update uses schedule(step).
+
+        Where the trainer follows another lrcore scheduler, one that `trainer.load_states` brought, this is a load of
+        its state: `on_mismatch` decides between the two schedules.
+
+        Args:
+            trainer: as in `state_dict`.
+            step: updates already made. Default: what the trainer has counted. Adam and others take the power of their
+                bias correction from the same count.
+
+        Raises:
+            lrcore.ScheduleError: as `load_state_dict`; or `step` is not an integer >= 0.
+        """
+        optimizer = _optimizer(trainer)
+        if step is not None:
+            curve = self.schedule.schedule if isinstance(self.schedule, lrcore.Plateau) else self.schedule
+            curve(step)  # refuses what is no step
+        found = optimizer.lr_scheduler
+        if isinstance(found, LRScheduler) and found is not self:
+            self._load(found.state_dict(optimizer))
+        optimizer.lr_scheduler = self
+        if step is not None:
+            _count_from(optimizer, int(step))
+
+    def __getstate__(self) -> dict[str, Any]:
+        try:
+            pickle.dumps(self.schedule)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            raise lrcore.ScheduleError(
+                _NAME,
+                f"expected a function that can be pickled, since MXNet saves the scheduler; got {self.schedule!r} "
+                f"({error}); define it at the top of a module",
+            ) from None
+        return {name: value for name, value in vars(self).items() if name != "_at"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._follow(self.schedule, self.plateau_state)
+        # MXNet's load_states drops the configured scheduler for the saved one: only here can it be noticed.
+        agreed = (one.schedule == self.schedule or one.on_mismatch == "keep_checkpoint" for one in _live)
+        if _live and not any(agreed):
+            warnings.warn(
+                f"{_NAME}: the scheduler just loaded has another schedule than the configured one and takes its place; "
+                "call sync(trainer) of the configured scheduler to apply on_mismatch",
+                stacklevel=2,
+            )
+        _live.add(self)
+
+    def _follow(self, schedule: lrcore.Schedule | lrcore.Plateau, state: lrcore.PlateauState | None = None) -> None:
+        self._at: Callable[[int], float]
+        if isinstance(schedule, lrcore.Plateau):
+            state = state or schedule.initial()
+            self._at = partial(schedule.value, state=state)
+        else:
+            self._at = schedule.at
+        self.schedule = schedule
+        self.plateau_state = state
+
+    def _load(self, state: Mapping[str, Any]) -> int:
+        """Take over the schedule of a state as the policy says, and return the step."""
+        loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, _NAME)
+        with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
+        self._follow(loaded.schedule, lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None)
+        return loaded.step
+
+
+_NAME = "lrcore_mxnet.LRScheduler"
+_live: WeakSet[LRScheduler] = WeakSet()
+
+
+def _optimizer(trainer: Any) -> Any:
+    """The optimizer of a Trainer or a Module, or the optimizer itself."""
+    optimizer = getattr(trainer, "_optimizer", trainer)
+    if not isinstance(optimizer, mx.optimizer.Optimizer):
+        raise lrcore.ScheduleError(
+            _NAME, f"expected a gluon.Trainer, a Module after init_optimizer, or an optimizer; got {trainer!r}"
+        )
+    return optimizer
+
+
+def _count_from(optimizer: Any, step: int) -> None:
+    """Set the number of updates made, that of each parameter on each device too."""
+    optimizer.begin_num_update = optimizer.num_update = step
+    for counts in optimizer._all_index_update_counts.values():  # noqa: SLF001 - MXNet has no public way
+        counts.clear()

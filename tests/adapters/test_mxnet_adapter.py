@@ -1,0 +1,596 @@
+"""The MXNet adapter, by what the weights did: with SGD and gradient 1 a weight moves by the learning rate."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd, gluon
+
+import lrcore
+from lrcore_mxnet import LRScheduler
+from tests.kinds import KINDS, UPDATES
+
+SCHEDULE = KINDS["cosine"]
+OTHER = lrcore.Constant(0.25)
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # every sum of its values is exact in float32
+PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
+LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one after every six updates
+COUNT: Any = np.int64(40)  # what a trainer that counts with numpy hands over
+DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+
+
+def falling(step: int) -> float:
+    """A user's function that can be pickled."""
+    return 0.1 / (step + 3)
+
+
+class Run:
+    """One weight on one or several devices, trained with gradient 1."""
+
+    def __init__(
+        self,
+        scheduler: Any,
+        optimizer: str = "sgd",
+        devices: Sequence[Any] = (DEVICE,),
+        kvstore: str | None = "device",
+        *,
+        update_on_kvstore: bool | None = None,
+        **options: Any,
+    ) -> None:
+        self.devices = list(devices)
+        self.weight = gluon.Parameter("weight", shape=(1,), init="zeros")
+        self.weight.initialize(ctx=self.devices)
+        options = {"lr_scheduler": scheduler, **options}
+        self.trainer = gluon.Trainer([self.weight], optimizer, options, kvstore, update_on_kvstore=update_on_kvstore)
+        # A store adds up the gradients of the devices.
+        self.batch_size = len(self.devices) if kvstore else 1
+
+    def update(self) -> None:
+        with autograd.record():
+            losses = [self.weight.data(device).sum() for device in self.devices]
+        autograd.backward(losses)
+        self.trainer.step(self.batch_size)
+
+    def weights(self, count: int) -> list[float]:
+        """The weight after each of `count` updates; the same on all devices."""
+        found = []
+        for _ in range(count):
+            self.update()
+            values = {data.asscalar().item() for data in self.weight.list_data()}
+            found.append(values.pop())
+            assert not values
+        return found
+
+    def rates(self, count: int) -> list[float]:
+        """The learning rate of each of `count` updates: minus the weight, which was 0 before."""
+        found = []
+        for _ in range(count):
+            self.weight.set_data(mx.nd.zeros(1))
+            found.append(0.0 - self.weights(1)[0])
+        return found
+
+
+def expected(schedule: lrcore.Schedule, first: int = 0, last: int = UPDATES) -> list[float]:
+    return [float(np.float32(schedule(step))) for step in range(first, last)]
+
+
+def in_new_process(function: Any, *arguments: Any) -> Any:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+# --- the rate of each update ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_update_uses_the_schedule(kind: str) -> None:
+    assert Run(LRScheduler(KINDS[kind])).rates(UPDATES) == expected(KINDS[kind])
+
+
+def test_a_python_function_is_a_schedule() -> None:
+    assert Run(LRScheduler(falling)).rates(20) == expected(lrcore.Function(falling), 0, 20)
+
+
+@pytest.mark.parametrize(
+    ("kvstore", "devices", "update_on_kvstore"),
+    [
+        *(
+            (kvstore, devices, on)
+            for kvstore in ("device", "local", None)
+            for devices in (1, 2)
+            for on in (None, False)
+        ),
+        ("device", 2, True),
+        ("local", 2, True),
+    ],
+)
+def test_every_store_and_number_of_devices(kvstore: str | None, devices: int, update_on_kvstore: bool | None) -> None:
+    run = Run(
+        LRScheduler(SCHEDULE),
+        devices=[mx.cpu(number) for number in range(devices)],
+        kvstore=kvstore,
+        update_on_kvstore=update_on_kvstore,
+    )
+    assert run.weights(UPDATES) == Run(LRScheduler(SCHEDULE)).weights(UPDATES)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nag", "signum"])
+def test_other_optimizers_move_by_the_rate(optimizer: str) -> None:
+    run = Run(LRScheduler(SCHEDULE), optimizer, learning_rate=None, momentum=0.0)
+    assert run.rates(UPDATES) == expected(SCHEDULE)
+
+
+def test_lbsgd_counts_from_0() -> None:
+    assert Run(LRScheduler(SCHEDULE, first=0), "lbsgd", warmup_epochs=0).rates(UPDATES) == expected(SCHEDULE)
+
+
+def test_lr_mult_multiplies_the_rate_before_it_is_rounded() -> None:
+    for factor in (1.0, 0.1, 0.0):
+        run = Run(LRScheduler(SCHEDULE))
+        run.weight.lr_mult = factor
+        assert run.rates(UPDATES) == [float(np.float32(SCHEDULE(step) * factor)) for step in range(UPDATES)]
+
+
+def test_begin_num_update_enters_the_schedule_there() -> None:
+    assert Run(LRScheduler(SCHEDULE), begin_num_update=17).rates(20) == expected(SCHEDULE, 17, 37)
+
+
+def test_a_weight_that_is_updated_less_often_gets_the_rate_of_the_moment() -> None:
+    often, seldom = (gluon.Parameter(name, shape=(1,), init="zeros") for name in ("often", "seldom"))
+    often.initialize()
+    seldom.initialize()
+    trainer = gluon.Trainer([often, seldom], "sgd", {"lr_scheduler": LRScheduler(SCHEDULE)})
+    for step in range(30):
+        used = [often, seldom] if step % 3 == 2 else [often]
+        for weight in used:
+            weight.set_data(mx.nd.zeros(1))
+        with autograd.record():
+            losses = [weight.data().sum() for weight in used]
+        autograd.backward(losses)
+        trainer.step(1, ignore_stale_grad=True)
+        for weight in used:
+            assert 0.0 - weight.data().asscalar() == np.float32(SCHEDULE(step))
+
+
+def test_trainer_learning_rate_is_what_the_last_update_used() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    assert run.trainer.learning_rate == SCHEDULE(0)
+    run.weights(9)
+    assert run.trainer.learning_rate == SCHEDULE(8)
+    with pytest.raises(UserWarning, match="set_learning_rate"):
+        run.trainer.set_learning_rate(0.5)
+
+
+# --- Module -----------------------------------------------------------------------------------------------------------
+
+
+def trained_module(scheduler: Any, batches: int, kvstore: str | None = "local", **options: Any) -> Any:
+    """A Module whose one weight was trained with gradient 1 by `fit`."""
+    weight, label = mx.sym.var("weight", shape=(1,)), mx.sym.var("softmax_label")
+    loss = mx.sym.MakeLoss(mx.sym.broadcast_mul(mx.sym.var("data"), weight) + 0 * label)
+    module = mx.mod.Module(loss)
+    module.fit(
+        mx.io.NDArrayIter(mx.nd.ones((batches, 1)), mx.nd.ones((batches, 1)), batch_size=1),
+        eval_metric=mx.metric.Loss(),
+        num_epoch=1,
+        kvstore=kvstore,
+        optimizer_params={"lr_scheduler": scheduler, **options},
+        arg_params={"weight": mx.nd.zeros(1)},
+        allow_missing=True,
+    )
+    return module
+
+
+def value_of(module: Any) -> float:
+    return float(module.get_params()[0]["weight"].asscalar())
+
+
+@pytest.mark.parametrize("kvstore", ["local", "device", None])
+def test_module_fit(kvstore: str | None) -> None:
+    for batches in (1, 2, 30):
+        module = trained_module(LRScheduler(DYADIC), batches, kvstore)
+        assert value_of(module) == -sum(expected(DYADIC, 0, batches))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+def test_module_loses_the_count_and_the_state_brings_it_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "optimizer")
+    scheduler = LRScheduler(DYADIC)
+    module = trained_module(scheduler, 10)
+    module.save_optimizer_states(path)
+    state = scheduler.state_dict(module)
+    assert state["step"] == 10
+
+    module = trained_module(LRScheduler(DYADIC), 1)
+    module.load_optimizer_states(path)
+    assert module._optimizer.num_update == 1, "MXNet keeps the count now: the docstring can say so"
+
+    resumed = LRScheduler(DYADIC)
+    module = trained_module(resumed, 1)
+    resumed.load_state_dict(state, module)
+    before = value_of(module)
+    module.forward_backward(mx.io.DataBatch([mx.nd.ones((1, 1))], [mx.nd.ones((1, 1))]))
+    module.update()
+    assert before - value_of(module) == DYADIC(10)
+
+    module = trained_module(LRScheduler(DYADIC), 1, begin_num_update=state["step"])
+    assert -value_of(module) == DYADIC(10)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_asking_is_pure() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    before = scheduler.__getstate__()
+    for num_update in (1000, 3, 0, 47, 48, 1, 1, 10**12):
+        rate = scheduler(num_update)
+        assert type(rate) is float
+        assert rate == SCHEDULE(max(num_update - 1, 0))
+    assert type(scheduler(COUNT)) is float
+    assert scheduler.__getstate__() == before
+
+
+def test_asking_in_between_does_not_disturb_a_run() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    found = []
+    for number in range(UPDATES):
+        scheduler(number * 7 % 61)
+        found += run.rates(1)
+    assert found == expected(SCHEDULE)
+
+
+def test_what_is_not_a_count_is_refused() -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"expected an integer num_update; got 2\.5"):
+        LRScheduler(SCHEDULE)(2.5)  # type: ignore[arg-type]
+
+
+# --- base_lr ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lamb", "rmsprop", "nadam", "adamax", "signum"])
+def test_a_default_learning_rate_is_not_used_and_one_warning_says_so(optimizer: str) -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    with pytest.warns(UserWarning, match=r"learning_rate 0\.0\d+ is not used; pass learning_rate=None") as caught:
+        made = mx.optimizer.create(optimizer, lr_scheduler=scheduler)
+    assert len(caught) == 1
+    assert made.learning_rate == SCHEDULE(0) == scheduler.base_lr
+
+
+def test_adam_moves_by_the_schedule() -> None:
+    run = Run(LRScheduler(lrcore.Constant(0.1)), "adam", learning_rate=None)
+    assert run.rates(1) == pytest.approx([0.1], rel=1e-4)  # not the 0.001 of Adam
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+def unbroken(schedule: Any, **options: Any) -> list[float]:
+    return Run(LRScheduler(schedule), **options).weights(UPDATES)
+
+
+def finish(path: str, weight: float, updates: int, schedule: Any, sync: bool) -> list[float]:
+    """What a new process does with a file of `save_states`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler = LRScheduler(schedule)
+        run = Run(scheduler, momentum=0.9)
+        run.weight.set_data(mx.nd.array([weight]))
+        run.trainer.load_states(path)
+        if sync:
+            scheduler.sync(run.trainer)
+            assert run.trainer.optimizer.lr_scheduler is scheduler
+        return run.weights(updates)
+
+
+def test_interrupted_after_any_update(tmp_path: Path) -> None:
+    whole = unbroken(SCHEDULE, momentum=0.9)
+    run = Run(LRScheduler(SCHEDULE), momentum=0.9)
+    path = str(tmp_path / "states")
+    for made in range(UPDATES):
+        run.trainer.save_states(path)
+        weight = run.weight.data().asscalar()
+        assert finish(path, weight, UPDATES - made, SCHEDULE, sync=made % 2 == 0) == whole[made:]
+        assert run.weights(1) == whole[made : made + 1]
+
+
+@pytest.mark.parametrize("made", [1, 7, 53])
+def test_interrupted_and_resumed_in_a_new_process(made: int, tmp_path: Path) -> None:
+    run = Run(LRScheduler(falling), momentum=0.9)
+    path = str(tmp_path / "states")
+    weight = run.weights(made)[-1]
+    run.trainer.save_states(path)
+    rest = in_new_process(finish, path, weight, UPDATES - made, falling, made == 7)
+    assert rest == unbroken(falling, momentum=0.9)[made:]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("kvstore", ["device", "local", None])
+def test_states_resume_on_every_store(devices: int, kvstore: str | None, tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+    options: dict[str, Any] = {"devices": [mx.cpu(number) for number in range(devices)], "kvstore": kvstore}
+    run = Run(LRScheduler(SCHEDULE), **options)
+    run.weights(20)
+    run.trainer.save_states(path)
+    scheduler = LRScheduler(SCHEDULE)
+    resumed = Run(scheduler, **options)
+    resumed.trainer.load_states(path)
+    scheduler.sync(resumed.trainer)
+    assert resumed.rates(20) == expected(SCHEDULE, 20, 40)
+
+
+def test_states_resume_on_another_device(tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+    run = Run(LRScheduler(SCHEDULE), devices=[mx.cpu(3)])
+    run.weights(20)
+    run.trainer.save_states(path)
+
+    def moved() -> tuple[LRScheduler, Run]:
+        scheduler = LRScheduler(SCHEDULE)
+        resumed = Run(scheduler, devices=[mx.cpu(0)])
+        resumed.trainer.load_states(path)
+        return scheduler, resumed
+
+    assert moved()[1].rates(3) == [np.float32(SCHEDULE(19))] * 3, "MXNet counts on: the docstring can say so"
+    scheduler, resumed = moved()
+    scheduler.sync(resumed.trainer, 20)
+    assert resumed.rates(20) == expected(SCHEDULE, 20, 40)
+
+
+def test_the_state_is_the_same_as_in_every_adapter() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    run.weights(12)
+    state = scheduler.state_dict(run.trainer)
+    assert state == lrcore.save_state(12, SCHEDULE) == json.loads(json.dumps(state))
+    assert scheduler.state_dict(run.trainer.optimizer) == state
+
+
+def test_a_state_of_another_adapter_is_continued() -> None:
+    for made in range(UPDATES):
+        scheduler = LRScheduler(SCHEDULE)
+        run = Run(scheduler)
+        for _ in range(2):  # loading twice is loading once
+            scheduler.load_state_dict({**lrcore.save_state(made, SCHEDULE), "last_epoch": made}, run.trainer)
+        assert run.rates(3) == expected(SCHEDULE, made, made + 3)
+
+
+def test_a_state_is_continued_in_mid_run() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    run.weights(30)
+    scheduler.load_state_dict(lrcore.save_state(5, SCHEDULE), run.trainer)
+    assert run.rates(10) == expected(SCHEDULE, 5, 15)
+
+
+def test_sync_sets_the_step_and_makes_the_trainer_follow() -> None:
+    run = Run(mx.lr_scheduler.FactorScheduler(5))
+    run.weights(4)
+    scheduler = LRScheduler(SCHEDULE)
+    scheduler.sync(run.trainer)
+    assert run.rates(3) == expected(SCHEDULE, 4, 7)
+    scheduler.sync(run.trainer, COUNT)
+    assert run.rates(3) == expected(SCHEDULE, 40, 43)
+    assert type(scheduler.state_dict(run.trainer)["step"]) is int
+
+
+def loaded_with(policy: Any, path: Path) -> tuple[LRScheduler, Run]:
+    """A run with another schedule than the saved one, whose states were just loaded."""
+    saved = Run(LRScheduler(SCHEDULE))
+    saved.weights(20)
+    saved.trainer.save_states(str(path))
+    saved.trainer.optimizer.lr_scheduler = None  # as in another process: the saved scheduler is no more
+    scheduler = LRScheduler(OTHER, on_mismatch=policy)
+    run = Run(scheduler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run.trainer.load_states(str(path))
+    return scheduler, run
+
+
+def test_another_schedule_is_an_error_that_names_the_first_difference(tmp_path: Path) -> None:
+    scheduler, run = loaded_with("error", tmp_path / "states")
+    found = run.trainer.optimizer.lr_scheduler
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"LRScheduler: the saved schedule is not .* at step 0 it gives 0\.0 "
+    ):
+        scheduler.sync(run.trainer)
+    assert run.trainer.optimizer.lr_scheduler is found
+    assert scheduler.schedule == OTHER
+
+
+def test_another_schedule_is_kept_from_the_checkpoint(tmp_path: Path) -> None:
+    scheduler, run = loaded_with("keep_checkpoint", tmp_path / "states")
+    scheduler.sync(run.trainer)
+    assert run.rates(10) == expected(SCHEDULE, 20, 30)
+
+
+def test_another_schedule_is_used_from_the_configuration(tmp_path: Path) -> None:
+    scheduler, run = loaded_with("use_config", tmp_path / "states")
+    scheduler.sync(run.trainer)
+    assert run.rates(10) == expected(OTHER, 20, 30)
+    assert scheduler.state_dict(run.trainer)["step"] == 30
+
+
+def said_by_load_states(path: str, schedule: lrcore.Schedule, policy: Any) -> list[str]:
+    """The warnings of a process that loads what was saved with another schedule, perhaps."""
+    scheduler = LRScheduler(schedule, on_mismatch=policy)
+    run = Run(scheduler)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run.trainer.load_states(path)
+    return [str(one.message) for one in caught]
+
+
+def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+    run = Run(LRScheduler(SCHEDULE))
+    run.weights(10)
+    run.trainer.save_states(path)
+    for schedule, policy, warned in (
+        (SCHEDULE, "error", False),
+        (OTHER, "error", True),
+        (OTHER, "use_config", True),
+        (OTHER, "keep_checkpoint", False),
+    ):
+        said = in_new_process(said_by_load_states, path, schedule, policy)
+        assert len(said) == warned
+        assert all("has another schedule than the configured one" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        (None, "expected a state saved by lrcore"),
+        ({"step": 3}, "expected a state saved by lrcore"),
+        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0; got -1"),
+        (lrcore.save_state(3, OTHER), "the saved schedule is not the configured one"),
+    ],
+)
+def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    run.weights(10)
+    with pytest.raises(lrcore.ScheduleError, match=problem):
+        scheduler.load_state_dict(state, run.trainer)
+    assert run.rates(5) == expected(SCHEDULE, 10, 15)
+
+
+def test_arguments_that_cannot_be_used() -> None:
+    with pytest.raises(lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config; got 'raise'"):
+        LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
+        LRScheduler(0.1)  # type: ignore[arg-type]
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    for step in (-1, 2.5, True):
+        with pytest.raises(lrcore.ScheduleError, match="step: expected an integer >= 0"):
+            scheduler.sync(run.trainer, step)  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a gluon.Trainer, a Module .* got 'trainer'"):
+        scheduler.state_dict("trainer")
+    with pytest.raises(lrcore.ScheduleError, match="expected a trainer that follows this scheduler"):
+        LRScheduler(SCHEDULE).state_dict(run.trainer)
+
+
+# --- pickles ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_scheduler_can_be_pickled() -> None:
+    for schedule in (SCHEDULE, lrcore.Function(falling).warmup(3), PLATEAU):
+        scheduler = LRScheduler(schedule, on_mismatch="use_config", first=0)
+        copy = pickle.loads(pickle.dumps(scheduler))
+        assert copy.__getstate__() == scheduler.__getstate__()
+        assert [copy(n) for n in range(UPDATES)] == [scheduler(n) for n in range(UPDATES)]
+
+
+def test_a_lambda_cannot_be_saved_and_says_so(tmp_path: Path) -> None:
+    run = Run(LRScheduler(lambda step: 0.1))
+    run.weights(3)
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a function that can be pickled, .* define it at the top"):
+        run.trainer.save_states(str(tmp_path / "states"))
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "0.1", None])
+def test_a_function_that_fails_leaves_the_weights_and_the_run_can_go_on(wrong: Any) -> None:
+    broken = [True]
+    scheduler = LRScheduler(lambda step: wrong if step == 5 and broken else SCHEDULE(step))
+    run = Run(scheduler)
+    weight = run.weights(5)[-1]
+    with pytest.raises(lrcore.ScheduleError, match="expected a finite number at step 5"):
+        run.update()
+    assert run.weight.data().asscalar() == weight
+    broken.clear()
+    scheduler.sync(run.trainer, 5)
+    assert run.rates(10) == expected(SCHEDULE, 5, 15)
+
+
+# --- plateaus ---------------------------------------------------------------------------------------------------------
+
+
+def train_on_plateau(run: Run, scheduler: LRScheduler, first: int = 0, last: int = len(LOSSES)) -> list[float]:
+    found = []
+    for loss in LOSSES[first:last]:
+        found += run.rates(6)
+        scheduler.report(loss)
+    return found
+
+
+def test_a_plateau_scales_the_updates_that_follow() -> None:
+    scheduler = LRScheduler(PLATEAU)
+    found = train_on_plateau(Run(scheduler), scheduler)
+    state, right = PLATEAU.initial(), []
+    for epoch, loss in enumerate(LOSSES):
+        right += [float(np.float32(PLATEAU.value(step, state))) for step in range(6 * epoch, 6 * epoch + 6)]
+        state = PLATEAU.update(state, loss)
+    assert found == right
+    assert state.scale < 1
+
+
+@pytest.mark.parametrize("way", ["save_states", "state_dict"])
+def test_a_plateau_interrupted_after_any_epoch(way: str, tmp_path: Path) -> None:
+    scheduler = LRScheduler(PLATEAU)
+    whole = train_on_plateau(Run(scheduler), scheduler)
+    for epoch in range(1, len(LOSSES)):
+        scheduler, path = LRScheduler(PLATEAU), str(tmp_path / "states")
+        run = Run(scheduler)
+        train_on_plateau(run, scheduler, last=epoch)
+        run.trainer.save_states(path)
+        state = json.loads(json.dumps(scheduler.state_dict(run.trainer)))
+
+        resumed = LRScheduler(PLATEAU)
+        run = Run(resumed)
+        if way == "save_states":
+            run.trainer.load_states(path)
+            resumed.sync(run.trainer)
+        else:
+            resumed.load_state_dict(state, run.trainer)
+        assert train_on_plateau(run, resumed, first=epoch) == whole[6 * epoch :]
+
+
+def test_a_metric_without_a_plateau_is_refused() -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"report: expected a lrcore.Plateau, .* got Constant"):
+        LRScheduler(OTHER).report(0.5)
+    scheduler = LRScheduler(PLATEAU)
+    before = scheduler.__getstate__()
+    with pytest.raises(lrcore.ScheduleError, match="expected a metric that is one number"):
+        scheduler.report("low")
+    assert scheduler.__getstate__() == before
+
+
+# --- importing --------------------------------------------------------------------------------------------------------
+
+
+def error_of_import(before: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", f"{before}\nimport lrcore_mxnet"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    return run.stderr.splitlines()[-1]
+
+
+def test_a_numpy_that_is_too_new_is_one_sentence() -> None:
+    # numpy 1.24 took the name away; here it is taken from the numpy that there is.
+    said = error_of_import("import numpy\ndel numpy.__deprecated_attrs__['bool']")
+    assert said.startswith("ImportError: lrcore_mxnet: MXNet ") and 'run: pip install "numpy<1.24"' in said
+
+
+def test_a_missing_mxnet_is_one_sentence() -> None:
+    said = error_of_import("import sys\nsys.modules['mxnet'] = None")
+    assert said.endswith('lrcore_mxnet: needs MXNet, which is not installed; run: pip install "lrcore[mxnet]"')
