@@ -188,7 +188,8 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
     def transition(self, where: Where) -> Callable[[PlateauState, Value], PlateauState]:
         """`update` for compiled adapters: the same machine over arrays of any library, without checks.
 
-        The state's fields and the metric are arrays, and arithmetic has their precision. Operators are used, and `where`.
+        The state's fields and the metric are arrays: `PlateauState._make(...)` of them, the counts as integers, the rest
+        in the precision that the arithmetic shall have. Only operators and `where` are used.
 
         Args:
             where: (condition, x, y) -> x where the condition holds, y elsewhere: jax.numpy.where, numpy.where.
@@ -198,7 +199,7 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
             >>> from lrcore import Constant
             >>> plateau = Plateau(Constant(0.1), factor=0.5, patience=0)
             >>> step = plateau.transition(np.where)
-            >>> state = PlateauState(*map(np.asarray, plateau.initial()))
+            >>> state = PlateauState._make(map(np.asarray, plateau.initial()))
             >>> state = step(step(state, np.asarray(0.5)), np.asarray(0.6))
             >>> float(state.best), float(state.scale)
             (0.5, 0.5)

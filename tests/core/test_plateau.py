@@ -1,0 +1,540 @@
+"""The plateau against the rules of the four machines that frameworks have, written here a second time."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lrcore
+from lrcore import Constant, Plateau, PlateauState, ScheduleError
+
+LR = 0.1
+PLATEAU_FILE = """
+kind = "constant"
+value = 0.1
+
+[warmup]
+steps = 500
+
+[plateau]
+factor = 0.5
+patience = 5
+"""
+
+
+@st.composite
+def series(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[float]:
+    """Metrics on a coarse grid, where they meet the bar exactly, or anywhere; some NaN and infinite."""
+    grid = draw(st.sampled_from([0.01, 0.1, 0.25]))
+    ordinary = st.one_of(st.integers(-8, 12).map(lambda n: n * grid), st.floats(-2, 2))
+    special = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
+    return draw(st.lists(st.one_of(ordinary, ordinary, ordinary, ordinary, special), min_size=1, max_size=60))
+
+
+factors = st.sampled_from([0.0, 0.1, 0.5, 0.9])
+thresholds = st.sampled_from([0.0, 1e-4, 0.01, 0.1, 0.25, 1.0, -0.1])
+limits = st.sampled_from([0.0, 1e-3, 0.02])
+epsilons = st.sampled_from([0.0, 1e-8, 1e-3])
+waits = st.integers(0, 4)
+modes = st.sampled_from(["min", "max"])
+
+torch_options = st.fixed_dictionaries(
+    {
+        "factor": factors,
+        "patience": waits,
+        "mode": modes,
+        "threshold": thresholds,
+        "threshold_mode": st.sampled_from(["rel", "abs"]),
+        "cooldown": waits,
+        "min_lr": limits,
+        "eps": epsilons,
+    }
+)
+keras_options = st.fixed_dictionaries(
+    {
+        "factor": factors,
+        "patience": waits,
+        "mode": modes,
+        "min_delta": thresholds.map(abs),
+        "cooldown": waits,
+        "min_lr": limits,
+    }
+)
+optax_options = st.fixed_dictionaries(
+    {
+        "factor": factors,
+        "patience": waits,
+        "rtol": thresholds.map(abs),
+        "atol": thresholds.map(abs),
+        "cooldown": waits,
+        "accumulation_size": st.integers(1, 4),
+        "min_scale": limits,
+    }
+)
+
+
+def scaled(plateau: Plateau, metrics: Sequence[float]) -> list[float]:
+    state, rates = plateau.initial(), []
+    for step, metric in enumerate(metrics):
+        state = plateau.update(state, metric)
+        rates.append(plateau.value(step, state))
+    return rates
+
+
+# --- the four machines ------------------------------------------------------------------------------------------------
+
+
+def torch_rates(
+    metrics: Sequence[float],
+    *,
+    factor: float,
+    patience: int,
+    mode: str,
+    threshold: float,
+    threshold_mode: str,
+    cooldown: int,
+    min_lr: float,
+    eps: float,
+) -> list[float]:
+    lr, best, bad, left, rates = LR, math.inf if mode == "min" else -math.inf, 0, 0, []
+    for metric in metrics:
+        bar = {
+            ("min", "rel"): best * (1.0 - threshold),
+            ("min", "abs"): best - threshold,
+            ("max", "rel"): best * (threshold + 1.0),
+            ("max", "abs"): best + threshold,
+        }[mode, threshold_mode]
+        if metric < bar if mode == "min" else metric > bar:
+            best, bad = metric, 0
+        else:
+            bad += 1
+        if left > 0:
+            left -= 1
+            bad = 0
+        if bad > patience:
+            lower = max(lr * factor, min_lr)
+            lr = lower if lr - lower > eps else lr
+            left, bad = cooldown, 0
+        rates.append(lr)
+    return rates
+
+
+def paddle_rates(
+    metrics: Sequence[float],
+    *,
+    factor: float,
+    patience: int,
+    mode: str,
+    threshold: float,
+    threshold_mode: str,
+    cooldown: int,
+    min_lr: float,
+    eps: float,
+) -> list[float]:
+    lr, best, bad, left, rates = LR, None, 0, 0, []
+    for metric in metrics:
+        if left > 0:
+            left -= 1
+        else:
+            if best is None:
+                better = True
+            elif mode == "min":
+                better = metric < best - (best * threshold if threshold_mode == "rel" else threshold)
+            else:
+                better = metric > best + (best * threshold if threshold_mode == "rel" else threshold)
+            if better:
+                best, bad = metric, 0
+            else:
+                bad += 1
+            if bad > patience:
+                left, bad = cooldown, 0
+                lower = max(lr * factor, min_lr)
+                lr = lower if lr - lower > eps else lr
+        rates.append(lr)
+    return rates
+
+
+def keras_rates(
+    metrics: Sequence[float], *, factor: float, patience: int, mode: str, min_delta: float, cooldown: int, min_lr: float
+) -> list[float]:
+    lr, best, wait, left, rates = np.float32(LR), None, 0, 0, []
+    for metric in metrics:
+        if left > 0:
+            left -= 1
+            wait = 0
+        if best is None:
+            better = True
+        elif mode == "min":
+            better = bool(np.float32(metric + min_delta) < np.float32(best))
+        else:
+            better = bool(np.float32(metric - min_delta) > np.float32(best))
+        if better:
+            best, wait = metric, 0
+        elif left == 0:
+            wait += 1
+            if wait >= patience and lr > np.float32(min_lr):
+                lr = np.float32(max(float(lr) * factor, min_lr))
+                left, wait = cooldown, 0
+        rates.append(float(lr))
+    return rates
+
+
+def optax_rates(
+    metrics: Sequence[float],
+    *,
+    factor: float,
+    patience: int,
+    rtol: float,
+    atol: float,
+    cooldown: int,
+    accumulation_size: int,
+    min_scale: float,
+) -> list[float]:
+    single = np.float32
+    scale, best, plateau, left, count, mean = single(1), single(math.inf), 0, 0, 0, single(0)
+    rates = []
+    for metric in metrics:
+        count += 1
+        mean = (single(count - 1) * mean + single(metric)) / single(count)
+        if count == accumulation_size:
+            improved = bool(mean < single(1 - rtol) * best - single(atol))
+            best = mean if improved else best
+            plateau = 0 if improved else plateau + 1
+            if left > 0:
+                plateau, left = 0, left - 1
+            elif plateau == patience:
+                scale = np.maximum(scale * single(factor), single(min_scale))
+                plateau, left = 0, cooldown
+            count, mean = 0, single(0)
+        rates.append(LR * float(scale))
+    return rates
+
+
+@given(series(), torch_options)
+def test_torch(metrics: list[float], native: dict[str, Any]) -> None:
+    relative = native["threshold_mode"] == "rel"
+    plateau = Plateau(
+        Constant(LR),
+        factor=native["factor"],
+        patience=native["patience"],
+        mode=native["mode"],
+        rtol=native["threshold"] if relative else 0,
+        atol=0 if relative else native["threshold"],
+        cooldown=native["cooldown"],
+        min_scale=native["min_lr"] / LR,
+        eps=native["eps"] / LR,
+    )
+    assert scaled(plateau, metrics) == pytest.approx(torch_rates(metrics, **native), abs=1e-11 * LR)
+
+
+@given(series(), torch_options)
+def test_paddle(metrics: list[float], native: dict[str, Any]) -> None:
+    relative = native["threshold_mode"] == "rel"
+    plateau = Plateau(
+        Constant(LR),
+        factor=native["factor"],
+        patience=native["patience"],
+        mode=native["mode"],
+        rtol=native["threshold"] if relative else 0,
+        atol=0 if relative else native["threshold"],
+        cooldown=native["cooldown"],
+        min_scale=native["min_lr"] / LR,
+        eps=native["eps"] / LR,
+        accept_first=True,
+        watch_in_cooldown=False,
+        arithmetic="paddle" if relative else "torch",
+    )
+    assert scaled(plateau, metrics) == pytest.approx(paddle_rates(metrics, **native), abs=1e-11 * LR)
+
+
+@given(series(), keras_options)
+def test_keras(metrics: list[float], native: dict[str, Any]) -> None:
+    plateau = Plateau(
+        Constant(LR),
+        factor=native["factor"],
+        patience=max(native["patience"], 1) - 1,
+        mode=native["mode"],
+        rtol=0,
+        atol=native["min_delta"],
+        cooldown=max(native["cooldown"], 1) - 1,
+        min_scale=native["min_lr"] / LR,
+        accept_first=True,
+        arithmetic="keras",
+    )
+    assert scaled(plateau, metrics) == pytest.approx(keras_rates(metrics, **native), abs=3e-6 * LR)
+
+
+@given(series(), optax_options)
+def test_optax(metrics: list[float], native: dict[str, Any]) -> None:
+    plateau = Plateau(
+        Constant(LR),
+        factor=native["factor"],
+        patience=native["patience"] - 1,
+        rtol=native["rtol"],
+        atol=native["atol"],
+        cooldown=native["cooldown"],
+        min_scale=native["min_scale"],
+        accumulate=native["accumulation_size"],
+        arithmetic="optax",
+    )
+    with np.errstate(all="ignore"):
+        expected = optax_rates(metrics, **native)
+    assert scaled(plateau, metrics) == pytest.approx(expected, abs=3e-6 * LR)
+
+
+# --- the state --------------------------------------------------------------------------------------------------------
+
+plateaus = st.builds(
+    Plateau,
+    st.sampled_from([Constant(LR), Constant(LR).warmup(5), lrcore.Cosine(init_value=LR, decay_steps=30)]),
+    factor=factors,
+    patience=st.integers(-1, 3),
+    mode=modes,
+    rtol=thresholds,
+    atol=thresholds,
+    cooldown=waits,
+    min_scale=limits,
+    eps=epsilons,
+    accumulate=st.integers(1, 4),
+    accept_first=st.booleans(),
+    watch_in_cooldown=st.booleans(),
+    arithmetic=st.sampled_from(["torch", "keras", "optax", "paddle"]),
+)
+
+
+@given(plateaus, series(), st.integers(0, 60))
+def test_a_saved_state_goes_on_as_if_it_had_never_stopped(plateau: Plateau, metrics: list[float], stop: int) -> None:
+    state = plateau.initial()
+    for metric in metrics[:stop]:
+        state = plateau.update(state, metric)
+    text = json.dumps(state.to_dict(), allow_nan=False)
+    resumed = PlateauState.from_dict(json.loads(text))
+    for metric in metrics[stop:]:
+        state, resumed = plateau.update(state, metric), plateau.update(resumed, metric)
+    assert state.to_dict() == resumed.to_dict()
+
+
+@given(plateaus, series())
+def test_the_value_is_the_schedule_times_a_scale_that_only_falls(plateau: Plateau, metrics: list[float]) -> None:
+    state = plateau.initial()
+    assert plateau.value(0, state) == plateau.schedule(0)
+    for step, metric in enumerate(metrics):
+        after = plateau.update(state, metric)
+        assert plateau.min_scale <= after.scale <= state.scale
+        assert plateau.value(step, after) == plateau.schedule(step) * after.scale
+        state = after
+
+
+@given(plateaus, series())
+def test_arrays_follow_the_same_rules(plateau: Plateau, metrics: list[float]) -> None:
+    number: Any = np.float32 if plateau.arithmetic in {"keras", "optax"} else np.float64
+    step = plateau.transition(np.where)
+    state = plateau.initial()
+    arrays = PlateauState._make(np.asarray(one, dtype=int if isinstance(one, int) else number) for one in state)
+    for metric in metrics:
+        given_metric = float(number(metric))
+        state = plateau.update(state, given_metric)
+        with np.errstate(all="ignore"):
+            arrays = step(arrays, np.asarray(metric, dtype=number))
+        assert [int(count) for count in (arrays.bad, arrays.cooldown, arrays.reports)] == [
+            state.bad,
+            state.cooldown,
+            state.reports,
+        ]
+        assert float(arrays.scale) == pytest.approx(state.scale, rel=1e-5)
+
+
+def test_a_report_leaves_the_state_before_it_as_it_was() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0)
+    before = plateau.initial()
+    first, second = plateau.update(before, 1.0), plateau.update(before, 1.0)
+    assert first == second
+    assert before == plateau.initial()
+    with pytest.raises(AttributeError):
+        first.scale = 0.5  # type: ignore[misc]
+
+
+def test_a_state_goes_through_a_checkpoint() -> None:
+    plateau = Plateau(Constant(LR), patience=0, accept_first=True)
+    state = plateau.update(plateau.initial(), math.nan)
+    saved = lrcore.save_state(3, plateau, state.to_dict())
+    loaded = lrcore.load_state(json.loads(json.dumps(saved)), plateau)
+    assert PlateauState.from_dict(loaded.plateau).to_dict() == state.to_dict()
+    assert pickle.loads(pickle.dumps(plateau)) == plateau
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("best", "low", "PlateauState.best: expected a number, or inf, -inf or nan as text; got 'low'"),
+        ("best", None, "PlateauState.best: expected a number"),
+        ("mean", True, "PlateauState.mean: expected a number"),
+        ("bad", 1.5, "PlateauState.bad: expected an integer >= 0; got 1.5"),
+        ("cooldown", -1, "PlateauState.cooldown: expected an integer >= 0; got -1"),
+        ("reports", True, "PlateauState.reports: expected an integer >= 0; got true"),
+        ("scale", 2, "PlateauState.scale: expected a number from 0 to 1; got 2"),
+        ("scale", "nan", "PlateauState.scale: expected a number from 0 to 1; got 'nan'"),
+    ],
+)
+def test_a_wrong_saved_state_is_refused(field: str, value: Any, message: str) -> None:
+    plain = {**Plateau(Constant(LR)).initial().to_dict(), field: value}
+    with pytest.raises(ScheduleError) as caught:
+        PlateauState.from_dict(plain)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("plain", [None, {}, {"best": 0.1}, [0.1, 0, 0, 1.0, 0, 0.0]])
+def test_what_is_no_saved_state_is_refused(plain: Any) -> None:
+    with pytest.raises(
+        ScheduleError, match="expected a plateau's state, with best, bad, cooldown, scale, reports, mean"
+    ):
+        PlateauState.from_dict(plain)
+
+
+# --- metrics and options ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", [1, 1.0, Fraction(1), np.float32(1), np.int64(1), np.asarray(1.0)])
+def test_a_metric_is_anything_that_float_takes(metric: Any) -> None:
+    plateau = Plateau(Constant(LR))
+    assert plateau.update(plateau.initial(), metric).best == 1.0
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        None,
+        True,
+        "0.5",
+        b"0.5",
+        1j,
+        [0.5],
+        np.True_,
+        np.complex64(1),
+        np.asarray([0.5, 0.6]),
+        np.asarray([True]),
+        10**400,
+    ],
+)
+def test_what_is_no_metric_is_refused(metric: Any) -> None:
+    plateau = Plateau(Constant(LR))
+    with pytest.raises(ScheduleError, match=r"^Plateau\.update: expected a metric that is one number; got "):
+        plateau.update(plateau.initial(), metric)
+
+
+def test_what_is_no_state_is_refused() -> None:
+    plateau = Plateau(Constant(LR))
+    wrong: Any = plateau.initial().to_dict()
+    with pytest.raises(
+        ScheduleError, match=r"^Plateau\.update: expected a state made by Plateau\.initial or update; got"
+    ):
+        plateau.update(wrong, 0.5)
+    with pytest.raises(ScheduleError, match=r"^Plateau\.value: expected a state made by"):
+        plateau.value(0, wrong)
+    with pytest.raises(ScheduleError, match=r"^step: expected an integer >= 0"):
+        plateau.value(-1, plateau.initial())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factor": 1.0}, "Plateau.factor: expected a number >= 0 and < 1; got 1.0"),
+        ({"factor": math.nan}, "Plateau.factor: expected a number >= 0 and < 1; got nan"),
+        ({"factor": -0.5}, "Plateau.factor: expected a number >= 0 and < 1; got -0.5"),
+        ({"patience": 2.5}, "Plateau.patience: expected an integer >= -1 (reports); got 2.5"),
+        ({"patience": True}, "Plateau.patience: expected an integer >= -1 (reports); got true"),
+        ({"patience": -2}, "Plateau.patience: expected an integer >= -1 (reports); got -2"),
+        ({"mode": "mni"}, "Plateau.mode: expected one of min, max; got 'mni'; did you mean 'min'?"),
+        ({"rtol": math.inf}, "Plateau.rtol: expected a finite number; got inf"),
+        ({"atol": "1e-3"}, "Plateau.atol: expected a finite number; got '1e-3'"),
+        ({"cooldown": -1}, "Plateau.cooldown: expected an integer >= 0 (reports); got -1"),
+        (
+            {"min_scale": 1.5},
+            "Plateau.min_scale: expected a number from 0 to 1, a part of the schedule's value; got 1.5",
+        ),
+        ({"eps": -1e-8}, "Plateau.eps: expected a finite number >= 0; got -1e-08"),
+        ({"accumulate": 0}, "Plateau.accumulate: expected an integer >= 1"),
+        ({"accept_first": 1}, "Plateau.accept_first: expected true or false; got 1"),
+        ({"arithmetic": "mxnet"}, "Plateau.arithmetic: expected one of torch, keras, optax, paddle; got 'mxnet'"),
+    ],
+)
+def test_a_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        Plateau(Constant(LR), **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_what_is_no_schedule_is_refused() -> None:
+    function: Any = math.sqrt
+    with pytest.raises(ScheduleError, match=r"^Plateau\.schedule: expected a schedule; .*wrap a Python function"):
+        Plateau(function)
+
+
+def test_a_patience_below_zero_reduces_at_improvements_alone() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=-1)
+    assert scaled(plateau, [1.0, 1.0, 1.0, 0.5, 0.6]) == [0.05, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_numbers_beyond_float32_are_infinite_to_it() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, arithmetic="optax")
+    assert scaled(plateau, [1e300]) == [0.05]
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plateau_beside_a_schedule_makes_load_return_a_plateau(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text(PLATEAU_FILE, encoding="utf-8")
+    plateau = lrcore.load(path)
+    assert plateau == Plateau(Constant(0.1).warmup(500), factor=0.5, patience=5)
+    assert repr(plateau) == "Plateau(Constant(value=0.1).warmup(steps=500), factor=0.5, patience=5)"
+    assert lrcore.dumps(plateau) == PLATEAU_FILE.lstrip()
+    path.write_text("[train]\n" + PLATEAU_FILE.replace("[warm", "[train.warm").replace("[plat", "[train.plat"))
+    assert lrcore.load(path, key="train") == plateau
+
+
+def test_an_empty_plateau_table_is_one_of_defaults() -> None:
+    plateau = lrcore.from_dict({"kind": "constant", "value": 0.1, "plateau": {}})
+    assert plateau == Plateau(Constant(0.1))
+    assert lrcore.loads(lrcore.dumps(plateau)) == plateau
+
+
+@given(plateaus, st.sampled_from(["toml", "json"]))
+def test_a_plateau_goes_through_every_format(plateau: Plateau, format: str) -> None:  # noqa: A002
+    read = lrcore.loads(lrcore.dumps(plateau, format), format)
+    assert read == plateau
+    assert hash(read) == hash(plateau)
+    assert read.fingerprint == plateau.fingerprint != plateau.schedule.fingerprint
+    assert lrcore.from_dict(plateau.to_dict()) == plateau
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"plateau": {"factr": 0.5}}, "plateau.factr: expected one of factor, patience,"),
+        ({"plateau": {"factor": 2}}, "plateau.factor: expected a number >= 0 and < 1; got 2"),
+        ({"plateau": 0.5}, "plateau: expected a table; got 0.5"),
+        ({"plateu": {}}, "plateu: expected one of value, warmup, cooldown, total_steps, plateau; got an unknown field"),
+    ],
+)
+def test_a_wrong_plateau_table_is_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        lrcore.from_dict({"kind": "constant", "value": 0.1, **wrong})
+    assert str(caught.value).startswith(message)
+
+
+def test_a_plateau_stands_beside_the_outermost_schedule_alone() -> None:
+    inner = {"kind": "constant", "value": 0.1, "plateau": {}}
+    with pytest.raises(ScheduleError, match=r"^schedule\.plateau: "):
+        lrcore.from_dict({"kind": "shift", "steps": 1, "schedule": inner})
