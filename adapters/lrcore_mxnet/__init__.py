@@ -11,7 +11,7 @@ except ModuleNotFoundError as error:
         raise
     raise lrcore.MissingExtraError("lrcore_mxnet", package="MXNet", extra="mxnet") from None
 except AttributeError as error:
-    if "numpy" not in str(error):
+    if "numpy" not in str(error).lower():
         raise
     raise ImportError(
         f"lrcore_mxnet: MXNet {version('mxnet')} needs numpy < 1.24, whose names it uses; got {version('numpy')}; "
