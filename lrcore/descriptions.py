@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct, StructMeta
@@ -68,7 +68,7 @@ def _fields(cls: type[Struct]) -> dict[str, tuple[Any, str]]:
 def _checked(annotation: Any, value: Any, where: str) -> Any:
     """The value as the annotation wants it; an error that names the place otherwise."""
     options = [one for one in get_args(annotation) if one is not type(None)]
-    if get_origin(annotation) is UnionType:
+    if get_origin(annotation) in (Union, UnionType):  # an annotated type makes the former
         return None if value is None else _checked(options[0], value, where)
     if hasattr(value, "tolist"):  # numbers and arrays of numpy
         value = value.tolist()

@@ -30,6 +30,7 @@ LAST_COUNT = 2**31 - 1
 
 LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
+HEAD = 256  # steps that are looked up one by one in every table
 SAMPLES = 24
 TOLERANCE = 0.1  # float32 ulp, beside the half of one that the last rounding costs
 NEGLIGIBLE = 2.0**-60  # beside the limit of an endless schedule
@@ -79,9 +80,9 @@ class Table(Protocol):
 
         Args:
             xp: the namespace: `numpy`, `jax.numpy`, `keras.ops` or another with the operations of `Namespace`.
-            step: an integer array of the framework, of any shape; below 0 it counts as 0, and the table's last value
-                is held for ever.
-            cast: `cast(array, dtype_name)` converts an array: `keras.ops.cast`, or `lambda x, dtype: x.astype(dtype)`.
+            step: an array of int32 or int64 of the framework, of any shape; below 0 it counts as 0, and the table's last
+                value is held for ever.
+            cast: `cast(array, name)` converts an array to a type: `keras.ops.cast`, or `lambda x, name: x.astype(name)`.
             dtype: the floating type of the result; float64 only where the framework has it switched on.
 
         Returns:
@@ -91,7 +92,7 @@ class Table(Protocol):
             >>> import numpy as np
             >>> from lrcore import Linear, lower
             >>> table = lower(Linear(init_value=1.0, end_value=0.0, decay_steps=4))
-            >>> table.evaluate(np, np.array([0, 1, 4, 9]), np.ndarray.astype).tolist()
+            >>> table.evaluate(np, np.array([0, 1, 4, 9]), lambda x, name: x.astype(name)).tolist()
             [1.0, 0.75, 0.0, 0.0]
         """
         ...
@@ -221,7 +222,8 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
 
     A schedule of at most 2**18 different steps (its last value is held, a cycle is counted once, and stairs by the step)
     becomes a lookup of its own float64 values: the same bits as in the frameworks that ask the host. A longer one becomes
-    piecewise cubics, at most 1 ulp of float32 from them at every step up to 2**31 - 1.
+    piecewise cubics: the same bits for the first 256 steps and wherever a piece begins, at most 1 ulp of float32 from them at
+    every other step up to 2**31 - 1.
 
     Args:
         schedule: a schedule, or a Python function of the step.
@@ -397,9 +399,8 @@ def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
 def _cubics(schedule: Schedule, clock: Clock, where: str) -> Cubics:
     import numpy as np
 
-    starts = np.array(
-        [0, *islice(_by_entry(schedule.timeline, clock).cuts(clock.entries), PIECE_LIMIT)], dtype=np.int64
-    )
+    cuts = islice(_by_entry(schedule.timeline, clock).cuts(clock.entries), PIECE_LIMIT)
+    starts = np.unique([*range(min(HEAD, clock.entries)), *cuts])
     ends = np.append(starts[1:], clock.entries)
     fitted = np.empty((0, 7), dtype=np.int64)
 
@@ -410,8 +411,7 @@ def _cubics(schedule: Schedule, clock: Clock, where: str) -> Cubics:
         if len(fitted) + starts.size > PIECE_LIMIT:
             raise ScheduleError(
                 where,
-                f"expected at most {PIECE_LIMIT} pieces, or a horizon of at most {LOOKUP_LIMIT - 1} steps to look up; "
-                f"got more; state the updates that you train for as `horizon`",
+                f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
             )
         rows, fits = _fit(value, starts, ends)
         fitted = np.concatenate([fitted, rows[fits]])
