@@ -6,8 +6,9 @@ import math
 import operator
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
+import torch
 from torch import optim
 
 import lrcore
@@ -79,11 +80,13 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     ) -> None:
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"{WHERE}: expected a torch.optim.Optimizer; got {type(optimizer).__name__}")
+        if on_mismatch not in get_args(Policy):
+            known = ", ".join(get_args(Policy))
+            raise lrcore.ScheduleError(f"{WHERE}.on_mismatch", f"expected one of {known}; got {on_mismatch!r}")
         self.optimizer = optimizer
         self.relative = relative
         self.on_mismatch: Policy = on_mismatch
         self._configure(schedule, also or {})
-        lrcore.load_state(self._state(0), self._description(), on_mismatch, WHERE)  # refuses a wrong policy now
         self._hook: Any = None
         self._last_lr: list[Any] = []
         self._marks: list[Any] = []
@@ -182,7 +185,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the run: `lrcore.save_state`, the same in every framework."""
-        return self._state(max(self.last_epoch, 0))  # inside a SequentialLR a scheduler that has not begun is at -1
+        step = max(self.last_epoch, 0)  # torch holds one that has not begun, in a SequentialLR, at -1
+        plateau = self._metric_state.to_dict() if self._metric_state else None
+        return lrcore.save_state(step, self._description(), plateau)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a saved state and write its rates into the optimizer, whichever of the two was loaded first.
@@ -215,6 +220,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         step = self.last_epoch + 1 if epoch is None else epoch
         self._write(step, self._computed(step))
 
+    @torch.compiler.disable  # what is traced here would be traced again for every value of the schedule
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
         step = self.last_epoch + 1 if epoch is None else _checked(epoch, f"{WHERE}.step")
         values = self._computed(step, self._metric_state if metrics is None else self._reported(metrics))
@@ -301,10 +307,6 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     def _description(self) -> Any:
         schedule = self.plateau or self.schedule
         return {"lr": schedule, **self.also} if self.also else schedule
-
-    def _state(self, step: int) -> dict[str, Any]:
-        plateau = self._metric_state.to_dict() if self._metric_state else None
-        return lrcore.save_state(step, self._description(), plateau)
 
 
 class _Values(NamedTuple):

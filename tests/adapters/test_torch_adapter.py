@@ -1,0 +1,530 @@
+"""The torch scheduler in training: what the weights did, whatever the optimizer, the groups and the driver."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import itertools
+import math
+import pickle
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import lrcore
+import lrcore_torch
+from tests.adapters.torch_loops import DEVICE, SCHEDULE, expected, parameter, sgd, update, used_rates
+
+FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
+SCHEDULES = [
+    SCHEDULE,
+    FALLING,
+    lrcore.Constant(0.1),
+    lrcore.Linear(init_value=0.2, end_value=0.0, decay_steps=30).cooldown(10, start=20),
+    lrcore.PiecewiseConstant(boundaries=[5, 50], values=[0.3, 0.2, 0.1]),
+    lrcore.Repeat(lrcore.Cosine(init_value=0.05, end_value=0.0, decay_steps=10), length_factor=2),
+    lrcore.Every(FALLING, steps=7),
+    lrcore.as_schedule(lambda step: 0.1 / (step + 1)),
+]
+
+
+def bad_at(step: int, value: Any) -> Any:
+    """A function of the step that fails once: it returns `value`, or raises it."""
+
+    def rate(now: int) -> Any:
+        if now != step:
+            return 0.1
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    return rate
+
+
+# --- the rate used ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_the_weights_move_by_the_schedule(schedule: lrcore.Schedule) -> None:
+    optimizer = sgd(3)
+    optimizer.param_groups[1]["lr_scale"] = 0.1
+    scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
+    assert used_rates(optimizer, scheduler, 200) == expected(schedule, range(200), 1.0, 0.1, 1.0)
+
+
+def test_it_is_a_torch_scheduler() -> None:
+    scheduler = lrcore_torch.LRScheduler(sgd(), SCHEDULE)
+    assert isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler)
+    assert not hasattr(scheduler, "total_steps")  # Accelerate stops a scheduler that has it
+    assert not hasattr(scheduler, "_schedulers")  # SequentialLR takes a scheduler that has it for a composite
+
+
+def test_a_plain_function_may_return_any_number() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, lambda step: np.float64(0.5) ** step)
+    assert used_rates(optimizer, scheduler, 4) == [[1.0], [0.5], [0.25], [0.125]]
+    assert type(optimizer.param_groups[0]["lr"]) is float
+    assert [type(rate) for rate in scheduler.get_last_lr()] == [float]
+
+
+def test_a_list_has_a_schedule_or_a_number_for_each_group() -> None:
+    optimizer = sgd(3)
+    scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, 0.25, SCHEDULE])
+    assert used_rates(optimizer, scheduler, 30) == [[SCHEDULE(step), 0.25, SCHEDULE(step)] for step in range(30)]
+
+
+def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
+    asked = []
+    schedule = lrcore.as_schedule(lambda step: asked.append(step) or 0.1)
+    for given in (schedule, [schedule] * 50):
+        optimizer = sgd(50)
+        scheduler = lrcore_torch.LRScheduler(optimizer, given)
+        used_rates(optimizer, scheduler, 3)
+        asked.clear()
+        used_rates(optimizer, scheduler, 2)
+        assert asked == [4, 5]
+
+
+def test_relative_multiplies_the_rate_a_group_was_made_with() -> None:
+    optimizer = torch.optim.SGD([{"params": [parameter()], "lr": rate} for rate in (1.0, 0.1)])
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5), 1.0, 0.1)
+    optimizer.add_param_group({"params": [parameter()], "lr": 4.0})
+    scheduler.step()
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(6, 11), 1.0, 0.1, 4.0)
+
+
+def test_a_scale_may_change_during_the_run() -> None:
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 5)
+    optimizer.param_groups[1]["lr_scale"] = 0.5
+    scheduler.sync()
+    assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(5, 7), 1.0, 0.5)
+    del optimizer.param_groups[1]["lr_scale"]
+    scheduler.step()
+    assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(8, 10), 1.0, 1.0)
+
+
+def test_a_group_added_during_the_run_is_scheduled_from_the_next_update() -> None:
+    optimizer = sgd(lr=0.7)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 5)
+    optimizer.add_param_group({"params": [parameter()]})
+    scheduler.step()
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(6, 11), 1.0, 1.0)
+
+
+def test_a_group_that_a_list_has_no_schedule_for_is_refused() -> None:
+    optimizer = sgd(2)
+    with pytest.raises(lrcore.ScheduleError, match="one schedule for each of 2 groups; got 3"):
+        lrcore_torch.LRScheduler(optimizer, [FALLING] * 3)
+    scheduler = lrcore_torch.LRScheduler(optimizer, [FALLING, SCHEDULE])
+    optimizer.add_param_group({"params": [parameter()]})
+    update(optimizer)
+    with pytest.raises(lrcore.ScheduleError, match="one schedule for each of 3 groups; got 2"):
+        scheduler.step()
+    assert isinstance(scheduler.schedule, list)
+    scheduler.schedule.append(FALLING)
+    scheduler.step()
+    assert update(optimizer) == [FALLING(1), SCHEDULE(1), FALLING(1)]
+
+
+def test_groups_that_were_replaced_are_driven() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
+
+
+def test_one_schedule_drives_several_optimizers_each_by_its_own_clock() -> None:
+    first, second = sgd(), sgd()
+    schedulers = [lrcore_torch.LRScheduler(optimizer, FALLING) for optimizer in (first, second)]
+    used_rates(first, schedulers[0], 10)
+    assert used_rates(second, schedulers[1], 5) == expected(FALLING, range(5))
+
+
+def test_a_second_scheduler_starts_at_its_own_first_value() -> None:
+    optimizer = sgd()
+    used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, lrcore.Linear(init_value=0.1, decay_steps=3)), 5)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
+
+
+def test_the_default_dtype_does_not_round_the_rate() -> None:
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        optimizer = sgd()
+        scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+        assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+# --- rates that are tensors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_tensor_that_groups_share_becomes_one_for_each_and_is_filled(shape: tuple[int, ...]) -> None:
+    rate = torch.full(shape, 0.1)
+    optimizer = sgd(2, lr=rate)
+    optimizer.param_groups[1]["lr_scale"] = 5.0
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+    held = [group["lr"] for group in optimizer.param_groups]
+    assert held[0] is rate
+    used = used_rates(optimizer, scheduler, 100)
+    assert used == [pytest.approx(row, rel=1e-7) for row in expected(SCHEDULE, range(100), 1.0, 5.0)]
+    assert all(group["lr"] is tensor for group, tensor in zip(optimizer.param_groups, held, strict=True))
+    assert scheduler.get_last_lr() == [SCHEDULE(100), SCHEDULE(100) * 5.0]
+
+
+def test_groups_added_with_the_default_tensor_have_their_own() -> None:
+    optimizer = sgd(1, lr=torch.tensor(0.5))
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
+    used_rates(optimizer, scheduler, 5)
+    for _ in range(2):
+        optimizer.add_param_group({"params": [parameter()]})
+    scheduler.step()
+    assert len({id(group["lr"]) for group in optimizer.param_groups}) == 3
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [0.5, 0.5, 0.5]
+
+
+def test_a_tensor_that_loading_replaced_is_the_one_written() -> None:
+    optimizer = sgd(1, lr=torch.tensor(0.1))
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    before = optimizer.param_groups[0]["lr"]
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    after = optimizer.param_groups[0]["lr"]
+    assert after is not before
+    scheduler.sync(1)
+    assert update(optimizer) == [pytest.approx(FALLING(1), rel=1e-7)]
+    assert optimizer.param_groups[0]["lr"] is after
+
+
+# --- other keys of the groups -----------------------------------------------------------------------------------------
+
+
+def test_also_drives_weight_decay_and_betas() -> None:
+    decay = lrcore.Linear(init_value=0.5, end_value=0.1, decay_steps=20)
+    beta = lrcore.Linear(init_value=0.5, end_value=0.9, decay_steps=10)
+    weight = parameter(1.0)
+    optimizer = torch.optim.AdamW([weight], eps=1e-8)
+    scheduler = lrcore_torch.LRScheduler(
+        optimizer, SCHEDULE, also={"weight_decay": decay, "betas": (beta, 0.95)}
+    )
+    expected_weight, mean, square, kept, kept_square = 1.0, 0.0, 0.0, 1.0, 1.0
+    for step in range(30):
+        gradient = math.sin(step) + 2
+        weight.grad = torch.full_like(weight, gradient)
+        optimizer.step()
+        scheduler.step()
+        rate, first = SCHEDULE(step), beta(step)
+        # AdamW as its paper has it; torch corrects the bias with the present beta to the power of the count.
+        mean, square = first * mean + (1 - first) * gradient, 0.95 * square + 0.05 * gradient**2
+        kept, kept_square = first ** (step + 1), 0.95 ** (step + 1)
+        expected_weight -= rate * decay(step) * expected_weight
+        expected_weight -= rate * (mean / (1 - kept)) / (math.sqrt(square / (1 - kept_square)) + 1e-8)
+        assert weight.item() == pytest.approx(expected_weight, rel=1e-12)
+
+
+def test_also_takes_a_list_with_one_for_each_group() -> None:
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, 0.1, also={"weight_decay": [FALLING, 0.0]})
+    for step in range(3):
+        assert [group["weight_decay"] for group in optimizer.param_groups] == [FALLING(step), 0.0]
+        update(optimizer)
+        scheduler.step()
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.RMSprop, torch.optim.AdamW])
+def test_momentum_is_the_first_beta_where_there_are_betas(kind: Any) -> None:
+    optimizer = kind([parameter()])
+    scheduler = lrcore_torch.LRScheduler(optimizer, 0.1, also={"momentum": FALLING})
+    update(optimizer)
+    scheduler.step()
+    group = optimizer.param_groups[0]
+    assert (group["betas"] if "betas" in group else (group["momentum"], 0.999)) == (FALLING(1), 0.999)
+
+
+def test_betas_that_are_tensors_are_filled() -> None:
+    betas = (torch.tensor(0.9), torch.tensor(0.999))
+    optimizer = torch.optim.AdamW([parameter()], lr=torch.tensor(0.1), betas=betas, foreach=False)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": FALLING})
+    update(optimizer)
+    scheduler.step()
+    assert optimizer.param_groups[0]["betas"][0] is betas[0]
+    assert betas[0].item() == pytest.approx(FALLING(1))
+
+
+@pytest.mark.parametrize(
+    ("also", "words"),
+    [
+        ({"weigth_decay": FALLING}, r"also\['weigth_decay'\]: expected a key of the parameter groups \(betas, eps,"),
+        ({"lr": FALLING}, r"also\['lr'\]: expected a key"),
+        ({"betas": FALLING}, r"also\['betas'\]: expected a tuple of 2, each a schedule or a number"),
+        ({"betas": (FALLING, "x")}, r"also\['betas'\]\[1\]: expected a lrcore schedule"),
+        ({"weight_decay": [FALLING, FALLING]}, "weight_decay: expected one schedule for each of 1 groups; got 2"),
+        ({"momentum": 1.0}, r"betas at step 0: expected a value in \[0, 1\); got 1.0"),
+    ],
+)
+def test_also_says_what_it_takes(also: dict[str, Any], words: str) -> None:
+    optimizer = torch.optim.AdamW([parameter()])
+    with pytest.raises(lrcore.ScheduleError, match=words):
+        lrcore_torch.LRScheduler(optimizer, SCHEDULE, also=also)
+    assert optimizer.param_groups[0]["lr"] == 1e-3
+
+
+# --- who drives -------------------------------------------------------------------------------------------------------
+
+
+def test_attached_it_counts_updates_and_not_micro_batches() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach()
+    used = []
+    for batch in range(40):
+        if batch % 4 == 3:
+            used += update(optimizer)
+            optimizer.zero_grad()
+    assert used == [FALLING(step) for step in range(10)]
+    assert scheduler.last_epoch == 10
+
+
+def test_attached_it_does_not_count_what_gradscaler_skips() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach()
+    scaler = torch.amp.GradScaler(DEVICE.type, init_scale=4.0)
+    used = []
+    for gradient in (math.inf, 1.0, 1.0, math.nan, 1.0):
+        weight = optimizer.param_groups[0]["params"][0]
+        weight.data.zero_()
+        optimizer.zero_grad()
+        scaler.scale(weight * gradient).sum().backward()
+        scaler.step(optimizer)
+        scaler.update()
+        used.append(-weight.item())
+    assert used == [0.0, FALLING(0), FALLING(1), 0.0, FALLING(2)]
+    assert scheduler.last_epoch == 3
+
+
+def test_attached_it_is_not_stepped_by_hand() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach().attach()
+    update(optimizer)
+    with pytest.raises(RuntimeError, match=r"step: expected no call, since attach\(\) makes it"):
+        scheduler.step()
+    assert scheduler.last_epoch == 1
+    scheduler.detach()
+    scheduler.detach()
+    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(1, 4))
+
+
+def test_sync_follows_another_counter() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    for global_step in (7, np.int64(3), 3, 1000):
+        scheduler.sync(global_step)
+        assert update(optimizer) == [FALLING(int(global_step))]
+        assert scheduler.last_epoch == global_step
+    scheduler.step()
+    assert update(optimizer) == [FALLING(1001)]
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "3"])
+def test_sync_takes_steps_only(step: Any) -> None:
+    scheduler = lrcore_torch.LRScheduler(sgd(), FALLING)
+    with pytest.raises(lrcore.ScheduleError, match="expected an integer >= 0, the number of updates already made"):
+        scheduler.sync(step)
+    assert scheduler.last_epoch == 0
+
+
+def test_a_step_may_be_named() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    update(optimizer)
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="The epoch parameter"):
+            scheduler.step(5)
+        assert (scheduler.last_epoch, update(optimizer)) == (5, [FALLING(5)])
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_last_epoch_starts_part_way(*, relative: bool) -> None:
+    optimizer = sgd(lr=1.0)
+    for group in optimizer.param_groups if relative else ():
+        group["initial_lr"] = 1.0
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, last_epoch=6, relative=relative)
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(7, 12))
+
+
+def test_a_framework_may_count_and_only_ask() -> None:
+    """As ignite does: it raises `last_epoch` and writes what `get_lr` says."""
+    optimizer = sgd(2)
+    optimizer.param_groups[1]["lr_scale"] = 0.1
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    for step in range(1, 10):
+        scheduler.last_epoch += 1
+        assert scheduler.get_lr() == scheduler.get_lr() == expected(FALLING, range(step, step + 1), 1.0, 0.1)[0]
+    assert scheduler.get_last_lr() == [FALLING(0), FALLING(0) * 0.1]
+
+
+def test_reading_changes_nothing() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    state = scheduler.state_dict()
+    with ThreadPoolExecutor(4) as pool:
+        rates = list(pool.map(lambda _: (scheduler.get_lr(), scheduler.get_last_lr()), range(100)))
+    assert rates == [([FALLING(3)], [FALLING(3)])] * 100
+    assert scheduler.state_dict() == state
+    assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(3, 5))
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "0.1", None, ZeroDivisionError("in the schedule")], ids=repr)
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_schedule_that_fails_leaves_everything_as_it_was(step: int, value: Any) -> None:
+    optimizer = torch.optim.AdamW([parameter()])
+    also = {"weight_decay": FALLING}
+    scheduler = lrcore_torch.LRScheduler(optimizer, bad_at(step, value), also=also)
+    for _ in range(step - 1):
+        update(optimizer)
+        scheduler.step()
+    update(optimizer)
+    group, state = dict(optimizer.param_groups[0]), scheduler.state_dict()
+    error = type(value) if isinstance(value, Exception) else lrcore.ScheduleError
+    for _ in range(2):
+        with pytest.raises(error):
+            scheduler.step()
+    assert optimizer.param_groups[0] == group
+    assert (scheduler.state_dict(), scheduler.last_epoch, scheduler.get_last_lr()) == (state, step - 1, [0.1])
+    scheduler.sync(step + 1)
+    assert optimizer.param_groups[0]["weight_decay"] == FALLING(step + 1)
+
+
+def test_another_key_that_fails_leaves_the_rate_as_it_was() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": bad_at(2, 1.5)})
+    update(optimizer)
+    scheduler.step()
+    with pytest.raises(lrcore.ScheduleError, match=r"momentum at step 2: expected a value in \[0, 1\); got 1.5"):
+        scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == FALLING(1)
+
+
+@pytest.mark.parametrize("scale", [math.nan, math.inf])
+def test_a_scale_that_is_not_finite_is_refused(scale: float) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    optimizer.param_groups[0]["lr_scale"] = scale
+    with pytest.raises(lrcore.ScheduleError, match="step 4: expected finite rates"):
+        scheduler.step()
+    assert update(optimizer) == [FALLING(3)]
+
+
+def test_an_optimizer_is_not_changed_by_a_schedule_that_cannot_start() -> None:
+    optimizer = sgd(lr=0.7)
+    before = dict(optimizer.param_groups[0])
+    with pytest.raises(ZeroDivisionError):
+        lrcore_torch.LRScheduler(optimizer, lambda step: 1 / step)
+    assert optimizer.param_groups[0]["lr"] == before["lr"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("model", SCHEDULE), TypeError, "expected a torch.optim.Optimizer; got str"),
+        ((None, "cosine"), lrcore.ScheduleError, "LRScheduler.schedule: expected a lrcore schedule or a function"),
+        ((None, [SCHEDULE, "cosine"]), lrcore.ScheduleError, r"LRScheduler.schedule\[1\]: expected a lrcore schedule"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: tuple[Any, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        lrcore_torch.LRScheduler(arguments[0] or sgd(2), arguments[1])
+
+
+def test_the_wrong_order_of_calls_is_warned_of_once() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    with pytest.warns(UserWarning, match="before `optimizer.step") as caught:
+        for _ in range(3):
+            scheduler.step()
+            update(optimizer)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_another_writer_is_warned_of_once_and_overruled(*, tensor: bool, after: int) -> None:
+    optimizer = sgd(2, lr=torch.tensor(0.5, dtype=torch.float64) if tensor else 0.5)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, after)
+    with pytest.warns(UserWarning) as caught:
+        for step in range(after, after + 4):
+            for group in optimizer.param_groups[1:]:
+                group["lr"] = group["lr"].fill_(7.0) if tensor else 7.0
+            assert update(optimizer) == [pytest.approx(FALLING(step)), 7.0]
+            scheduler.step()
+            assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(FALLING(step + 1))] * 2
+    assert len(caught) == 1
+    assert f"expected the rate {FALLING(after)} that was written into group 1; got 7.0" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+def test_another_writer_that_agrees_is_none() -> None:
+    optimizer = sgd(1, lr=torch.tensor(0.5))
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    for step in range(4):
+        optimizer.param_groups[0]["lr"] = torch.tensor(FALLING(step))
+        update(optimizer)
+        scheduler.step()
+    assert scheduler.last_epoch == 4
+
+
+def test_a_warning_that_is_an_error_changes_nothing() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    optimizer.param_groups[0]["lr"] = 7.0
+    with pytest.raises(UserWarning, match="got 7.0"):
+        scheduler.step()
+    assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (3, 7.0)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_copies_go_on_with_their_own_optimizer(copied: Any) -> None:
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE).attach()
+    update(optimizer)
+    update(optimizer)
+    other_optimizer, other = copied((optimizer, scheduler))
+    assert other.optimizer is other_optimizer
+    assert used_rates(other_optimizer, other, 10) == expected(SCHEDULE, range(2, 12), 1.0, 1.0)
+    other.attach()
+    update(other_optimizer)
+    assert (other.last_epoch, scheduler.last_epoch) == (13, 2)
+
+
+def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None:
+    def run() -> None:
+        optimizer = sgd()
+        used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, FALLING), 3)
+
+    run()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            run()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

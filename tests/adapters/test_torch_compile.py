@@ -1,0 +1,97 @@
+"""The torch scheduler beside `torch.compile`: a rate that is a tensor makes one graph that sees every new value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import lrcore
+import lrcore_torch
+from tests.adapters.torch_loops import SCHEDULE, parameter, sgd, used_rates
+
+# torch's compiler warns of torch's own parts while they are imported.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
+def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
+    torch._dynamo.reset()
+    weight = parameter()
+    optimizer = kind([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(optimizer.step, backend="eager")
+    for step in range(30):
+        before = weight.item()
+        weight.grad = torch.ones_like(weight)
+        compiled()
+        scheduler.step()
+        if kind is torch.optim.SGD:
+            assert before - weight.item() == pytest.approx(SCHEDULE(step), abs=1e-15)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_compiled_with_the_scheduler_inside_there_is_one_graph() -> None:
+    torch._dynamo.reset()
+    weight = parameter()
+    optimizer = torch.optim.SGD([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 2)
+    torch._dynamo.utils.counters.clear()
+
+    @torch.compile(backend="eager")
+    def train() -> None:
+        optimizer.step()
+        scheduler.step()
+
+    for step in range(2, 30):
+        weight.data.zero_()
+        weight.grad = torch.ones_like(weight)
+        train()
+        assert -weight.item() == pytest.approx(FALLING(step), abs=1e-15)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_attached_under_compile_there_is_one_graph() -> None:
+    torch._dynamo.reset()
+    weight = parameter()
+    optimizer = torch.optim.SGD([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    lrcore_torch.LRScheduler(optimizer, FALLING).attach()
+    weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    optimizer.step()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(optimizer.step, backend="eager")
+    for _ in range(2, 30):
+        compiled()
+    assert -weight.item() == pytest.approx(sum(FALLING(step) for step in range(30)), rel=1e-12)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_compiled_with_a_float_rate_the_values_are_right(*, inside: bool) -> None:
+    """Torch compiles again for each new float, up to its limit, and then runs what was written."""
+    torch._dynamo.reset()
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+
+    def train() -> None:
+        optimizer.step()
+        if inside:
+            scheduler.step()
+
+    compiled = torch.compile(train, backend="eager")
+    weight = optimizer.param_groups[0]["params"][0]
+    for step in range(20):
+        weight.data.zero_()
+        weight.grad = torch.ones_like(weight)
+        compiled()
+        if not inside:
+            scheduler.step()
+        assert 0.0 - weight.item() == SCHEDULE(step)

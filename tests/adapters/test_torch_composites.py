@@ -1,0 +1,140 @@
+"""The torch scheduler inside torch's own composites, as far as those go."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingLR, ExponentialLR, LinearLR, SequentialLR
+
+import lrcore
+import lrcore_torch
+from tests.adapters.torch_loops import sgd, used_rates
+
+FIRST = lrcore.Linear(init_value=0.1, end_value=0.3, decay_steps=20)
+SECOND = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
+MILESTONES = [7, 15]
+UPDATES = 25
+
+Child = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
+
+
+def ours(schedule: lrcore.Schedule) -> Child:
+    return lambda optimizer: lrcore_torch.LRScheduler(optimizer, schedule)
+
+
+def cosine(optimizer: torch.optim.Optimizer) -> CosineAnnealingLR:
+    return CosineAnnealingLR(optimizer, 30)
+
+
+def linear(optimizer: torch.optim.Optimizer) -> LinearLR:
+    return LinearLR(optimizer, 0.1, 1.0, 30)
+
+
+CHILDREN: dict[str, Sequence[Child]] = {
+    "ours alone": [ours(FIRST), ours(SECOND), ours(FIRST)],
+    "ours, native, ours": [ours(FIRST), cosine, ours(SECOND)],
+    "native, ours, native": [linear, ours(SECOND), cosine],
+    "ours, native, native": [ours(SECOND), linear, cosine],
+}
+
+
+def sequential(children: Sequence[Child], optimizer: torch.optim.Optimizer) -> SequentialLR:
+    return SequentialLR(optimizer, [child(optimizer) for child in children], MILESTONES[: len(children) - 1])
+
+
+def test_in_sequence_each_runs_by_its_own_clock() -> None:
+    optimizer = sgd(2)
+    used = used_rates(optimizer, sequential(CHILDREN["ours alone"], optimizer), UPDATES)
+    rates = [FIRST(step) for step in range(7)] + [SECOND(step) for step in range(8)] + [FIRST(step) for step in range(10)]
+    assert used == [[rate, rate] for rate in rates]
+
+
+def test_in_sequence_with_natives_each_has_its_part() -> None:
+    optimizer = sgd()
+    used = used_rates(optimizer, sequential(CHILDREN["ours, native, ours"], optimizer), UPDATES)
+    assert used[:7] == [[FIRST(step)] for step in range(7)]
+    assert used[7] == [0.1]
+    assert used[15:] == [[SECOND(step)] for step in range(10)]
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+@pytest.mark.parametrize("order", ["optimizer first", "scheduler first"])
+def test_a_sequence_resumes_anywhere(name: str, order: str) -> None:
+    optimizer = sgd()
+    composite = sequential(CHILDREN[name], optimizer)
+    states, used = [], []
+    for _ in range(UPDATES):
+        states.append(copy.deepcopy((optimizer.state_dict(), composite.state_dict())))
+        used += used_rates(optimizer, composite, 1)
+    for done, (optimizer_state, composite_state) in enumerate(states):
+        optimizer = sgd()
+        composite = sequential(CHILDREN[name], optimizer)
+        if order == "optimizer first":
+            optimizer.load_state_dict(copy.deepcopy(optimizer_state))
+        composite.load_state_dict(copy.deepcopy(composite_state))
+        if order == "scheduler first":
+            optimizer.load_state_dict(copy.deepcopy(optimizer_state))
+        assert used_rates(optimizer, composite, UPDATES - done) == used[done:]
+
+
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_a_sequence_of_ours_resumes_without_the_optimizer_or_built_after_it(*, with_optimizer: bool) -> None:
+    """Natives do not: nothing but the optimizer knows their rate."""
+    optimizer = sgd()
+    composite = sequential(CHILDREN["ours alone"], optimizer)
+    states, used = [], []
+    for _ in range(UPDATES):
+        states.append(copy.deepcopy((optimizer.state_dict(), composite.state_dict())))
+        used += used_rates(optimizer, composite, 1)
+    for done, (optimizer_state, composite_state) in enumerate(states):
+        optimizer = sgd()
+        if with_optimizer:
+            optimizer.load_state_dict(copy.deepcopy(optimizer_state))
+        composite = sequential(CHILDREN["ours alone"], optimizer)
+        composite.load_state_dict(copy.deepcopy(composite_state))
+        assert used_rates(optimizer, composite, UPDATES - done) == used[done:]
+
+
+def chained(optimizer: torch.optim.Optimizer, *, last: bool) -> ChainedScheduler:
+    schedulers = [lrcore_torch.LRScheduler(optimizer, SECOND), ExponentialLR(optimizer, 0.5)]
+    return ChainedScheduler(schedulers[::-1] if last else schedulers, optimizer)
+
+
+def test_chained_it_writes_its_value_and_others_go_on_from_there() -> None:
+    """As any absolute schedule: what came before is overwritten, a factor after it works once. Use `Product` instead."""
+    optimizer = sgd()
+    used = used_rates(optimizer, chained(optimizer, last=True), 10)
+    assert used == [[SECOND(step)] for step in range(10)]
+    optimizer = sgd()
+    used = used_rates(optimizer, chained(optimizer, last=False), 10)
+    assert used == [[SECOND(0)], *([SECOND(step) * 0.5] for step in range(1, 10))]
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("done", [1, 5])
+def test_a_chain_resumes_with_the_optimizer(done: int, *, last: bool) -> None:
+    optimizer = sgd()
+    composite = chained(optimizer, last=last)
+    used_rates(optimizer, composite, done)
+    states = copy.deepcopy((optimizer.state_dict(), composite.state_dict()))
+    used = used_rates(optimizer, composite, 10)
+    for order in (0, 1):
+        optimizer = sgd()
+        composite = chained(optimizer, last=last)
+        holders: list[Any] = [optimizer, composite]
+        for holder, state in list(zip(holders, copy.deepcopy(states), strict=True))[:: 1 if order else -1]:
+            holder.load_state_dict(state)
+        assert used_rates(optimizer, composite, 10) == used
+
+
+def test_swa_goes_on_after_it() -> None:
+    optimizer = sgd()
+    used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, SECOND), 5)
+    averaging = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.05, anneal_epochs=2, anneal_strategy="linear")
+    used = used_rates(optimizer, averaging, 4)
+    assert used[0] == [SECOND(5)]
+    assert used[3] == [0.05]
