@@ -1,0 +1,317 @@
+"""A torch run that was interrupted cannot be told from one that never stopped."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import lrcore
+import lrcore_torch
+from tests.adapters.torch_loops import SCHEDULE, UPDATES, Run, expected, parameter, sgd, update, used_rates
+
+FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
+OTHER = lrcore.Cosine(init_value=0.6, end_value=0.01, decay_steps=40).warmup(10)
+
+
+@pytest.fixture(scope="module")
+def unbroken() -> list[float]:
+    return Run().go_on(UPDATES).values()
+
+
+# --- anywhere ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("done", range(UPDATES + 1))
+def test_interrupted_after_any_update(done: int, unbroken: list[float]) -> None:
+    file = io.BytesIO()
+    Run().go_on(done).save(file)
+    file.seek(0)
+    assert Run().load(file).go_on(UPDATES - done).values() == unbroken
+
+
+def test_interrupted_after_any_update_and_finished_in_a_new_process(tmp_path: Path, unbroken: list[float]) -> None:
+    run = Run()
+    for done in range(UPDATES + 1):
+        run.save(tmp_path / f"{done}.pt")
+        run.go_on(1)
+    code = (
+        "import pathlib, sys, warnings; from tests.adapters import torch_loops; warnings.simplefilter('error'); "
+        "torch_loops.resume_all(pathlib.Path(sys.argv[1]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment, timeout=120)
+    ends = {file.read_text() for file in tmp_path.glob("*.txt")}
+    assert len(list(tmp_path.glob("*.txt"))) == UPDATES + 1
+    assert ends == {" ".join(map(repr, unbroken))}
+
+
+@pytest.mark.parametrize("done", [1, 9, 10, 31, 59])
+@pytest.mark.parametrize("order", ["scheduler, optimizer", "optimizer, scheduler", "optimizer, build, scheduler"])
+def test_the_order_of_construction_and_loading_does_not_matter(order: str, done: int, unbroken: list[float]) -> None:
+    saved = Run().go_on(done)
+    states = {"optimizer": saved.optimizer.state_dict(), "scheduler": saved.scheduler.state_dict()}
+    run = Run()
+    for weight, value in zip(run.weights, saved.values(), strict=True):
+        weight.data.fill_(value)
+    for part in order.split(", "):
+        if part == "build":
+            run.scheduler = lrcore_torch.LRScheduler(run.optimizer, SCHEDULE)
+        else:
+            getattr(run, part).load_state_dict(copy.deepcopy(states[part]))
+    assert run.go_on(UPDATES - done).values() == unbroken
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("done", [1, 3, 30])
+def test_the_schedulers_state_alone_is_enough(done: int, *, tensor: bool) -> None:
+    lr = torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1
+    optimizer = sgd(lr=lr)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, done)
+    fresh = sgd(lr=lr)
+    resumed = lrcore_torch.LRScheduler(fresh, FALLING)
+    for _ in range(2):
+        resumed.load_state_dict(scheduler.state_dict())
+        assert fresh.param_groups[0]["lr"] == FALLING(done)
+        assert resumed.get_last_lr() == [FALLING(done)]
+    assert used_rates(fresh, resumed, 5) == expected(FALLING, range(done, done + 5))
+
+
+def test_the_number_of_groups_may_change() -> None:
+    optimizer = sgd(1)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    other = sgd(4)
+    resumed = lrcore_torch.LRScheduler(other, FALLING)
+    resumed.load_state_dict(scheduler.state_dict())
+    assert used_rates(other, resumed, 2) == expected(FALLING, range(3, 5), 1.0, 1.0, 1.0, 1.0)
+
+
+def test_everything_that_is_driven_resumes() -> None:
+    options: dict[str, Any] = {"also": {"weight_decay": FALLING, "betas": (FALLING, [0.99, 0.95])}}
+    schedules = [SCHEDULE, FALLING]
+    unbroken = Run(schedules, **options).go_on(UPDATES).values()
+    for done in (0, 1, 20, 59):
+        file = io.BytesIO()
+        Run(schedules, **options).go_on(done).save(file)
+        file.seek(0)
+        assert Run(schedules, **options).load(file).go_on(UPDATES - done).values() == unbroken
+
+
+def test_a_relative_run_resumes() -> None:
+    unbroken = Run(relative=True).go_on(UPDATES).values()
+    file = io.BytesIO()
+    Run(relative=True).go_on(20).save(file)
+    file.seek(0)
+    assert Run(relative=True).load(file).go_on(40).values() == unbroken
+
+
+# --- the state --------------------------------------------------------------------------------------------------------
+
+
+def test_the_state_is_the_one_of_every_framework() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+    used_rates(optimizer, scheduler, 7)
+    state = scheduler.state_dict()
+    assert state == lrcore.save_state(7, SCHEDULE) == json.loads(json.dumps(state))
+    assert {type(value) for value in state.values()} == {int, str}
+    assert len(json.dumps(state)) < 1024
+
+
+def test_a_state_that_another_framework_saved_is_read() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    scheduler.load_state_dict(lrcore.save_state(12, FALLING))
+    assert update(optimizer) == [FALLING(12)]
+
+
+def rate(step: int) -> float:
+    return 0.1 / (step + 1)
+
+
+def test_a_python_function_resumes_and_is_not_saved() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, rate)
+    used_rates(optimizer, scheduler, 4)
+    file = io.BytesIO()
+    torch.save((optimizer.state_dict(), scheduler.state_dict()), file)
+    file.seek(0)
+    optimizer_state, state = torch.load(file, weights_only=True)
+    optimizer = sgd()
+    resumed = lrcore_torch.LRScheduler(optimizer, rate)
+    optimizer.load_state_dict(optimizer_state)
+    resumed.load_state_dict(state)
+    assert used_rates(optimizer, resumed, 3) == [[rate(step)] for step in range(4, 7)]
+    assert " at 0x" not in json.dumps(state)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("a path", "expected a state saved by lrcore, a dict; got 'a path'"),
+        ({}, "expected a state saved by lrcore, with format, step, schedule, plateau; got no keys"),
+        ({**lrcore.save_state(3, SCHEDULE), "format": 99}, "format: expected 1; got 99"),
+        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0; got -1"),
+    ],
+)
+def test_a_foreign_state_is_named_and_nothing_changes(state: Any, words: str) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 2)
+    with pytest.raises(lrcore.ScheduleError, match=words):
+        scheduler.load_state_dict(state)
+    assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(2, 4))
+
+
+def test_the_state_of_a_native_scheduler_is_named() -> None:
+    native = torch.optim.lr_scheduler.StepLR(sgd(), 10)
+    with pytest.raises(lrcore.ScheduleError, match="this is the state of a native scheduler"):
+        lrcore_torch.LRScheduler(sgd(), FALLING).load_state_dict(native.state_dict())
+
+
+# --- another schedule than the saved one ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer_too", [False, True])
+@pytest.mark.parametrize(("policy", "rules"), [("keep_checkpoint", SCHEDULE), ("use_config", OTHER)])
+def test_a_policy_decides_between_two_schedules(policy: Any, rules: lrcore.Schedule, *, optimizer_too: bool) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+    used_rates(optimizer, scheduler, 20)
+    fresh = sgd()
+    resumed = lrcore_torch.LRScheduler(fresh, OTHER, on_mismatch=policy)
+    if optimizer_too:
+        fresh.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(scheduler.state_dict())
+    assert used_rates(fresh, resumed, 5) == expected(rules, range(20, 25))
+    assert resumed.state_dict() == lrcore.save_state(25, rules)
+
+
+def test_without_a_policy_another_schedule_is_an_error_that_changes_nothing() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, OTHER)
+    used_rates(optimizer, scheduler, 3)
+    state = scheduler.state_dict()
+    with pytest.raises(lrcore.ScheduleError, match=r"load_state_dict: .* at step 1 it gives .*init_value: 0.3 saved"):
+        scheduler.load_state_dict(lrcore.save_state(20, SCHEDULE))
+    assert scheduler.state_dict() == state
+    assert used_rates(optimizer, scheduler, 2) == expected(OTHER, range(3, 5))
+
+
+def test_another_form_of_schedules_is_kept_where_it_fits_the_groups() -> None:
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, FALLING], also={"momentum": FALLING})
+    state = scheduler.state_dict()
+    fresh = sgd(2)
+    resumed = lrcore_torch.LRScheduler(fresh, OTHER, on_mismatch="keep_checkpoint")
+    resumed.load_state_dict(state)
+    assert fresh.param_groups[0]["momentum"] == FALLING(0)
+    assert resumed.state_dict() == state
+    three = lrcore_torch.LRScheduler(sgd(3), OTHER, on_mismatch="keep_checkpoint")
+    with pytest.raises(lrcore.ScheduleError, match="one schedule for each of 3 groups; got 2"):
+        three.load_state_dict(state)
+    assert three.state_dict() == lrcore.save_state(0, OTHER)
+    adam = lrcore_torch.LRScheduler(torch.optim.Adagrad([parameter()]), OTHER, on_mismatch="keep_checkpoint")
+    with pytest.raises(lrcore.ScheduleError, match=r"also\['momentum'\]: expected a key of the parameter groups"):
+        adam.load_state_dict(state)
+
+
+def test_a_policy_that_does_not_exist_is_refused_when_named() -> None:
+    policy: Any = "keep"
+    with pytest.raises(lrcore.ScheduleError, match="on_mismatch: expected one of error, keep_checkpoint, use_config"):
+        lrcore_torch.LRScheduler(sgd(), FALLING, on_mismatch=policy)
+
+
+# --- a metric -----------------------------------------------------------------------------------------------------------
+
+METRICS = [1.0, 0.8, 0.9, 0.85, 0.81, 0.7, math.nan, 0.71, math.inf, 0.72, 0.69, 0.69, 0.69, 0.69, 0.5, 0.6, 0.7, 0.8]
+PER_EPOCH = 3
+
+
+def plateau() -> lrcore.Plateau:
+    return lrcore.Plateau(lrcore.Constant(0.4).warmup(5), factor=0.5, patience=1, cooldown=1)
+
+
+def with_metrics(optimizer: torch.optim.Optimizer, scheduler: lrcore_torch.LRScheduler, metrics: list[float]) -> Any:
+    used = []
+    for metric in metrics:
+        used += used_rates(optimizer, scheduler, PER_EPOCH)
+        scheduler.report(torch.tensor(metric, dtype=torch.float64))
+    return used
+
+
+def test_a_plateau_multiplies_the_schedule() -> None:
+    optimizer = sgd(2)
+    optimizer.param_groups[1]["lr_scale"] = 0.1
+    used = with_metrics(optimizer, lrcore_torch.LRScheduler(optimizer, plateau()), METRICS)
+    state, rates = plateau().initial(), []
+    for epoch, metric in enumerate(METRICS):
+        rates += [plateau().value(epoch * PER_EPOCH + update, state) for update in range(PER_EPOCH)]
+        state = plateau().update(state, metric)
+    assert used == [[rate, rate * 0.1] for rate in rates]
+    assert len(set(rates[5:])) > 3
+
+
+def test_interrupted_after_any_metric() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
+    used, states = [], []
+    for metric in METRICS:
+        states.append(json.dumps(scheduler.state_dict()))
+        used += with_metrics(optimizer, scheduler, [metric])
+    for epoch, state in enumerate(states):
+        optimizer = sgd()
+        scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
+        scheduler.load_state_dict(json.loads(state))
+        assert with_metrics(optimizer, scheduler, METRICS[epoch:]) == used[epoch * PER_EPOCH :]
+
+
+def test_a_step_may_carry_a_metric() -> None:
+    """Once an epoch, in the place of torch's ReduceLROnPlateau."""
+    constant = lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=1)
+    optimizer, native_optimizer = sgd(), sgd(lr=0.4)
+    scheduler = lrcore_torch.LRScheduler(optimizer, constant)
+    native = torch.optim.lr_scheduler.ReduceLROnPlateau(native_optimizer, factor=0.5, patience=1)
+    for metric in METRICS:
+        assert update(optimizer) == update(native_optimizer)
+        scheduler.step(metrics=metric)
+        native.step(metric)
+    assert scheduler.last_epoch == len(METRICS)
+    assert scheduler.get_last_lr()[0] < 0.4
+
+
+def test_a_metric_needs_a_plateau_and_a_plateau_a_number() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    with pytest.raises(lrcore.ScheduleError, match=r"report: expected a lrcore.Plateau to tell; got Exponential"):
+        scheduler.step(metrics=0.5)
+    assert scheduler.last_epoch == 3
+    scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
+    state = scheduler.state_dict()
+    with pytest.raises(lrcore.ScheduleError, match="expected a metric that is one number"):
+        scheduler.report("bad")
+    assert scheduler.state_dict() == state
+
+
+@pytest.mark.parametrize(("policy", "rate"), [("keep_checkpoint", 0.2), ("use_config", 0.1)])
+def test_a_plateau_and_a_schedule_are_two_things_to_a_policy(policy: Any, rate: float) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=0))
+    for metric in (1.0, 2.0):
+        scheduler.report(metric)
+    fresh = sgd()
+    resumed = lrcore_torch.LRScheduler(fresh, lrcore.Constant(0.1), on_mismatch=policy)
+    resumed.load_state_dict(scheduler.state_dict())
+    assert update(fresh) == [rate]
