@@ -182,9 +182,6 @@ def test_every_step_of_a_million_is_within_one_ulp(name: str) -> None:
     assert table.method == "cubics"
     assert table.nbytes <= 2**20
     assert error(schedule, steps, values).max() < 0.75
-    assert (
-        values[-99:] == np.float32([schedule(step) for step in steps[-99:].tolist()])
-    ).all() or schedule.timeline.end is None
 
 
 @pytest.mark.parametrize("steps", [10**9, LAST])

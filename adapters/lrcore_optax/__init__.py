@@ -1,0 +1,16 @@
+"""lrcore in optax: `lrcore_optax.as_schedule(schedule)` is an `optax.Schedule`, for any optimizer and transformation."""
+
+import lrcore
+
+try:
+    import jax  # noqa: F401 - asked for here, so that its absence is one sentence
+    import optax  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name not in {"jax", "optax"}:
+        raise
+    raise lrcore.MissingExtraError("lrcore_optax", package="JAX and optax", extra="optax") from None
+
+from lrcore_optax._schedule import as_schedule
+from lrcore_optax._state import current_lr, current_step, load_state_dict, set_step, state_dict
+
+__all__ = ["as_schedule", "current_lr", "current_step", "load_state_dict", "set_step", "state_dict"]

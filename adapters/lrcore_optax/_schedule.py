@@ -1,0 +1,125 @@
+"""A schedule that JAX traces: the table of lrcore, read inside the compiled update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import lrcore
+
+LAST_COUNT = 2**31 - 1  # where the counters of optax stay
+LAST_FLOAT_COUNT = 2**31 - 2**7  # the largest float32 below it
+
+
+def as_schedule(
+    schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None
+) -> Callable[[Any], jax.Array]:
+    """A schedule for optax: `count -> learning rate`, count being the updates already made.
+
+    Up to 2**18 different steps the rate is float32(schedule(count)), bit for bit; beyond that at most 1 ulp from it, with the
+    same bits eager, compiled, scanned, mapped and sharded. It is traced once per compilation, holds no state and pickles.
+    Its result is a strong float32 (float64 with x64 on), so that bfloat16 parameters do not round it in
+    `optax.inject_hyperparams`.
+
+    Args:
+        schedule: a schedule, or a Python function of the step (looked up once here, on the host).
+        horizon: the step from which the value is held; needed for a Python function, and then at most 2**22.
+
+    Returns:
+        A callable that takes what optax counts with, and also Python and numpy numbers and arrays of counts, as plots do:
+        a fraction of an update is cut off, what is below 0 counts as 0, what is beyond 2**31 - 1 as that.
+
+    Raises:
+        ScheduleError: no table can hold the schedule; see `lrcore.lower`.
+
+    Example:
+        >>> import optax
+        >>> learning_rate = as_schedule(lrcore.Linear(init_value=0.5, end_value=0.0, decay_steps=4))
+        >>> optimizer = optax.sgd(learning_rate)
+        >>> [float(learning_rate(count)) for count in range(6)]
+        [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    """
+    return TableSchedule(lrcore.as_schedule(schedule, horizon), horizon)
+
+
+class TableSchedule:
+    """What `as_schedule` returns.
+
+    Attributes:
+        schedule: the lrcore schedule.
+        table: what is evaluated.
+    """
+
+    def __init__(self, schedule: lrcore.Schedule, horizon: int | None) -> None:
+        self.schedule = schedule
+        self.table = lrcore.lower(schedule, horizon)
+        self._horizon = horizon
+
+    def __call__(self, count: Any) -> jax.Array:
+        if isinstance(count, jax.Array):
+            return self._compiled(count)
+        dtype = jnp.result_type(float).name
+        return jnp.asarray(self.table.evaluate(np, _on_host(count), _cast, dtype), dtype=dtype)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.schedule, self._horizon)
+
+    def __repr__(self) -> str:
+        return f"lrcore_optax.as_schedule({self.schedule!r})"
+
+    @cached_property
+    def _compiled(self) -> Callable[[jax.Array], jax.Array]:
+        """Inside another compilation its operations become part of that one."""
+
+        def rate(count: jax.Array) -> jax.Array:
+            return self.table.evaluate(_NAMESPACE, _in_int32(count), _cast, jnp.result_type(float).name)
+
+        return jax.jit(rate, inline=True)
+
+
+class _Namespace:
+    """`jax.numpy`, with the search and the gather that cost least inside a compiled loop."""
+
+    searchsorted = staticmethod(partial(jnp.searchsorted, method="scan_unrolled"))
+    take = staticmethod(partial(jnp.take, mode="clip"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+
+_NAMESPACE = _Namespace()
+
+
+def _cast(array: Any, name: str) -> Any:
+    return array.astype(name)
+
+
+def _on_host(count: Any) -> Any:
+    """Numbers of Python and numpy as counts, clipped before anything could wrap them."""
+    counts = np.asarray(min(max(count, 0), LAST_COUNT) if isinstance(count, int) else count)
+    if counts.dtype.kind == "f":
+        counts = counts.astype(np.float64)
+    if counts.dtype.kind not in "iuf" or np.isnan(counts).any():
+        raise _no_count(count)
+    return np.clip(counts, 0, LAST_COUNT).astype(np.int64)
+
+
+def _in_int32(count: jax.Array) -> jax.Array:
+    """Numbers of JAX as counts, clipped likewise."""
+    if jnp.issubdtype(count.dtype, jnp.floating):
+        wide = count.astype(jnp.promote_types(count.dtype, jnp.float32))
+        return jnp.clip(wide, 0, LAST_FLOAT_COUNT).astype(jnp.int32)
+    if not jnp.issubdtype(count.dtype, jnp.integer):
+        raise _no_count(count)
+    if jnp.iinfo(count.dtype).max > LAST_COUNT:
+        count = jnp.clip(count, 0, LAST_COUNT)
+    return count.astype(jnp.int32)
+
+
+def _no_count(count: Any) -> lrcore.ScheduleError:
+    return lrcore.ScheduleError("count", f"expected the number of updates already made; got {count!r}")
