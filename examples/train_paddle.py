@@ -62,7 +62,7 @@ class ProbedCrossEntropy(paddle.nn.CrossEntropyLoss):
 
     def take_learning_rate(self) -> float:
         """The learning rate of the update just made; sets the probe back to 0 for the next."""
-        moved = self.probe.item()
+        moved = float(self.probe)
         self.probe.set_value(paddle.zeros([]))
         return 0.0 - moved
 
@@ -78,7 +78,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
-    record = Record("paddle", paddle.__version__, paddle.device.get_device(), data.updates)
+    record = Record("paddle", paddle.version.full_version, paddle.device.get_device(), data.updates)
     network = train(data, schedule, record)
     record.write(output, accuracy(network, data))
 

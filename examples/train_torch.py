@@ -30,7 +30,7 @@ def train(data: digits.Digits, schedule: lrcore.Schedule, device: torch.device, 
         optimizer.step()
         record.update(
             learning_rate=criterion.take_learning_rate(),
-            adapter_learning_rate=scheduler.get_last_lr()[0],
+            adapter_learning_rate=float(scheduler.get_last_lr()[0]),
             loss=loss.item(),
         )
         scheduler.step()
