@@ -1,0 +1,45 @@
+"""The callback that keeps a scheduler in step with the updates of `paddle.Model.fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+
+
+class LRSchedulerCallback(paddle.callbacks.LRScheduler):
+    """Paddle's `callbacks.LRScheduler`, but one step for each update: not for each micro-batch of an accumulation.
+
+    `Model.fit` adds its own callback where none is given, and that one steps after every batch: with
+    `accumulate_grad_batches=k` a schedule runs k times too fast. This one takes its place, for any scheduler.
+
+    Args:
+        by_step: step after each update.
+        by_epoch: step after each epoch instead; then `by_step` must be False.
+
+    Raises:
+        ValueError: both are set.
+
+    Example:
+        >>> import lrcore, lrcore_paddle, paddle
+        >>> network = paddle.nn.Linear(1, 1)
+        >>> scheduler = lrcore_paddle.LRScheduler(lrcore.Linear(init_value=0.1, decay_steps=10))
+        >>> model = paddle.Model(network)
+        >>> model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), paddle.nn.MSELoss())
+        >>> data = paddle.io.TensorDataset([paddle.ones([8, 1]), paddle.ones([8, 1])])
+        >>> callback = lrcore_paddle.LRSchedulerCallback()
+        >>> model.fit(data, batch_size=1, epochs=1, verbose=0, accumulate_grad_batches=4, callbacks=[callback])
+        >>> scheduler.last_epoch  # eight batches, two updates
+        2
+    """
+
+    def on_train_batch_end(self, step: int, logs: Any = None) -> None:
+        if self._made_update(step):
+            super().on_train_batch_end(step, logs)
+
+    def _made_update(self, step: int) -> bool:
+        """Whether `Model.fit` updates after this batch: after every k-th, and after the last that the loader has."""
+        model: Any = self.model
+        cut_short = getattr(model, "num_iters", None) is not None and self.params["epochs"] == 1
+        last = step + 1 == self.params["steps"] and not cut_short
+        return last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - Paddle does not tell it otherwise

@@ -1,0 +1,234 @@
+"""A schedule as Paddle drives it: `last_epoch` is the step, and what an optimizer reads is the rate of that step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import paddle
+
+import lrcore
+
+Source: TypeAlias = lrcore.Schedule | Callable[[int], float]
+Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
+Followed: TypeAlias = lrcore.Schedule | lrcore.Plateau | list[lrcore.Schedule]
+
+_NAME = "lrcore_paddle.LRScheduler"
+
+
+class LRScheduler(paddle.optimizer.lr.LRScheduler):
+    """The learning rate after `step()` was called n times is schedule(n): the first update uses schedule(0).
+
+    Call `step()` after each `optimizer.step()`; in a static program after each `exe.run`. `Model.fit` calls it itself,
+    after each batch: with `accumulate_grad_batches` give it a `LRSchedulerCallback`. With a GradScaler call it only
+    where the scaler did not skip the update, for what was skipped is no update.
+
+    The optimizer's state holds the scheduler's, so `optimizer.set_state_dict` restores both. The rate is computed anew,
+    so that a changed schedule is used at once. Paddle refuses `optimizer.set_lr` while a scheduler is there: to change
+    the rate in mid-run call `optimizer.set_lr_scheduler` with another (`last_epoch=n - 1` starts it at step n).
+
+    A group's `learning_rate` multiplies the rate (in float32), as does `ParamAttr(learning_rate=...)`. For a schedule of
+    its own give each group a part of `groups`.
+
+    Args:
+        schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, or a list of schedules, one for each
+            parameter group.
+        last_epoch: the updates made, less one: -1 starts at step 0.
+        verbose: print each new rate.
+        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
+
+    Attributes:
+        schedule: what is followed.
+        plateau_state: what a plateau remembers; None for schedules.
+
+    Raises:
+        lrcore.ScheduleError: a wrong argument, or a list in a static program. A Python function that gives no finite
+            number, when asked; step, rate and state are then as they were.
+
+    Example:
+        >>> import lrcore, lrcore_paddle, paddle
+        >>> schedule = lrcore.Linear(init_value=0.5, end_value=0.0, decay_steps=4)
+        >>> scheduler = lrcore_paddle.LRScheduler(schedule)
+        >>> weight = paddle.create_parameter([], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
+        >>> optimizer = paddle.optimizer.SGD(scheduler, parameters=[weight])
+        >>> for _ in range(3):
+        ...     (weight * 1.0).backward()
+        ...     optimizer.step()
+        ...     optimizer.clear_grad()
+        ...     scheduler.step()
+        >>> weight.item(), optimizer.get_lr()
+        (-1.125, 0.125)
+
+        A slower rate for the body of a network than for its head:
+
+        >>> scheduler = lrcore_paddle.LRScheduler([schedule, schedule * 0.1])
+        >>> head, body = paddle.nn.Linear(2, 1), paddle.nn.Linear(2, 2)
+        >>> optimizer = paddle.optimizer.SGD(
+        ...     scheduler,
+        ...     parameters=[
+        ...         {"params": head.parameters(), "learning_rate": scheduler.groups[0]},
+        ...         {"params": body.parameters(), "learning_rate": scheduler.groups[1]},
+        ...     ],
+        ... )
+    """
+
+    def __init__(
+        self,
+        schedule: Source | lrcore.Plateau | Sequence[Source],
+        last_epoch: int = -1,
+        verbose: bool = False,
+        *,
+        on_mismatch: Policy = "error",
+    ) -> None:
+        self.schedule = _followed(schedule)
+        self.plateau_state = _plateau_state(self.schedule, None)
+        self.on_mismatch: Policy = on_mismatch
+        # A wrong policy is refused here, not when a checkpoint is loaded.
+        lrcore.load_state(lrcore.save_state(0, self.schedule), self.schedule, on_mismatch, _NAME)
+        self._rules = _rules(self.schedule, self.plateau_state)
+        self._tensors = [_tensor() for _ in self._rules[1:]]
+        self._may_warn_of_writer = True
+        self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
+        super().__init__(self._written, last_epoch, verbose)
+
+    @property
+    def groups(self) -> tuple[float | paddle.Tensor, ...]:
+        """The `learning_rate` of each parameter group, for a list of schedules.
+
+        1.0 for the first, and for the others tensors that hold their rates.
+        """
+        return (1.0, *self._tensors)
+
+    def get_lr(self) -> float:
+        """The rate at `last_epoch`, as a Python float; reading changes nothing."""
+        return self._rules[0](self.last_epoch)
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go on to the next update, or to the one given.
+
+        Args:
+            epoch: updates already made, in place of one more than before.
+
+        Raises:
+            lrcore.ScheduleError: `epoch` is not an integer >= 0, or a Python function gives no finite number; nothing
+                has changed then.
+        """
+        step = self.last_epoch + 1 if epoch is None else epoch
+        rates = [rule(step) for rule in self._rules]
+        if self.last_lr != self._written:
+            self._warn_of_writer()
+        self._write(int(step), rates)
+        if self.verbose:
+            print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
+
+    def sync(self, step: int | None = None) -> None:
+        """Set the rate of the current step, or of the one given, at once.
+
+        Args:
+            step: updates already made, where something else counts them.
+
+        Raises:
+            lrcore.ScheduleError: as `step`.
+        """
+        self.step(self.last_epoch if step is None else step)
+
+    def report(self, metric: Any) -> None:
+        """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
+
+        Args:
+            metric: anything that float() takes.
+
+        Raises:
+            lrcore.ScheduleError: schedules are followed, not a plateau; or the metric is not one number.
+        """
+        if isinstance(self.schedule, list) or not isinstance(self.schedule, lrcore.Plateau):
+            raise lrcore.ScheduleError(
+                f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
+            )
+        assert self.plateau_state is not None
+        self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
+
+    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle's knows two keys
+        """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read them."""
+        plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
+        state = lrcore.save_state(self.last_epoch, self.schedule, plateau)
+        return {**state, "last_epoch": self.last_epoch, "last_lr": self.last_lr}
+
+    def set_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on after the update at which a state was saved, in this or another framework.
+
+        Args:
+            state_dict: what `state_dict` of any adapter returned. Loading twice is loading once.
+
+        Raises:
+            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error";
+                nothing has changed then.
+        """
+        loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
+        self._follow(loaded.schedule, _plateau_state(loaded.schedule, loaded.plateau), loaded.step)
+
+    set_dict = set_state_dict
+    load_state_dict = set_state_dict
+
+    def _follow(self, schedule: Followed, plateau_state: lrcore.PlateauState | None, step: int) -> None:
+        rules = _rules(schedule, plateau_state)
+        if len(rules) != len(self._rules):
+            raise lrcore.ScheduleError(
+                _NAME, f"expected a state of {len(self._rules)} schedules, as configured; got one of {len(rules)}"
+            )
+        rates = [rule(step) for rule in rules]
+        self.schedule, self.plateau_state, self._rules = schedule, plateau_state, rules
+        self._write(step, rates)
+
+    def _write(self, step: int, rates: Sequence[float]) -> None:
+        self.last_epoch = step
+        self.last_lr = self._written = rates[0]
+        if self._tensors:
+            for tensor, rate in zip(self._tensors, rates[1:], strict=True):
+                tensor.fill_(rate)
+
+    def _warn_of_writer(self) -> None:
+        if self._may_warn_of_writer:
+            self._may_warn_of_writer = False
+            warnings.warn(
+                f"{_NAME}: last_lr was set to {self.last_lr} where the schedule had written {self._written}; the schedule "
+                "rules: for another rate give the optimizer another scheduler",
+                stacklevel=3,
+            )
+
+
+def _followed(schedule: Any) -> Followed:
+    if isinstance(schedule, lrcore.Plateau):
+        return schedule
+    if not isinstance(schedule, list | tuple):
+        return lrcore.as_schedule(schedule)
+    if not schedule:
+        raise lrcore.ScheduleError(_NAME, "expected one schedule for each parameter group; got none")
+    if not paddle.in_dynamic_mode():
+        raise lrcore.ScheduleError(
+            _NAME, "a list of schedules needs dynamic mode; got a static program; make one optimizer for each group"
+        )
+    return [lrcore.as_schedule(one) for one in schedule]
+
+
+def _plateau_state(schedule: Followed, saved: Mapping[str, Any] | None) -> lrcore.PlateauState | None:
+    if isinstance(schedule, list) or not isinstance(schedule, lrcore.Plateau):
+        return None
+    return schedule.initial() if saved is None else lrcore.PlateauState.from_dict(saved, _NAME)
+
+
+def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> list[Callable[[int], float]]:
+    """The rate of each group as a function of the step."""
+    if isinstance(schedule, list):
+        return [*schedule]
+    if isinstance(schedule, lrcore.Plateau):
+        assert plateau_state is not None
+        return [partial(schedule.value, state=plateau_state)]
+    return [schedule]
+
+
+def _tensor() -> paddle.Tensor:
+    """What holds the rate of one group, in the precision in which Paddle holds that of the optimizer."""
+    return paddle.to_tensor(0.0, dtype="float64" if paddle.get_default_dtype() == "float64" else "float32")

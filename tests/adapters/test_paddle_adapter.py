@@ -1,0 +1,716 @@
+"""The Paddle adapter, by what the weights did: with SGD and gradient 1 a weight moves by the learning rate."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+
+import lrcore
+from lrcore_paddle import LRScheduler, LRSchedulerCallback
+from tests.kinds import KINDS, UPDATES
+
+SCHEDULE = KINDS["cosine"]
+OTHER = lrcore.Constant(0.25)
+PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
+LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one after every six updates
+COUNT: Any = np.int64(40)  # what a trainer that counts with numpy hands over
+
+# Said by Paddle about its own code.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
+]
+
+
+def falling(step: int) -> float:
+    """A user's function that can be pickled."""
+    return 0.1 / (step + 3)
+
+
+def float32(value: float) -> float:
+    return float(np.float32(value))
+
+
+def expected(schedule: lrcore.Schedule, first: int = 0, last: int = UPDATES) -> list[float]:
+    return [float32(schedule(step)) for step in range(first, last)]
+
+
+def new_weight() -> Any:
+    return paddle.create_parameter([], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
+
+
+class Run:
+    """One weight, trained with gradient 1; its names are those of any other run, as in another process."""
+
+    def __init__(self, scheduler: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
+        self.scheduler = scheduler
+        self.names = paddle.base.unique_name.UniqueNameGenerator()
+        with paddle.utils.unique_name.guard(self.names):
+            self.weight = new_weight()
+            self.optimizer = optimizer(scheduler, parameters=[self.weight], **options)
+
+    def update(self) -> None:
+        (self.weight * 1.0).backward()
+        with paddle.utils.unique_name.guard(self.names):
+            self.optimizer.step()
+        self.optimizer.clear_grad()
+
+    def weights(self, count: int) -> list[float]:
+        """The weight after each of `count` updates."""
+        found = []
+        for _ in range(count):
+            self.update()
+            found.append(self.weight.item())
+            self.scheduler.step()
+        return found
+
+    def rates(self, count: int) -> list[float]:
+        """The learning rate of each of `count` updates: minus the weight, which was 0 before."""
+        found = []
+        for _ in range(count):
+            self.weight.set_value(paddle.zeros([]))
+            found.append(0.0 - self.weights(1)[0])
+        return found
+
+
+def in_new_process(function: Any, *arguments: Any) -> Any:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+# --- the rate of each update ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_update_uses_the_schedule(kind: str) -> None:
+    assert Run(LRScheduler(KINDS[kind])).rates(UPDATES) == expected(KINDS[kind])
+
+
+def test_a_python_function_is_a_schedule() -> None:
+    assert Run(LRScheduler(falling)).rates(20) == expected(lrcore.Function(falling), 0, 20)
+
+
+def test_rates_of_any_size() -> None:
+    values = np.exp(np.random.default_rng(1).uniform(-80, 0, 400)).tolist()
+    schedule = lrcore.PiecewiseConstant(boundaries=range(1, 400), values=values)
+    assert Run(LRScheduler(schedule)).rates(400) == [float32(value) for value in values]
+
+
+@pytest.mark.parametrize("optimizer", [paddle.optimizer.Momentum, paddle.optimizer.Adam, paddle.optimizer.AdamW])
+def test_other_optimizers_hold_the_rate(optimizer: Any) -> None:
+    run = Run(LRScheduler(SCHEDULE), optimizer)
+    for step in range(20):
+        run.update()
+        assert run.optimizer._global_learning_rate().item() == float32(SCHEDULE(step))
+        run.scheduler.step()
+
+
+def test_float64_holds_the_schedule_to_the_last_bit() -> None:
+    paddle.set_default_dtype("float64")
+    try:
+        run = Run(LRScheduler(SCHEDULE))
+        run.update()
+        run.scheduler.step()
+        assert run.optimizer._global_learning_rate().item() == SCHEDULE(0)
+        assert LRScheduler([OTHER, OTHER]).groups[1].dtype == paddle.float64  # type: ignore[union-attr]
+    finally:
+        paddle.set_default_dtype("float32")
+
+
+def test_reading_is_pure_and_gives_python_floats() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    run.weights(9)
+    for _ in range(3):
+        for read in (run.scheduler.get_lr, run.scheduler, run.optimizer.get_lr):
+            assert type(read()) is float
+            assert read() == SCHEDULE(9)
+    assert run.rates(20) == expected(SCHEDULE, 9, 29)
+
+
+def test_last_epoch_step_and_sync_set_the_step() -> None:
+    for made in range(UPDATES):
+        assert LRScheduler(SCHEDULE, last_epoch=made - 1).last_lr == SCHEDULE(made)
+    run = Run(LRScheduler(SCHEDULE, last_epoch=9))
+    assert run.rates(3) == expected(SCHEDULE, 10, 13)
+    for jump in (run.scheduler.step, run.scheduler.sync):
+        jump(COUNT)
+        assert type(run.scheduler.last_epoch) is int
+        assert run.rates(3) == expected(SCHEDULE, 40, 43)
+    run.scheduler.sync()
+    assert run.rates(3) == expected(SCHEDULE, 43, 46)
+
+
+def test_verbose_prints_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    LRScheduler(OTHER, verbose=True).step()
+    assert capsys.readouterr().out == (
+        "Epoch 0: LRScheduler set learning rate to 0.25.\nEpoch 1: LRScheduler set learning rate to 0.25.\n"
+    )
+
+
+def test_inside_a_native_warmup() -> None:
+    ours = LRScheduler(SCHEDULE)
+    run = Run(paddle.optimizer.lr.LinearWarmup(ours, warmup_steps=5, start_lr=0.0, end_lr=0.1))
+    assert run.rates(25)[5:] == expected(SCHEDULE, 0, 20)
+
+
+# --- static programs and to_static ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def static() -> Iterator[None]:
+    paddle.enable_static()
+    try:
+        yield
+    finally:
+        paddle.disable_static()
+
+
+@pytest.mark.usefixtures("static")
+@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")  # Paddle asks itself
+def test_a_static_program() -> None:
+    main, start = paddle.static.Program(), paddle.static.Program()
+    scheduler = LRScheduler(SCHEDULE)
+    with paddle.static.program_guard(main, start):
+        zero = paddle.nn.initializer.Constant(0.0)
+        whole = paddle.static.create_parameter([1], "float32", default_initializer=zero)
+        half = paddle.static.create_parameter(
+            [1], "float32", attr=paddle.ParamAttr(learning_rate=0.5), default_initializer=zero
+        )
+        data = paddle.static.data("data", [1], "float32")
+        paddle.optimizer.SGD(scheduler).minimize((whole * data + half * data).sum())
+    executor = paddle.static.Executor()
+    executor.run(start)
+    right = np.zeros((2, 1), dtype=np.float32)
+    for step in range(UPDATES):
+        weights = executor.run(main, feed={"data": np.ones(1, "float32")}, fetch_list=[whole, half])
+        rate = np.float32(SCHEDULE(step))
+        right -= [[rate], [rate * np.float32(0.5)]]
+        assert (np.array(weights) == right).all()
+        scheduler.step()
+
+
+@pytest.mark.usefixtures("static")
+def test_a_list_is_refused_in_a_static_program() -> None:
+    with pytest.raises(lrcore.ScheduleError, match="needs dynamic mode; got a static program; make one optimizer for"):
+        LRScheduler([OTHER, OTHER])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_whole_step_in_to_static(count: int) -> None:
+    schedules = [SCHEDULE, SCHEDULE * 0.1][:count]
+    scheduler = LRScheduler(schedules)
+    weights = [new_weight() for _ in schedules]
+    optimizer = paddle.optimizer.SGD(
+        scheduler,
+        parameters=[
+            {"params": [weight], "learning_rate": rate} for weight, rate in zip(weights, scheduler.groups, strict=True)
+        ],
+    )
+
+    @paddle.jit.to_static(full_graph=False)
+    def update(data: Any) -> Any:
+        loss = paddle.add_n([weight * data for weight in weights])
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        return loss
+
+    for step in range(20):
+        for weight in weights:
+            weight.set_value(paddle.zeros([]))
+        update(paddle.ones([]))
+        scheduler.step()
+        assert [0.0 - weight.item() for weight in weights] == [float32(one(step)) for one in schedules]
+
+
+# --- Model.fit --------------------------------------------------------------------------------------------------------
+
+
+class Trace(paddle.callbacks.Callback):
+    """The weight after each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[float] = []
+
+    def on_train_batch_end(self, step: int, logs: Any = None) -> None:
+        model: Any = self.model
+        self.weights.append(model.network.weight.item())
+
+
+class Network(paddle.nn.Layer):
+    """A weight, of which the gradient is 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = new_weight()
+
+    def forward(self, data: Any) -> Any:
+        return self.weight * data.sum()
+
+
+def fit(scheduler: Any, batches: int, *callbacks: Any, **options: Any) -> list[float]:
+    """How far the weight moved in each batch of `Model.fit`."""
+    network, trace = Network(), Trace()
+    model = paddle.Model(network)
+    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
+    data = paddle.io.TensorDataset([paddle.ones([batches, 1]), paddle.ones([batches, 1])])
+    model.fit(data, batch_size=1, shuffle=False, verbose=0, callbacks=[trace, *callbacks], **options)
+    return [float(before - after) for before, after in zip([0.0, *trace.weights], trace.weights, strict=False)]
+
+
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # every sum of its values is exact in float32
+
+
+@pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])
+def test_model_fit_by_step(callbacks: list[Any]) -> None:
+    scheduler = LRScheduler(DYADIC)
+    assert fit(scheduler, 20, *callbacks, epochs=2) == expected(DYADIC, 0, 40)
+    assert scheduler.last_epoch == 40
+
+
+@pytest.mark.parametrize("callback", [paddle.callbacks.LRScheduler, LRSchedulerCallback])
+def test_model_fit_by_epoch(callback: Any) -> None:
+    moved = fit(LRScheduler(DYADIC), 3, callback(by_step=False, by_epoch=True), epochs=4)
+    assert moved == [DYADIC(step // 3) for step in range(12)]
+
+
+def test_paddles_own_callback_runs_too_fast_with_accumulation() -> None:
+    scheduler = LRScheduler(DYADIC)
+    fit(scheduler, 8, epochs=1, accumulate_grad_batches=2)
+    assert scheduler.last_epoch == 8, "Paddle counts updates now: LRSchedulerCallback is no longer needed"
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_model_fit_with_accumulation(every: int) -> None:
+    scheduler = LRScheduler(DYADIC)
+    # Seven batches: the last update of an epoch has fewer. Each moves the weight by the sum of its gradients.
+    moved = fit(scheduler, 7, LRSchedulerCallback(), epochs=2, accumulate_grad_batches=every)
+    sizes = [min(every, 7 - first) for first in range(0, 7, every)] * 2
+    assert [one for one in moved if one] == [size * DYADIC(update) for update, size in enumerate(sizes)]
+    assert scheduler.last_epoch == len(sizes)
+
+
+@pytest.mark.parametrize("batches", [2, 5, 7, 9, 14])
+def test_model_fit_with_accumulation_that_is_cut_short(batches: int) -> None:
+    scheduler = LRScheduler(DYADIC)
+    moved = fit(scheduler, 7, LRSchedulerCallback(), num_iters=batches, accumulate_grad_batches=2)
+    assert scheduler.last_epoch == sum(one > 0 for one in moved)
+
+
+def test_model_save_and_load(tmp_path: Path) -> None:
+    def prepared() -> tuple[Any, LRScheduler]:
+        scheduler = LRScheduler(SCHEDULE)
+        with paddle.utils.unique_name.guard():
+            model = paddle.Model(Network())
+            model.prepare(paddle.optimizer.Adam(scheduler, parameters=model.parameters()), lambda out, _: out)
+        return model, scheduler
+
+    model, scheduler = prepared()
+    for _ in range(12):
+        model.train_batch([paddle.ones([1, 1])], [paddle.ones([1, 1])])
+        scheduler.step()
+    model.save(str(tmp_path / "model"))
+    model, scheduler = prepared()
+    model.load(str(tmp_path / "model"))
+    assert (scheduler.last_epoch, scheduler.last_lr) == (12, SCHEDULE(12))
+
+
+# --- mixed precision and several processes ----------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on the CPU neither changes anything
+def test_mixed_precision() -> None:
+    run, scaler = Run(LRScheduler(SCHEDULE)), paddle.amp.GradScaler()
+    for step in range(20):
+        run.weight.set_value(paddle.zeros([]))
+        with paddle.amp.auto_cast(dtype="bfloat16"):
+            loss = run.weight * 1.0
+        scaler.scale(loss).backward()
+        scaler.step(run.optimizer)
+        scaler.update()
+        run.optimizer.clear_grad()
+        run.scheduler.step()
+        assert 0.0 - run.weight.item() == float32(SCHEDULE(step))
+
+
+def train_in_parallel() -> None:
+    """What each of several processes does; gradients are averaged between them."""
+    paddle.distributed.init_parallel_env()
+    rank = paddle.distributed.get_rank()
+    network, scheduler = Network(), LRScheduler(SCHEDULE)
+    parallel = paddle.DataParallel(network)
+    optimizer = paddle.optimizer.SGD(scheduler, parameters=parallel.parameters())
+    found = []
+    for _ in range(15):
+        network.weight.set_value(paddle.zeros([]))
+        parallel(paddle.full([1], 2.0 * rank)).backward()  # gradient 0 here and 2 there
+        optimizer.step()
+        optimizer.clear_grad()
+        scheduler.step()
+        found.append(0.0 - network.weight.item())
+    assert found == expected(SCHEDULE, 0, 15), found
+
+
+def test_two_processes() -> None:
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    runs = []
+    for rank, address in enumerate(addresses):
+        environment = os.environ | {
+            "PADDLE_DISTRI_BACKEND": "gloo",
+            "PADDLE_TRAINER_ID": str(rank),
+            "PADDLE_TRAINERS_NUM": "2",
+            "PADDLE_TRAINER_ENDPOINTS": ",".join(addresses),
+            "PADDLE_CURRENT_ENDPOINT": address,
+            "PADDLE_MASTER": addresses[0],
+        }
+        code = "from tests.adapters.test_paddle_adapter import train_in_parallel; train_in_parallel()"
+        command = [sys.executable, "-c", f"import sys; sys.path = {sys.path!r}; {code}"]
+        runs.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+    for run in runs:
+        said, _ = run.communicate(timeout=100)
+        assert run.returncode == 0, said
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_groups_learning_rate_multiplies() -> None:
+    scheduler, weights = LRScheduler(SCHEDULE), [new_weight(), new_weight(), new_weight()]
+    groups: list[Any] = [
+        {"params": [weights[0]]},
+        {"params": [weights[1]], "learning_rate": 0.1},
+        {"params": [weights[2]], "learning_rate": 0.0},
+    ]
+    optimizer = paddle.optimizer.SGD(scheduler, parameters=groups)
+    for step in range(UPDATES):
+        for weight in weights:
+            weight.set_value(paddle.zeros([]))
+        paddle.add_n(weights).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        scheduler.step()
+        rate = np.float32(SCHEDULE(step))
+        assert [0.0 - weight.item() for weight in weights] == [rate, rate * np.float32(0.1), 0.0]
+
+
+class GroupsRun:
+    """A weight in each group, each with a schedule of its own."""
+
+    def __init__(self, *schedules: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
+        self.scheduler = LRScheduler(schedules, **options)
+        with paddle.utils.unique_name.guard():
+            self.weights = [new_weight() for _ in schedules]
+            groups: Any = [
+                {"params": [weight], "learning_rate": rate}
+                for weight, rate in zip(self.weights, self.scheduler.groups, strict=True)
+            ]
+            self.optimizer = optimizer(self.scheduler, parameters=groups)
+
+    def rates(self, count: int) -> list[list[float]]:
+        found = []
+        for _ in range(count):
+            for weight in self.weights:
+                weight.set_value(paddle.zeros([]))
+            paddle.add_n(self.weights).backward()
+            self.optimizer.step()
+            self.optimizer.clear_grad()
+            self.scheduler.step()
+            found.append([0.0 - weight.item() for weight in self.weights])
+        return found
+
+
+GROUPS = [SCHEDULE, OTHER, lrcore.Function(falling)]
+
+
+def expected_of_groups(first: int, last: int) -> list[list[float]]:
+    return [[float32(schedule(step)) for schedule in GROUPS] for step in range(first, last)]
+
+
+def test_each_group_has_its_own_schedule() -> None:
+    assert GroupsRun(*GROUPS).rates(UPDATES) == expected_of_groups(0, UPDATES)
+
+
+def test_groups_of_adam() -> None:
+    for found, right in zip(
+        GroupsRun(*GROUPS, optimizer=paddle.optimizer.Adam).rates(5), expected_of_groups(0, 5), strict=True
+    ):
+        assert found == pytest.approx(right, rel=1e-4, abs=0)  # the update of Adam is the rate nearly
+
+
+def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
+    path = str(tmp_path / "optimizer")
+    run = GroupsRun(*GROUPS)
+    run.rates(20)
+    paddle.save(run.optimizer.state_dict(), path)
+    run = GroupsRun(*GROUPS)
+    run.optimizer.set_state_dict(paddle.load(path))
+    assert run.rates(20) == expected_of_groups(20, 40)
+    state = run.scheduler.state_dict()
+    run.scheduler.sync(3)
+    assert run.rates(2) == expected_of_groups(3, 5)
+    with pytest.raises(lrcore.ScheduleError, match="the saved schedule is not the configured one"):
+        LRScheduler([SCHEDULE, OTHER]).set_state_dict(state)
+    fewer = LRScheduler([SCHEDULE, OTHER]).state_dict()
+    with pytest.raises(lrcore.ScheduleError, match="expected a state of 1 schedules, as configured; got one of 2"):
+        LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint").set_state_dict(fewer)
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+def save(run: Run, path: str) -> None:
+    paddle.save({"weight": run.weight, "optimizer": run.optimizer.state_dict()}, path)
+
+
+def finish(path: str, updates: int, schedule: Any) -> list[float]:
+    """What a new process does with a checkpoint."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = Run(LRScheduler(schedule), paddle.optimizer.AdamW)
+        saved: Any = paddle.load(path)
+        run.weight.set_value(saved["weight"])
+        run.optimizer.set_state_dict(saved["optimizer"])
+        return run.weights(updates)
+
+
+def test_interrupted_after_any_update(tmp_path: Path) -> None:
+    whole = Run(LRScheduler(SCHEDULE), paddle.optimizer.AdamW).weights(UPDATES)
+    run = Run(LRScheduler(SCHEDULE), paddle.optimizer.AdamW)
+    path = str(tmp_path / "checkpoint")
+    for made in range(1, UPDATES):
+        run.weights(1)
+        save(run, path)
+        assert finish(path, UPDATES - made, SCHEDULE) == whole[made:]
+
+
+@pytest.mark.parametrize("made", [1, 53])
+def test_interrupted_and_resumed_in_a_new_process(made: int, tmp_path: Path) -> None:
+    path = str(tmp_path / "checkpoint")
+    run = Run(LRScheduler(falling), paddle.optimizer.AdamW)
+    run.weights(made)
+    save(run, path)
+    rest = in_new_process(finish, path, UPDATES - made, falling)
+    assert rest == Run(LRScheduler(falling), paddle.optimizer.AdamW).weights(UPDATES)[made:]
+
+
+def test_the_state_is_that_of_every_adapter_and_paddles_keys() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    run.weights(12)
+    state = run.scheduler.state_dict()
+    assert state == {**lrcore.save_state(12, SCHEDULE), "last_epoch": 12, "last_lr": SCHEDULE(12)}
+    assert state == json.loads(json.dumps(state))
+
+
+@pytest.mark.parametrize("load", ["set_state_dict", "set_dict", "load_state_dict"])
+def test_a_state_of_another_adapter_is_continued(load: str) -> None:
+    for made in range(0, UPDATES, 7):
+        run = Run(LRScheduler(SCHEDULE))
+        run.weights(5)
+        for _ in range(2):  # loading twice is loading once
+            getattr(run.scheduler, load)(lrcore.save_state(made, SCHEDULE))
+        assert run.rates(3) == expected(SCHEDULE, made, made + 3)
+
+
+def test_another_schedule_is_an_error_that_names_the_first_difference() -> None:
+    scheduler = LRScheduler(OTHER)
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"LRScheduler: the saved schedule is not .* at step 0 it gives 0\.0 "
+    ):
+        scheduler.set_state_dict(LRScheduler(SCHEDULE).state_dict())
+
+
+def test_another_schedule_is_kept_from_the_checkpoint() -> None:
+    run = Run(LRScheduler(OTHER, on_mismatch="keep_checkpoint"))
+    run.scheduler.set_state_dict(lrcore.save_state(20, SCHEDULE))
+    assert run.rates(10) == expected(SCHEDULE, 20, 30)
+
+
+def test_another_schedule_from_the_configuration_is_used_at_once() -> None:
+    saved = Run(LRScheduler(SCHEDULE))
+    saved.weights(20)
+    run = Run(LRScheduler(OTHER, on_mismatch="use_config"))
+    run.optimizer.set_state_dict(saved.optimizer.state_dict())
+    assert run.optimizer.get_lr() == 0.25
+    assert run.rates(3) == [0.25] * 3
+    assert run.scheduler.last_epoch == 23
+
+
+NATIVE = paddle.optimizer.lr.ExponentialDecay(0.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        (None, "expected a state saved by lrcore"),
+        (NATIVE.state_dict(), "this is the state of a native scheduler"),
+        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0; got -1"),
+        (lrcore.save_state(3, OTHER), "the saved schedule is not the configured one"),
+    ],
+)
+def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    run.weights(10)
+    before = run.scheduler.state_dict()
+    with pytest.raises(lrcore.ScheduleError, match=problem):
+        run.scheduler.set_state_dict(state)
+    assert run.scheduler.state_dict() == before
+    assert run.rates(5) == expected(SCHEDULE, 10, 15)
+
+
+def test_a_native_scheduler_can_read_the_state() -> None:
+    state = LRScheduler(SCHEDULE, last_epoch=11).state_dict()
+    with pytest.warns(UserWarning, match="unused values"):
+        NATIVE.set_state_dict(state)  # type: ignore[arg-type]
+    assert (NATIVE.last_epoch, NATIVE.last_lr) == (12, SCHEDULE(12))
+
+
+def test_copies() -> None:
+    for schedule in (SCHEDULE, lrcore.Function(falling), PLATEAU, [SCHEDULE, OTHER]):
+        scheduler = LRScheduler(schedule, last_epoch=8)
+        for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
+            one.step()
+            assert one.last_epoch == 10
+            assert len(one.groups) == len(scheduler.groups)
+        assert scheduler.last_epoch == 9
+
+
+# --- other writers ----------------------------------------------------------------------------------------------------
+
+
+def test_set_lr_is_refused_and_another_scheduler_is_not() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    run.weights(20)
+    with pytest.raises(RuntimeError, match="can't be LRScheduler"):
+        run.optimizer.set_lr(0.5)
+    run.scheduler = LRScheduler(OTHER, last_epoch=19)
+    run.optimizer.set_lr_scheduler(run.scheduler)
+    assert run.rates(3) == [0.25] * 3
+    run = Run(0.5)
+    run.scheduler = LRScheduler(SCHEDULE)
+    run.optimizer.set_lr_scheduler(run.scheduler)
+    assert run.rates(3) == expected(SCHEDULE, 0, 3)
+
+
+def test_a_hand_on_the_rate_is_warned_of_once_and_overruled() -> None:
+    run = Run(LRScheduler(OTHER))
+    run.scheduler.last_lr = 0.5
+    with pytest.warns(UserWarning, match=r"last_lr was set to 0\.5 where the schedule had written 0\.25"):
+        run.weights(1)
+    assert run.rates(3) == [0.25] * 3
+    run.scheduler.last_lr = 0.7
+    assert run.rates(3) == [float32(0.7), 0.25, 0.25]
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "0.1", None])
+def test_a_function_that_fails_changes_nothing_and_the_run_can_go_on(wrong: Any) -> None:
+    broken = [True]
+    run = Run(LRScheduler(lambda step: wrong if step == 5 and broken else SCHEDULE(step)))
+    run.weights(4)
+    run.update()
+    before = run.scheduler.state_dict()
+    with pytest.raises(lrcore.ScheduleError, match="expected a finite number at step 5"):
+        run.scheduler.step()
+    assert run.scheduler.state_dict() == before
+    broken.clear()
+    run.scheduler.step()
+    assert run.rates(10) == expected(SCHEDULE, 5, 15)
+
+
+def test_arguments_that_cannot_be_used() -> None:
+    with pytest.raises(lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config; got 'raise'"):
+        LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
+        LRScheduler(0.1)  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match="expected one schedule for each parameter group; got none"):
+        LRScheduler([])
+    scheduler = LRScheduler(SCHEDULE)
+    for step in (-1, 2.5, True):
+        with pytest.raises(lrcore.ScheduleError, match="step: expected an integer >= 0"):
+            scheduler.step(step)  # type: ignore[arg-type]
+        assert scheduler.last_epoch == 0
+
+
+# --- plateaus ---------------------------------------------------------------------------------------------------------
+
+
+def train_on_plateau(run: Run, first: int = 0, last: int = len(LOSSES)) -> list[float]:
+    found = []
+    for loss in LOSSES[first:last]:
+        found += run.rates(6)
+        run.scheduler.report(loss)
+    return found
+
+
+def test_a_plateau_scales_the_updates_that_follow() -> None:
+    state, right = PLATEAU.initial(), []
+    for epoch, loss in enumerate(LOSSES):
+        right += [float32(PLATEAU.value(step, state)) for step in range(6 * epoch, 6 * epoch + 6)]
+        state = PLATEAU.update(state, loss)
+    assert state.scale < 1
+    assert train_on_plateau(Run(LRScheduler(PLATEAU))) == right
+
+
+def test_a_plateau_interrupted_after_any_epoch() -> None:
+    whole = train_on_plateau(Run(LRScheduler(PLATEAU)))
+    for epoch in range(1, len(LOSSES)):
+        run = Run(LRScheduler(PLATEAU))
+        train_on_plateau(run, last=epoch)
+        state = json.loads(json.dumps(run.scheduler.state_dict()))
+        run = Run(LRScheduler(PLATEAU))
+        run.scheduler.set_state_dict(state)
+        assert train_on_plateau(run, first=epoch) == whole[6 * epoch :]
+
+
+def test_a_metric_may_be_a_tensor() -> None:
+    scheduler = LRScheduler(lrcore.Plateau(OTHER, factor=0.5, patience=0))
+    for loss in (0.5, 0.6):
+        scheduler.report(paddle.to_tensor(loss))
+    assert scheduler.last_lr == 0.125
+
+
+def test_a_metric_without_a_plateau_is_refused() -> None:
+    for schedule in (OTHER, [OTHER]):
+        with pytest.raises(lrcore.ScheduleError, match=r"report: expected a lrcore.Plateau, .* got .*Constant"):
+            LRScheduler(schedule).report(0.5)
+    scheduler = LRScheduler(PLATEAU)
+    before = scheduler.state_dict()
+    with pytest.raises(lrcore.ScheduleError, match="expected a metric that is one number"):
+        scheduler.report("low")
+    assert scheduler.state_dict() == before
+
+
+# --- importing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_paddle_is_one_sentence() -> None:
+    code = "import sys; sys.modules['paddle'] = None; import lrcore_paddle"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.rstrip().endswith(
+        'lrcore_paddle: needs PaddlePaddle, which is not installed; run: pip install "lrcore[paddle]"'
+    )
