@@ -1,0 +1,232 @@
+"""A schedule beside the optimizer: a callback that writes the rate before every update."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import keras
+
+import lrcore
+from lrcore_keras._logger import check_per, used_rates
+from lrcore_keras._optimizers import parts, rate, set_updates, updates
+
+WHERE = "lrcore_keras.LearningRateScheduler"
+
+
+class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
+    """Writes schedule(step) into the model's optimizer before every update of `model.fit`.
+
+    The step is what the optimizer has counted: micro-batches of `gradient_accumulation_steps` and steps that a
+    LossScaleOptimizer skips are none, and a restored optimizer goes on where it was, with or without `initial_epoch`.
+    Nothing else is held, except for the state of a `lrcore.Plateau`. The rate used last is in the logs and History as
+    `learning_rate`. All optimizers in a MultiOptimizer are driven; give each its own `LearningRateSchedule` for rates of
+    their own.
+
+    `steps_per_execution` > 1 makes several updates between two callbacks, which then share one rate (one warning says so).
+    When something else changes the rate in between there is one warning, and the schedule rules.
+
+    In a loop of your own: `set_model(model)` once, then `sync()` before each update.
+
+    Args:
+        schedule: a schedule, a `lrcore.Plateau` or a Python function of the step.
+        per: "update", or "epoch": then the step is the number of the epoch as `fit` counts it, `initial_epoch` included.
+        monitor: the entry of the logs that a plateau is told at the end of each epoch. An epoch without it, such as one
+            without validation, tells nothing; the first says so.
+        on_mismatch: what `load_state_dict` does with a saved schedule that is not this one: "error", "keep_checkpoint"
+            or "use_config".
+
+    Raises:
+        lrcore.ScheduleError: a wrong argument; before the first update, an optimizer that already holds a schedule. A
+            schedule that fails leaves the optimizer as it was.
+
+    Source: `keras.callbacks.LearningRateScheduler`.
+
+    Example:
+        >>> import keras, lrcore, lrcore_keras
+        >>> schedule = lrcore.Linear(init_value=0.5, end_value=0.0, decay_steps=4)
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(), loss="mse")
+        >>> callback = lrcore_keras.LearningRateScheduler(schedule)
+        >>> data = keras.ops.ones((3, 1))
+        >>> history = model.fit(data, data, batch_size=1, verbose=0, callbacks=[callback])
+        >>> history.history["learning_rate"], callback.state_dict()["step"]
+        ([0.25], 3)
+    """
+
+    def __init__(
+        self,
+        schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
+        per: Literal["update", "epoch"] = "update",
+        *,
+        monitor: str = "val_loss",
+        on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
+    ) -> None:
+        check_per(per, WHERE)
+        super().__init__(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        self.per = per
+        self.monitor = monitor
+        self.on_mismatch = on_mismatch
+        self._plateau_state = _initial_state(self.schedule)
+        self._epoch = 0
+        self._step_to_load: int | None = None
+        self._written: list[float] = []
+        self._warned_of: set[str] = set()
+        self._read(self.state_dict())  # refuses an unknown policy
+
+    # --- what fit calls -----------------------------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        self._written = []
+        if self._step_to_load is not None:
+            self._set_step(self._step_to_load)
+            self._step_to_load = None
+        if self.per == "update" and self.model.steps_per_execution > 1:
+            self._warn_once(
+                "steps_per_execution",
+                f"{self.model.steps_per_execution} updates share one rate, since Keras calls back between executions only; "
+                "put a LearningRateSchedule into the optimizer for a rate per update",
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._epoch = epoch
+        if self.per == "epoch":
+            self._write()
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if self.per == "update":
+            self._write()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch = epoch + 1
+        if logs is not None:
+            self._report(logs)
+            logs.update(used_rates(self.model.optimizer))
+
+    # --- what users call ----------------------------------------------------------------------------------------------
+
+    def sync(self, step: int | None = None) -> None:
+        """Write the rate into the optimizer now.
+
+        Args:
+            step: what to ask the schedule for; default: the updates made (per epoch: the number of the epoch).
+
+        Raises:
+            lrcore.ScheduleError: there is no model yet, or its optimizer holds a schedule.
+        """
+        if self.model is None:
+            raise lrcore.ScheduleError(WHERE, "sync needs a model; got none; call set_model(model) first")
+        self._write(step)
+
+    def state_dict(self) -> dict[str, int | str]:
+        """The step, the schedule and the state of a plateau, as `lrcore.save_state`: readable by every adapter.
+
+        Per epoch the step is the number of the next epoch, to be given to `fit` as `initial_epoch`.
+        """
+        plateau = None if self._plateau_state is None else self._plateau_state.to_dict()
+        return lrcore.save_state(self._step(), self.schedule, plateau)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state: set the update counter of the model's optimizer and its rate, at once or when `fit` begins.
+
+        Args:
+            state: from `state_dict`, of this adapter or another.
+
+        Raises:
+            lrcore.ScheduleError: it is not such a state, or its schedule is not the configured one (see `on_mismatch`).
+        """
+        loaded = self._read(state)
+        kept = None if loaded.plateau is None else lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
+        self.schedule = loaded.schedule
+        self._plateau_state = kept or _initial_state(loaded.schedule)
+        if self.per == "epoch":
+            self._epoch = loaded.step
+        elif self.model is None:
+            self._step_to_load = loaded.step
+        else:
+            self._set_step(loaded.step)
+        if self.model is not None:
+            self._written = []
+            self._write()
+
+    # --- the work -----------------------------------------------------------------------------------------------------
+
+    def _read(self, state: Any) -> lrcore.LoadedState:
+        return lrcore.load_state(state, self.schedule, self.on_mismatch, WHERE)
+
+    def _step(self) -> int:
+        if self.per == "epoch":
+            return self._epoch
+        return updates(self._optimizers()[0]) if self.model is not None else self._step_to_load or 0
+
+    def _set_step(self, step: int) -> None:
+        self._optimizers()  # builds what has to be
+        set_updates(self.model.optimizer, step)
+
+    def _step_of(self, optimizer: Any) -> int:
+        return self._epoch if self.per == "epoch" else updates(optimizer)
+
+    def _optimizers(self) -> list[Any]:
+        """Always through `self.model`: on the JAX backend that is what brings optimizer and training step together."""
+        optimizer = self.model.optimizer
+        if not parts(optimizer) and self.model.built:
+            optimizer.build(self.model.trainable_variables)  # a MultiOptimizer over a function has no parts before
+        if not parts(optimizer):
+            raise lrcore.ScheduleError(
+                WHERE,
+                "expected a MultiOptimizer with optimizers; got one that is not built; build the model before fit",
+            )
+        return parts(optimizer)
+
+    def _write(self, step: int | None = None) -> None:
+        """Everything is computed and checked before anything is written."""
+        optimizers = self._optimizers()
+        values = [self._value(self._step_of(one) if step is None else step) for one in optimizers]
+        for optimizer in optimizers:
+            _check_settable(optimizer)
+        self._notice_other_writers(optimizers)
+        for optimizer, value in zip(optimizers, values, strict=True):
+            optimizer.learning_rate = value
+        self._written = [rate(optimizer) for optimizer in optimizers]
+
+    def _value(self, step: int) -> float:
+        if self._plateau_state is None:
+            return self.schedule(step)
+        return self.schedule.value(step, self._plateau_state)
+
+    def _notice_other_writers(self, optimizers: list[Any]) -> None:
+        for optimizer, written in zip(optimizers, self._written, strict=False):
+            if rate(optimizer) != written:
+                self._warn_once(
+                    "learning_rate",
+                    f"something else set that of {optimizer.name} to {rate(optimizer)!r}, where the schedule had set "
+                    f"{written!r}; the schedule rules",
+                )
+
+    def _report(self, logs: Mapping[str, float]) -> None:
+        """Tell the plateau."""
+        if self._plateau_state is None:
+            return
+        if self.monitor in logs:
+            self._plateau_state = self.schedule.update(self._plateau_state, logs[self.monitor])
+        else:
+            self._warn_once("monitor", f"an epoch ended without {self.monitor!r}; its logs have {', '.join(logs)}")
+
+    def _warn_once(self, subject: str, message: str) -> None:
+        if subject not in self._warned_of:
+            self._warned_of.add(subject)
+            warnings.warn(f"{WHERE}: {subject}: {message}", stacklevel=2)
+
+
+def _initial_state(schedule: lrcore.Schedule | lrcore.Plateau) -> lrcore.PlateauState | None:
+    return schedule.initial() if isinstance(schedule, lrcore.Plateau) else None
+
+
+def _check_settable(optimizer: Any) -> None:
+    if not isinstance(optimizer.learning_rate, keras.Variable):
+        raise lrcore.ScheduleError(
+            WHERE,
+            f"expected an optimizer whose learning_rate is a number; got {optimizer.name} with a schedule of its own; "
+            "drop this callback or that schedule",
+        )

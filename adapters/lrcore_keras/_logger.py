@@ -1,0 +1,81 @@
+"""The rates that updates really used, for History and TensorBoard."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+
+import lrcore
+from lrcore_keras._optimizers import parts, rate, updates
+from lrcore_keras._schedule import LearningRateSchedule
+
+
+class LRLogger(keras.callbacks.Callback):
+    """Logs the rate of the last update, whatever sets it: a schedule of lrcore or Keras, a callback, a hand.
+
+    The optimizer's own `learning_rate` is, with a schedule, the rate of the NEXT update, and that is what the TensorBoard
+    callback writes as `epoch_learning_rate`. So the rate is logged twice: as `learning_rate`, where History is read, and as
+    `used_learning_rate`, which TensorBoard leaves alone. In a MultiOptimizer both end in `_` and the name of the
+    optimizer. List it before the callbacks that read logs.
+
+    Amid an accumulation of gradients the rate that a callback has set is already that of the coming update.
+
+    Args:
+        per: "epoch" logs at the end of each epoch; "update" after every batch too, which TensorBoard writes with
+            `update_freq="batch"`. On the JAX backend this makes every batch wait.
+
+    Example:
+        >>> import keras, lrcore, lrcore_keras
+        >>> schedule = lrcore.Linear(init_value=0.5, end_value=0.0, decay_steps=4)
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule)), loss="mse")
+        >>> data = keras.ops.ones((2, 1))
+        >>> callbacks = [lrcore_keras.LRLogger()]
+        >>> history = model.fit(data, data, batch_size=1, epochs=2, verbose=0, callbacks=callbacks)
+        >>> history.history["learning_rate"]
+        [0.375, 0.125]
+    """
+
+    def __init__(self, per: Literal["epoch", "update"] = "epoch") -> None:
+        super().__init__()
+        check_per(per, "lrcore_keras.LRLogger")
+        self.per = per
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.per == "update":
+            self._log(logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._log(logs)
+
+    def _log(self, logs: dict[str, float] | None) -> None:
+        if logs is not None:
+            rates = used_rates(self.model.optimizer)
+            logs.update(rates | {f"used_{name}": rate for name, rate in rates.items()})
+
+
+def check_per(per: Any, where: str) -> None:
+    """Refuse anything but the two clocks."""
+    if per not in ("update", "epoch"):
+        raise lrcore.ScheduleError(f"{where}.per", f"expected update or epoch; got {per!r}")
+
+
+def used_rates(optimizer: Any) -> dict[str, float]:
+    """The rate of the last update of each part, by the name that Keras logs it under; none before the first update."""
+    several = hasattr(getattr(optimizer, "inner_optimizer", optimizer), "optimizers")
+    return {
+        f"learning_rate_{part.name}" if several else "learning_rate": _used_rate(part)
+        for part in parts(optimizer)
+        if updates(part)
+    }
+
+
+def _used_rate(optimizer: Any) -> float:
+    schedule = optimizer._learning_rate  # noqa: SLF001 - the public property has already asked it
+    if isinstance(schedule, LearningRateSchedule):
+        return float(schedule(updates(optimizer) - 1))
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        micro_batches = optimizer.gradient_accumulation_steps or 1
+        return float(schedule(updates(optimizer) * micro_batches - 1))
+    return rate(optimizer)

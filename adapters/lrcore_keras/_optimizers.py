@@ -1,0 +1,48 @@
+"""What a Keras optimizer is asked: the optimizers inside it, the updates they have made, who is asking for a rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+def parts(optimizer: Any) -> list[Any]:
+    """The optimizers that change weights: those inside a LossScaleOptimizer or a MultiOptimizer, or itself."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(optimizer, "optimizers", [optimizer]))
+
+
+def updates(optimizer: Any) -> int:
+    """The updates made; micro-batches that are only accumulated and skipped steps are none."""
+    return int(keras.ops.convert_to_tensor(optimizer.iterations))
+
+
+def rate(optimizer: Any) -> float:
+    """The rate that the optimizer holds, as it rounded it."""
+    return float(keras.ops.convert_to_tensor(optimizer.learning_rate))
+
+
+def set_updates(optimizer: Any, step: int) -> None:
+    """Go on as if `step` updates had been made."""
+    for one in {id(one): one for one in (optimizer, *parts(optimizer))}.values():
+        one._iterations.assign(step * (one.gradient_accumulation_steps or 1))  # noqa: SLF001 - Keras has no setter
+
+
+def asking_optimizer(step: Any) -> Any:
+    """The optimizer whose own counter `step` is and that is asking for a rate now; None for any other step.
+
+    Keras hands a schedule the counter and nothing else, and the counter does not know its optimizer: the caller does.
+    """
+    if not isinstance(step, keras.Variable):
+        return None
+    try:
+        raise LookupError  # noqa: TRY301 - torch.compile warns of `sys._getframe`, but not of this
+    except LookupError as error:
+        frame = error.__traceback__.tb_frame if error.__traceback__ else None
+    while frame is not None:
+        caller: Any = frame.f_locals.get("self")
+        if isinstance(caller, keras.optimizers.Optimizer) and caller._iterations is step:  # noqa: SLF001
+            return caller
+        frame = frame.f_back
+    return None

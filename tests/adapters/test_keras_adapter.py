@@ -1,0 +1,619 @@
+"""lrcore_keras by what the weights did. The tests run on the backend of the process, whichever it is.
+
+The model has one weight per update, and the batch of update i is a gradient of 1 for weight i alone: with SGD that weight
+ends at minus the rate which update i used, in the very bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import lrcore
+import lrcore_keras
+from lrcore import (
+    Clip,
+    Constant,
+    Cosine,
+    Every,
+    Exponential,
+    Function,
+    Interpolate,
+    InverseTime,
+    Join,
+    Linear,
+    PiecewiseConstant,
+    Polynomial,
+    Product,
+    Repeat,
+    Schedule,
+    ScheduleError,
+    Shift,
+    Sum,
+)
+
+# Under numpy 2 Keras warns of its own conversions, when it saves and in callbacks of the torch backend.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+BACKEND = keras.config.backend()
+UPDATES = 60
+DATA = np.eye(UPDATES, dtype="float32")
+
+COSINE = Cosine(init_value=0.1, end_value=0.001, decay_steps=40).warmup(10)
+LINEAR = Linear(init_value=0.5, end_value=0.1, decay_steps=20)
+KINDS: dict[str, Schedule] = {
+    "constant": Constant(0.1),
+    "linear": LINEAR,
+    "polynomial": Polynomial(init_value=0.3, end_value=0.01, decay_steps=50, power=2.5),
+    "cosine": COSINE,
+    "exponential": Exponential(init_value=0.7, decay_rate=0.9, decay_steps=7, staircase=True),
+    "inverse_time": InverseTime(init_value=0.2, power=0.5),
+    "piecewise_constant": PiecewiseConstant(boundaries=[3, 40], values=[0.3, 0.2, 0.1]),
+    "interpolate": Interpolate(boundaries=[0, 12.5, 40], values=[0.1, 0.9, 0.01], shape="cosine"),
+    "function": Function(lambda step: 0.1 / (step + 1), horizon=UPDATES),
+    "join": Join([LINEAR, COSINE]),
+    "sum": Sum([LINEAR, COSINE]),
+    "product": Product([LINEAR, COSINE]),
+    "clip": Clip(LINEAR, min_value=0.2, max_value=0.4),
+    "shift": Shift(COSINE, steps=5),
+    "repeat": Repeat(Cosine(init_value=0.1, end_value=0.0, decay_steps=11), mirror=True),
+    "every": Every(Exponential(init_value=0.3, decay_rate=0.5), steps=9),
+    "cooldown": Constant(0.4).warmup(5, shape="1-sqrt").cooldown(steps=20, start=30),
+}
+
+
+def made_model(optimizer: Any, **options: Any) -> keras.Model:
+    model = keras.Sequential(
+        [keras.Input((UPDATES,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")]
+    )
+    model.compile(optimizer, loss=mean_output, **options)
+    return model
+
+
+@keras.saving.register_keras_serializable("lrcore_tests")
+def mean_output(target: Any, output: Any) -> Any:
+    return keras.ops.mean(output)
+
+
+def fit(model: keras.Model, data: NDArray[Any] = DATA, callbacks: Sequence[Any] = (), **options: Any) -> dict[str, Any]:
+    target = np.zeros((len(data), 1), "float32")
+    history = model.fit(data, target, batch_size=1, shuffle=False, verbose=0, callbacks=list(callbacks), **options)
+    return dict(history.history)
+
+
+def used(model: keras.Model, layer: int = 0) -> list[float]:
+    kernel = keras.ops.stop_gradient(keras.ops.convert_to_tensor(model.layers[layer].kernel))
+    return [0.0 - float(weight) for weight in keras.ops.reshape(kernel, (-1,))]
+
+
+def rates(schedule: Callable[[int], float], steps: int = UPDATES) -> list[float]:
+    return [float(np.float32(schedule(step))) for step in range(steps)]
+
+
+def sgd(schedule: Any = 0.01, **options: Any) -> keras.optimizers.SGD:
+    return keras.optimizers.SGD(schedule, **options)
+
+
+def driven(by: str, schedule: Any, **options: Any) -> tuple[keras.optimizers.SGD, list[Any]]:
+    """An optimizer and the callbacks that go with it: both ways to the same rates."""
+    if by == "schedule":
+        return sgd(lrcore_keras.LearningRateSchedule(schedule), **options), []
+    return sgd(**options), [lrcore_keras.LearningRateScheduler(schedule)]
+
+
+both = pytest.mark.parametrize("by", ["schedule", "callback"])
+
+
+# --- the rate of every update -----------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_moves_the_weights_by_its_rates(by: str, kind: str) -> None:
+    optimizer, callbacks = driven(by, KINDS[kind])
+    model = made_model(optimizer)
+    fit(model, callbacks=callbacks)
+    assert used(model) == rates(KINDS[kind])
+
+
+MODES: dict[str, dict[str, Any]] = {
+    "uncompiled": {"jit_compile": False},
+    "compiled": {"jit_compile": True},
+    "eager": {"run_eagerly": True},
+}
+if BACKEND != "torch":  # which refuses more than one step per execution
+    MODES |= {
+        "four steps": {"steps_per_execution": 4},
+        "four compiled": {"steps_per_execution": 4, "jit_compile": True},
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile warns of torch itself
+@pytest.mark.parametrize("mode", MODES)
+def test_a_schedule_is_right_however_the_step_runs(mode: str) -> None:
+    model = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)), **MODES[mode])
+    fit(model)
+    assert used(model) == rates(COSINE)
+
+
+@both
+@pytest.mark.parametrize("jit_compile", {"tensorflow": [False, True], "jax": [True], "torch": [False]}[BACKEND])
+def test_accumulated_gradients_are_one_update(by: str, jit_compile: bool) -> None:
+    optimizer, callbacks = driven(by, COSINE, gradient_accumulation_steps=4)
+    model = made_model(optimizer, jit_compile=jit_compile)
+    fit(model, DATA[:15].repeat(4, axis=0), callbacks=callbacks)
+    assert used(model)[:15] == rates(COSINE, 15)
+
+
+def test_keras_itself_counts_micro_batches() -> None:
+    """Why an optimizer is looked for at all: once this fails, `asking_optimizer` can go."""
+    model = made_model(sgd(CountsUp(), gradient_accumulation_steps=4))
+    fit(model, DATA[:3].repeat(4, axis=0))
+    assert used(model)[:3] == [3.0, 7.0, 11.0]
+
+
+class CountsUp(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step: Any) -> Any:
+        return keras.ops.cast(step, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+def test_a_schedule_inside_another_still_counts_updates() -> None:
+    class Half(keras.optimizers.schedules.LearningRateSchedule):
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __call__(self, step: Any) -> Any:
+            return self.inner(step) * 0.5
+
+    model = made_model(sgd(Half(lrcore_keras.LearningRateSchedule(COSINE)), gradient_accumulation_steps=2))
+    fit(model, DATA[:6].repeat(2, axis=0))
+    assert used(model)[:6] == [rate / 2 for rate in rates(COSINE, 6)]
+
+
+def test_a_schedule_asked_by_hand_takes_updates() -> None:
+    schedule = lrcore_keras.LearningRateSchedule(COSINE)
+    optimizer = sgd(schedule, gradient_accumulation_steps=4)
+    model = made_model(optimizer)
+    fit(model, DATA[:12])
+    assert [float(schedule(step)) for step in range(UPDATES)] == rates(COSINE)
+    assert float(schedule(optimizer.iterations)) == float(np.float32(COSINE(3)))
+    assert float(optimizer.learning_rate) == float(np.float32(COSINE(3)))
+
+
+def test_one_schedule_serves_two_optimizers() -> None:
+    schedule = lrcore_keras.LearningRateSchedule(COSINE)
+    first, second = made_model(sgd(schedule)), made_model(sgd(schedule, gradient_accumulation_steps=2))
+    fit(first)
+    fit(second, DATA[:6].repeat(2, axis=0))
+    fit(first, DATA)
+    assert used(second)[:6] == rates(COSINE, 6)
+    assert used(first)[-1] == pytest.approx(COSINE(UPDATES - 1) + COSINE(2 * UPDATES - 1))
+
+
+@both
+def test_steps_that_are_skipped_are_no_updates(by: str) -> None:
+    data = DATA.copy()
+    data[3, 3] = data[7, 7] = np.inf
+    optimizer, callbacks = driven(by, COSINE)
+    model = made_model(keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=8.0))
+    fit(model, data, callbacks=callbacks)
+    made = [rate for batch, rate in enumerate(used(model)) if batch not in {3, 7}]
+    assert made == rates(COSINE, UPDATES - 2)
+
+
+def test_each_optimizer_of_several_has_its_own_schedule() -> None:
+    model = two_layers([sgd(lrcore_keras.LearningRateSchedule(one)) for one in (COSINE, LINEAR)])
+    fit(model)
+    assert used(model, 1) == rates(COSINE)
+    assert used(model, 2) == rates(LINEAR)
+
+
+def two_layers(optimizers: Sequence[Any], *, by_function: bool = False) -> keras.Model:
+    """Two layers beside each other, each with its optimizer."""
+    inputs = keras.Input((UPDATES,))
+    layers = [keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=name) for name in ("one", "two")]
+    model = keras.Model(inputs, keras.layers.Add()([layer(inputs) for layer in layers]))
+    first, second = optimizers
+    if by_function:
+        mapping: Any = lambda variable: first if "one" in variable.path else second  # noqa: E731
+    else:
+        mapping = keras.optimizers.OptimizerMap(second, {"one/kernel": first})
+    model.compile(keras.optimizers.MultiOptimizer(mapping), loss=mean_output)
+    return model
+
+
+@pytest.mark.parametrize("by_function", [False, True])
+def test_the_callback_drives_all_optimizers(by_function: bool) -> None:
+    model = two_layers([sgd(name="first"), sgd(name="second")], by_function=by_function)
+    history = fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
+    assert used(model, 1) == used(model, 2) == rates(COSINE)
+    assert history["learning_rate_first"] == history["learning_rate_second"] == rates(COSINE)[-1:]
+
+
+def test_per_epoch_the_step_is_the_number_of_the_epoch() -> None:
+    callback = lrcore_keras.LearningRateScheduler(LINEAR, per="epoch")
+    model = made_model(sgd())
+    for epoch in range(5, 8):
+        history = fit(model, DATA[3 * epoch :][:3], [callback], initial_epoch=epoch, epochs=epoch + 1)
+        assert history["learning_rate"] == rates(LINEAR)[epoch : epoch + 1]
+    assert used(model)[15:24] == np.repeat(rates(LINEAR)[5:8], 3).tolist()
+    assert callback.state_dict()["step"] == 8
+
+
+@both
+def test_initial_epoch_does_not_move_the_step(by: str) -> None:
+    optimizer, callbacks = driven(by, COSINE)
+    model = made_model(optimizer)
+    fit(model, callbacks=callbacks, initial_epoch=2, epochs=3)
+    assert used(model) == rates(COSINE)
+
+
+def test_float64_where_keras_computes_in_it() -> None:
+    keras.config.set_floatx("float64")
+    try:
+        rate = lrcore_keras.LearningRateSchedule(COSINE)(7)
+    finally:
+        keras.config.set_floatx("float32")
+    assert float(rate) == (COSINE(7) if BACKEND != "jax" else np.float32(COSINE(7)))  # JAX: only with jax_enable_x64
+
+
+def test_a_schedule_too_long_for_a_lookup_is_within_an_ulp() -> None:
+    schedule = Cosine(init_value=0.1, end_value=0.0, decay_steps=10**9)
+    keras_schedule = lrcore_keras.LearningRateSchedule(schedule)
+    steps = [0, 1, 2**24 + 1, 10**8 + 7, 10**9 - 3, 10**9 - 1, 10**9, 2**31 - 1]
+    for step in steps:
+        exact = np.float32(schedule(step))
+        assert abs(float(keras_schedule(step)) - float(exact)) <= np.spacing(exact)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def test_an_optimizer_with_a_schedule_of_its_own_is_refused() -> None:
+    model = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)))
+    with pytest.raises(
+        ScheduleError, match=r"expected an optimizer whose learning_rate is a number; got sgd.* drop"
+    ) as caught:
+        fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
+    assert "\n" not in str(caught.value)
+    assert used(model) == [0.0] * UPDATES
+
+
+def test_a_function_in_the_optimizer_needs_a_horizon() -> None:
+    with pytest.raises(ScheduleError, match="horizon"):
+        lrcore_keras.LearningRateSchedule(lambda step: 0.1)
+
+
+def test_a_function_takes_a_horizon_and_is_held_from_there_on() -> None:
+    schedule = lrcore_keras.LearningRateSchedule(lambda step: 0.1 * step, horizon=3)
+    assert [float(schedule(step)) for step in (2, 3, 4, 99)] == [float(np.float32(0.1 * step)) for step in (2, 3, 3, 3)]
+
+
+def test_a_function_cannot_be_saved(tmp_path: Path) -> None:
+    model = made_model(sgd(lrcore_keras.LearningRateSchedule(lambda step: 0.1, horizon=3)))
+    fit(model)
+    with pytest.raises(ScheduleError, match="function"):
+        model.save(tmp_path / "model.keras")
+
+
+def test_a_plateau_in_the_optimizer_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="got a Plateau, which needs a metric; use the callback"):
+        lrcore_keras.LearningRateSchedule(lrcore.Plateau(COSINE))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"per": "batch"}, r"LearningRateScheduler\.per: expected update or epoch; got 'batch'"),
+        ({"on_mismatch": "ignore"}, "on_mismatch: expected one of error, keep_checkpoint, use_config; got 'ignore'"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        lrcore_keras.LearningRateScheduler(COSINE, **arguments)
+
+
+def test_a_schedule_that_fails_leaves_the_optimizer_as_it_was() -> None:
+    def fails(step: int) -> float:
+        return 0.1 if step < 3 else float("nan")
+
+    callback, model = lrcore_keras.LearningRateScheduler(fails), made_model(sgd())
+    with pytest.raises(ScheduleError, match="finite"):
+        fit(model, callbacks=[callback])
+    assert used(model)[:4] == [float(np.float32(0.1))] * 3 + [0.0]
+    assert float(model.optimizer.learning_rate) == float(np.float32(0.1))
+    assert callback.state_dict()["step"] == 3
+
+
+def test_sync_without_a_model_is_refused() -> None:
+    with pytest.raises(ScheduleError, match=r"call set_model\(model\) first"):
+        lrcore_keras.LearningRateScheduler(COSINE).sync()
+
+
+def test_missing_keras_is_named_with_its_cure() -> None:
+    script = "import sys; sys.modules['keras'] = None; import lrcore_keras"
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=paths())
+    assert done.stderr.splitlines()[-1].endswith(
+        'lrcore_keras: needs Keras, which is not installed; run: pip install "lrcore[keras]"'
+    )
+
+
+def paths() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
+def test_several_steps_per_execution_share_a_rate_and_a_warning_says_so() -> None:
+    model = made_model(sgd(), steps_per_execution=4)
+    with pytest.warns(UserWarning, match="steps_per_execution: 4 updates share one rate.* put a LearningRateSchedule"):
+        fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
+    assert used(model) == np.repeat(rates(COSINE)[::4], 4).tolist()
+
+
+class Hand(keras.callbacks.Callback):
+    """Sets the rate after the second and the third update."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch in {1, 2}:
+            self.model.optimizer.learning_rate = 7.0
+
+
+def test_another_writer_is_told_of_once_and_the_schedule_rules() -> None:
+    model = made_model(sgd())
+    with pytest.warns(
+        UserWarning, match=r"something else set that of sgd\w* to 7\.0, where the schedule had set 0\.00999"
+    ) as said:
+        fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE), Hand()])
+    assert len([one for one in said if "something else" in str(one.message)]) == 1
+    assert used(model) == rates(COSINE)
+
+
+# --- resuming ---------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_saved_model_goes_on_where_it_was(by: str, tmp_path: Path) -> None:
+    optimizer, callbacks = driven(by, COSINE)
+    model = made_model(optimizer)
+    for start, stop in itertools.pairwise([0, 1, 2, 31, UPDATES]):
+        fit(model, DATA[start:stop], callbacks=callbacks)
+        model.save(tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+        callbacks = driven(by, COSINE)[1]
+    assert used(model) == rates(COSINE)
+
+
+def test_a_saved_schedule_is_its_description(tmp_path: Path) -> None:
+    long = Cosine(init_value=0.1, end_value=0.0, decay_steps=200_000)
+    model = made_model(sgd(lrcore_keras.LearningRateSchedule(long, horizon=150_000)))
+    fit(model, DATA[:1])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras").optimizer._learning_rate
+    assert (loaded.schedule, loaded.horizon) == (long, 150_000)
+    assert (tmp_path / "model.keras").stat().st_size < 30_000
+    config = keras.saving.serialize_keras_object(model.optimizer)["config"]["learning_rate"]
+    assert config["registered_name"] == "lrcore>LearningRateSchedule"
+    assert json.loads(json.dumps(config["config"])) == {"schedule": long.to_dict(), "horizon": 150_000}
+
+
+class Crash(keras.callbacks.Callback):
+    def __init__(self, epoch: int, batch: int) -> None:
+        super().__init__()
+        self.place = (epoch, batch)
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if (self.epoch, batch) == self.place:
+            raise KeyboardInterrupt
+
+
+@both
+@pytest.mark.parametrize("save_freq", ["epoch", 4])
+def test_a_crash_and_backup_and_restore_go_on_with_the_right_step(by: str, save_freq: Any, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+
+    def trained(crash: Sequence[Any]) -> keras.Model:
+        optimizer, callbacks = driven(by, COSINE)
+        model = made_model(optimizer)
+        fit(model, DATA[:10], [*callbacks, keras.callbacks.BackupAndRestore(backup, save_freq), *crash], epochs=3)
+        return model
+
+    with pytest.raises(KeyboardInterrupt):
+        trained([Crash(epoch=1, batch=5)])
+    kept = 10 if save_freq == "epoch" else 12
+    model = trained([])
+    assert int(model.optimizer.iterations) == kept + 20  # the epoch that broke off is done again
+    steps = [*range(10), *range(10, kept), *range(kept, kept + 20)]
+    assert sum(used(model)) == pytest.approx(sum(map(COSINE, steps)), rel=1e-6)
+
+
+def continued(model: keras.Model, callback: Any, state: Mapping[str, Any], start: int, *, first: bool) -> list[float]:
+    """Load a state before or after the model is known, and finish the run."""
+    if first:
+        callback.load_state_dict(state)
+    else:
+        callback.set_model(model)
+        callback.load_state_dict(state)
+        assert float(model.optimizer.learning_rate) == rates(COSINE)[start]
+    assert callback.state_dict() == state
+    fit(model, DATA[start:], [callback])
+    return used(model)[start:]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("start", [0, 1, 30, 59])
+def test_a_state_sets_the_step_of_a_new_model(start: int, first: bool) -> None:
+    state = json.loads(json.dumps(lrcore.save_state(start, COSINE)))
+    callback = lrcore_keras.LearningRateScheduler(COSINE)
+    callback.load_state_dict(state)
+    assert continued(made_model(sgd()), callback, state, start, first=first) == rates(COSINE)[start:]
+
+
+def test_a_state_counts_updates_under_accumulation() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(COSINE), made_model(sgd(gradient_accumulation_steps=4))
+    callback.load_state_dict(lrcore.save_state(5, COSINE))
+    fit(model, DATA[5:9].repeat(4, axis=0), [callback])
+    assert used(model)[5:9] == rates(COSINE)[5:9]
+    assert callback.state_dict() == lrcore.save_state(9, COSINE)
+
+
+def test_a_state_sets_every_optimizer_of_several() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(COSINE), two_layers([sgd(), sgd()], by_function=True)
+    callback.load_state_dict(lrcore.save_state(50, COSINE))
+    fit(model, DATA[50:], [callback])
+    assert used(model, 1)[50:] == used(model, 2)[50:] == rates(COSINE)[50:]
+
+
+def test_another_schedule_in_a_state_is_reported() -> None:
+    callback = lrcore_keras.LearningRateScheduler(Constant(0.2))
+    with pytest.raises(
+        ScheduleError, match=r"LearningRateScheduler: the saved schedule .* at step 0 it gives 0\.1 .* 0\.2"
+    ):
+        callback.load_state_dict(lrcore.save_state(7, Constant(0.1)))
+    assert callback.state_dict() == lrcore.save_state(0, Constant(0.2))
+
+
+@pytest.mark.parametrize(("policy", "rate"), [("keep_checkpoint", 0.1), ("use_config", 0.2)])
+def test_the_policy_decides_which_schedule_goes_on(policy: Any, rate: float) -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(Constant(0.2), on_mismatch=policy), made_model(sgd())
+    callback.load_state_dict(lrcore.save_state(7, Constant(0.1)))
+    fit(model, DATA[:1], [callback])
+    assert used(model)[:1] == [float(np.float32(rate))]
+
+
+def test_sync_writes_the_rate_of_a_step() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(COSINE), made_model(sgd())
+    callback.set_model(model)
+    callback.sync(30)
+    assert float(model.optimizer.learning_rate) == rates(COSINE)[30]
+    callback.sync()
+    assert float(model.optimizer.learning_rate) == rates(COSINE)[0]
+
+
+# --- plateau ----------------------------------------------------------------------------------------------------------
+
+LOSSES = [0.9, 0.8, 0.85, 0.84, 0.7, float("nan"), 0.71, 0.72, 0.69, 0.75]
+PLATEAU = lrcore.Plateau(COSINE, factor=0.5, patience=1)
+
+
+class Told(keras.callbacks.Callback):
+    """Puts a recorded metric into the logs."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        logs["val_loss"] = LOSSES[epoch]
+
+
+def plateau_rates() -> Iterator[float]:
+    state = PLATEAU.initial()
+    for epoch, loss in enumerate(LOSSES):
+        yield from (float(np.float32(PLATEAU.value(step, state))) for step in range(6 * epoch, 6 * epoch + 6))
+        state = PLATEAU.update(state, loss)
+
+
+@pytest.mark.parametrize("stop", [0, 3, 4, 7, 9])
+def test_a_plateau_interrupted_at_any_epoch_goes_on(stop: int) -> None:
+    state: Any = lrcore_keras.LearningRateScheduler(PLATEAU).state_dict()
+    found: list[float] = []
+    for first, last in ((0, stop), (stop, len(LOSSES))):
+        callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
+        callback.load_state_dict(json.loads(json.dumps(state)))
+        batches = ((row[None], np.zeros((1, 1))) for row in DATA[6 * first :])
+        model.fit(
+            batches,
+            shuffle=False,
+            steps_per_epoch=6,
+            initial_epoch=first,
+            epochs=last,
+            callbacks=[Told(), callback],
+            verbose=0,
+        )
+        found += used(model)[6 * first : 6 * last]
+        state = callback.state_dict()
+    assert found == list(plateau_rates())
+    assert 0.2 < found[29] / rates(COSINE)[29] < 0.6  # it was reduced
+
+
+def test_an_epoch_without_the_metric_is_told_of_once() -> None:
+    callback = lrcore_keras.LearningRateScheduler(PLATEAU)
+    with pytest.warns(UserWarning, match="monitor: an epoch ended without 'val_loss'; its logs have loss") as said:
+        fit(made_model(sgd()), DATA[:1], [callback], epochs=3)
+    assert len([one for one in said if one.category is UserWarning]) == 1
+    assert callback.state_dict()["plateau"] == lrcore_keras.LearningRateScheduler(PLATEAU).state_dict()["plateau"]
+
+
+# --- logging ----------------------------------------------------------------------------------------------------------
+
+
+class Seen(keras.callbacks.Callback):
+    """What a callback that reads logs, such as TensorBoard, is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[dict[str, float]] = []
+        self.epochs: list[dict[str, float]] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.batches.append(dict(logs))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.epochs.append(dict(logs))
+
+
+@both
+def test_the_logger_records_what_each_update_used(by: str) -> None:
+    optimizer, callbacks = driven(by, COSINE)
+    model, seen = made_model(optimizer), Seen()
+    history = fit(model, DATA[:10], [lrcore_keras.LRLogger("update"), *callbacks, seen], epochs=2)
+    assert [logs["learning_rate"] for logs in seen.batches] == rates(COSINE, 20)
+    assert [logs["used_learning_rate"] for logs in seen.epochs] == [rates(COSINE)[9], rates(COSINE)[19]]
+    assert history["learning_rate"] == [rates(COSINE)[9], rates(COSINE)[19]]
+
+
+def test_the_logger_counts_updates_under_accumulation() -> None:
+    model, seen = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE), gradient_accumulation_steps=3)), Seen()
+    fit(model, DATA[:9], [lrcore_keras.LRLogger("update"), seen])
+    assert "learning_rate" not in seen.batches[1]
+    assert [logs["learning_rate"] for logs in seen.batches[2:]] == [rates(COSINE)[batch // 3] for batch in range(7)]
+
+
+def test_the_logger_knows_what_a_schedule_of_keras_used() -> None:
+    for micro_batches, last in ((None, 9.0), (4, 7.0)):
+        model = made_model(sgd(CountsUp(), gradient_accumulation_steps=micro_batches))
+        assert fit(model, DATA[:10], [lrcore_keras.LRLogger()])["learning_rate"] == [last]
+
+
+def test_the_logger_names_each_of_several_optimizers() -> None:
+    schedules = {"first": COSINE, "second": LINEAR}
+    model = two_layers([sgd(lrcore_keras.LearningRateSchedule(one), name=name) for name, one in schedules.items()])
+    history = fit(model, DATA[:10], [lrcore_keras.LRLogger()])
+    for name, one in schedules.items():
+        assert history[f"learning_rate_{name}"] == history[f"used_learning_rate_{name}"] == rates(one)[9:10]
+
+
+def test_right_use_is_silent() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for by in ("schedule", "callback"):
+            optimizer, callbacks = driven(by, COSINE)
+            fit(made_model(optimizer), DATA[:10], [*callbacks, lrcore_keras.LRLogger("update")], epochs=2)
