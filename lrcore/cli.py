@@ -1,0 +1,142 @@
+"""The command `lrcore`: look at schedule files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import click
+
+import lrcore
+from lrcore import plot, words
+from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.plateau import Plateau
+from lrcore.schedules import Schedule
+
+WRONG = 2
+_WIDEST = 100
+_PHASES = 12
+
+
+class _Commands(click.Group):
+    """Commands whose errors are one line each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ScheduleError, MissingExtraError) as error:
+            click.echo(f"lrcore: {error}", err=True)
+            ctx.exit(WRONG)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(lrcore.__version__, prog_name="lrcore", message="%(prog)s %(version)s")
+def main() -> None:
+    """Look at learning-rate schedules in TOML, JSON and YAML files."""
+
+
+key_option = click.option("--key", metavar="NAME", help="The dotted name of a table inside the file: train.schedule.")
+steps_option = click.option(
+    "--steps",
+    type=click.IntRange(min=1, max=2**53),
+    help="The last step shown.  [default: the schedule and a tenth more]",
+)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@key_option
+@steps_option
+def show(file: Path, key: str | None, steps: int | None) -> None:
+    """Draw the schedule in FILE, and tell its phases and values."""
+    loaded = lrcore.load(file, key)
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without braille gets question marks instead of a traceback
+        sys.stdout.reconfigure(errors="replace")
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    for line in _shown(file.name, loaded, steps, width):
+        click.echo(line, color=False if "NO_COLOR" in os.environ else None)
+
+
+@main.command("plot")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .png, .svg or .pdf file.")
+@key_option
+@steps_option
+@click.option("--log", is_flag=True, help="A logarithmic axis for the values.")
+def plot_command(files: tuple[Path, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
+    """Draw the schedules in FILES into one picture.
+
+    Needs matplotlib: pip install "lrcore[plot]".
+    """
+    schedules = dict(zip(_names(files), (_schedule(lrcore.load(file, key)) for file in files), strict=True))
+    last = steps or max(map(words.telling_range, schedules.values()))
+    plot.to_file(schedules, output, last, log=log)
+
+
+def _names(files: tuple[Path, ...]) -> list[str]:
+    """What the legend says: the names of the files, with their folders where two have the same name."""
+    names = [file.name for file in files]
+    return names if len(set(names)) == len(names) else [str(file) for file in files]
+
+
+def _schedule(loaded: Schedule | Plateau) -> Schedule:
+    return loaded.schedule if isinstance(loaded, Plateau) else loaded
+
+
+# --- what `show` prints -----------------------------------------------------------------------------------------------
+
+
+def _shown(name: str, loaded: Schedule | Plateau, steps: int | None, width: int) -> Iterator[str]:
+    schedule = _schedule(loaded)
+    last = steps or words.telling_range(schedule)
+    yield click.style(name, bold=True)
+    yield ""
+    yield plot.in_terminal(schedule, last, width)
+    yield ""
+    yield from _phase_lines(loaded, width)
+    yield ""
+    yield from _value_lines(schedule, last)
+    yield ""
+    yield f"fingerprint {loaded.fingerprint}"
+
+
+def _phase_lines(loaded: Schedule | Plateau, width: int) -> Iterator[str]:
+    phases = words.phases(_schedule(loaded))
+    heads = [_span(phase) for phase in phases[:_PHASES]]
+    margin = max(map(len, [*heads, "plateau"]))
+    for head, phase in zip(heads, phases, strict=False):
+        yield from _row(head, phase.words, margin, width)
+    if len(phases) > _PHASES:
+        more = f"and {len(phases) - _PHASES:,} more, the last one from step {phases[-1].first:,}"
+        yield from textwrap.wrap(more, width)
+    if isinstance(loaded, Plateau):
+        yield from _row("plateau", words.plateau_in_words(loaded), margin, width)
+
+
+def _span(phase: words.Phase) -> str:
+    if phase.end is None:
+        return f"from step {phase.first:,}" if phase.first else "all steps"
+    if phase.end == phase.first + 1:
+        return f"step {phase.first:,}"
+    return f"steps {phase.first:,} to {phase.end - 1:,}"
+
+
+def _row(head: str, text: str, margin: int, width: int) -> Iterator[str]:
+    """The text beside its head, in as many lines as it takes."""
+    indent = " " * (margin + 2)
+    yield from textwrap.wrap(
+        text, width, initial_indent=f"{head:<{margin}}  ", subsequent_indent=indent, break_long_words=False
+    )
+
+
+def _value_lines(schedule: Schedule, last: int) -> Iterator[str]:
+    steps = words.telling_steps(schedule, last)
+    margin = max(len(f"{step:,}") for step in steps)
+    for step in steps:
+        yield f"step {step:>{margin},}  {schedule(step):.10g}"

@@ -1,0 +1,184 @@
+"""Pictures of schedules: in a terminal, and as files by matplotlib."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.schedules import Schedule
+
+_POINTS = 2_000
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_JUMP = 4.0  # a change this much larger than the one before it is a jump
+
+_BLANK = "\u2800"
+_TICK_ROWS, _TICKS = 3, 4
+_TICK_COLUMNS = 11
+_MANTISSAS = (1.0, 1.2, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
+_PREFIXES = {1e15: "P", 1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k"}
+
+FILE_TYPES = (".png", ".svg", ".pdf")
+
+
+def curve(schedule: Schedule, steps: int) -> tuple[list[int], list[float]]:
+    """Points whose connecting lines are the picture of a schedule from step 0 to `steps`.
+
+    Where the value jumps there are two points at one step, so that a staircase is drawn as one. A long schedule is
+    sampled at about 2,000 irregular steps, which no period can hide from.
+
+    Example:
+        >>> from lrcore import PiecewiseConstant
+        >>> curve(PiecewiseConstant(boundaries=[2], values=[1.0, 0.5]), steps=3)
+        ([0, 1, 2, 2, 3], [1.0, 1.0, 1.0, 0.5, 0.5])
+    """
+    value = schedule.at
+    shown = _sampled(schedule, steps)
+    values = [value(step) for step in shown]
+    xs, ys = [0], values[:1]
+    for here in range(1, len(shown)):
+        if _jumps(shown, values, here):
+            xs.append(shown[here])
+            ys.append(values[here - 1])
+        xs.append(shown[here])
+        ys.append(values[here])
+    return xs, ys
+
+
+def _jumps(steps: Sequence[int], values: Sequence[float], here: int) -> bool:
+    """Whether the value jumps from one step to the next: it changes much more than just before and just after."""
+
+    def change(number: int) -> float:
+        inside = 0 < number < len(steps) and steps[number] == steps[number - 1] + 1
+        return abs(values[number] - values[number - 1]) if inside else 0.0
+
+    return change(here) > _JUMP * max(change(here - 1), change(here + 1))
+
+
+def _sampled(schedule: Schedule, steps: int) -> Sequence[int]:
+    """All steps of a short schedule; of a long one some, and the neighbours of each place where it may jump."""
+    if steps <= _POINTS:
+        return range(steps + 1)
+    width = steps / _POINTS
+    places = {int((number + number * _GOLDEN % 1) * width) for number in range(_POINTS)}
+    cuts = itertools.islice(schedule.timeline.cuts(steps + 1), _POINTS)
+    near = {step for cut in cuts for step in (cut - 2, cut - 1, cut, cut + 1)}
+    return sorted(step for step in places | near | {0, steps} if 0 <= step <= steps)
+
+
+# --- in a terminal ----------------------------------------------------------------------------------------------------
+
+
+def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = _TICKS * _TICK_ROWS + 1) -> str:
+    """The curve in braille dots, with axes.
+
+    Args:
+        schedule: what to draw.
+        steps: the last step that is drawn.
+        columns: the width in characters, axes included.
+        rows: the height of the curve in characters.
+    """
+    from plotille import Canvas
+
+    xs, ys = curve(schedule, steps)
+    lowest, spacing = _value_ticks(min(ys), max(ys))
+    labels = [f"{(lowest + tick) * spacing:.6g}" for tick in range(_TICKS + 1)]
+    margin = max(len(text) for text in (*labels, "step"))
+    width = max(columns - margin - 3, 2 * _TICK_COLUMNS)
+    dot = 1 / 4 / _TICK_ROWS  # heights are counted in ticks, so that no value is too large
+    canvas = Canvas(width, rows, xmin=0, ymin=-dot / 2, xmax=steps * (1 + 1 / width), ymax=rows / _TICK_ROWS - dot / 2)
+    heights = [y / spacing - lowest for y in ys]
+    for x0, y0, x1, y1 in zip(xs, heights, xs[1:], heights[1:], strict=False):
+        canvas.line(x0, y0, x1, y1, color="cyan")
+    lines = []
+    for number, dots in enumerate(canvas.plot().splitlines()):
+        tick, between = divmod(rows - 1 - number, _TICK_ROWS)
+        lines.append(f"{'' if between else labels[tick]:>{margin}} {'│' if between else '┤'}{dots}".rstrip(_BLANK))
+    return "\n".join([*lines, *_step_axis(steps, margin, width)])
+
+
+def _value_ticks(low: float, high: float) -> tuple[int, float]:
+    """The lowest tick of the axis, counted from 0, and the distance of two: a round number."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    spacing = _nice(high / _TICKS - low / _TICKS or 0.25)
+    while (lowest := math.floor(low / spacing)) + _TICKS < high / spacing * (1 - 1e-12):
+        spacing = _nice(spacing * 1.01)
+    return lowest, spacing
+
+
+def _step_axis(steps: int, margin: int, width: int) -> list[str]:
+    spacing = max(1, math.ceil(_nice(steps / max(1, width // _TICK_COLUMNS))))
+    line, words = list("─" * width), f"{'step':>{margin}}"
+    for step in range(0, steps + 1, spacing):
+        column = round(step / (steps * (1 + 1 / width)) * width)
+        line[column] = "┬"
+        label = _short(step)
+        words = words.ljust(max(0, margin + 2 + column - len(label) // 2)) + label
+    return [f"{'':>{margin}} └{''.join(line)}", words]
+
+
+def _nice(least: float) -> float:
+    """The smallest round number that is not below `least`."""
+    least = max(least, 1e-300)
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(mantissa * power for mantissa in _MANTISSAS if mantissa * power >= least * (1 - 1e-12))
+
+
+def _short(step: int) -> str:
+    """1500 as 1.5k."""
+    for size, prefix in _PREFIXES.items():
+        if step >= size:
+            return f"{step / size:.6g}{prefix}"
+    return str(step)
+
+
+# --- in a file --------------------------------------------------------------------------------------------------------
+
+
+def to_file(schedules: Mapping[str, Schedule], path: Path, steps: int, *, log: bool = False) -> None:
+    """Draw schedules into one picture.
+
+    Args:
+        schedules: by the names that the legend shows.
+        path: a file that ends in .png, .svg or .pdf.
+        steps: the last step that is drawn.
+        log: whether the axis of the values is logarithmic; values that are not above 0 are left out.
+
+    Raises:
+        ScheduleError: another suffix, or a place that cannot be written.
+        MissingExtraError: without matplotlib.
+    """
+    if path.suffix.lower() not in FILE_TYPES:
+        known = ", ".join(FILE_TYPES)
+        raise ScheduleError(
+            str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}"
+        )
+    figure = _figure(schedules, steps, log=log)
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise ScheduleError(str(path), f"expected a file that can be written; got: {error.strerror}") from None
+
+
+def _figure(schedules: Mapping[str, Schedule], steps: int, *, log: bool) -> Any:
+    """Made without pyplot, so that nothing global changes and no window is wanted."""
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import EngFormatter
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("lrcore plot", package="matplotlib", extra="plot") from error
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="value")
+    for name, schedule in schedules.items():
+        axes.plot(*curve(schedule, steps), label=name, linewidth=1.8)
+    if log:
+        axes.set_yscale("log", nonpositive="mask")
+    axes.set_xlim(0, steps)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(visible=True, alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure

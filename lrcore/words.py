@@ -1,0 +1,245 @@
+"""A schedule in words: its phases, the steps that tell most about it, and how much of it to show."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+from lrcore import timeline
+from lrcore.descriptions import LAST_STEP
+from lrcore.formulas import LARGEST, SCALARS
+from lrcore.plateau import Plateau
+from lrcore.schedules import (
+    Clip,
+    Every,
+    Exponential,
+    Function,
+    InverseTime,
+    Join,
+    Product,
+    Repeat,
+    Schedule,
+    Shift,
+    Sum,
+)
+from lrcore.timeline import Formula, Timeline
+
+_ENDLESS_FALL = 100.0  # an exponential is shown until it has fallen to this part
+_SLOW_FALL = 10.0  # inverse time, which takes its time, until this
+_CYCLES = 4
+_CUTS = 6
+_WITHOUT_A_SCALE = 100
+
+
+class Phase(NamedTuple):
+    """What a schedule does from one step to another.
+
+    Attributes:
+        first: the first step of the phase.
+        end: the first step after it; None if it never ends.
+        words: what happens.
+    """
+
+    first: int
+    end: int | None
+    words: str
+
+
+def phases(schedule: Schedule) -> list[Phase]:
+    """The phases of a schedule, one after another.
+
+    Example:
+        >>> from lrcore import Cosine
+        >>> for phase in phases(Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)):
+        ...     print(phase.first, phase.end, phase.words)
+        0 5 linear rise from 0 to 0.3
+        5 20 cosine fall from 0.3 to 0.01
+        20 None constant 0.01
+    """
+    return _phases(schedule.timeline)
+
+
+def telling_range(schedule: Schedule) -> int:
+    """How many steps to show: the schedule's length and a tenth more.
+
+    A schedule without an end is shown for what its form suggests: a few cycles, until an exponential has fallen to a
+    hundredth or inverse time to a tenth, 1,000 steps of a Python function, 100 where nothing gives a scale.
+
+    Example:
+        >>> from lrcore import Constant, Exponential, Linear
+        >>> telling_range(Linear(init_value=0.1, decay_steps=100)), telling_range(Constant(0.1))
+        (110, 100)
+        >>> telling_range(Exponential(init_value=0.1, decay_rate=0.1, decay_steps=30, staircase=True))
+        60
+    """
+    end = schedule.length or schedule.timeline.end
+    if end and end < LAST_STEP // 2:
+        return end + (end + 9) // 10
+    warmup = 0 if schedule.warmup_ is None else schedule.warmup_.steps
+    return max(1, math.ceil(min(round(warmup + _endless(schedule), 6), LAST_STEP)))
+
+
+def telling_steps(schedule: Schedule, steps: int) -> list[int]:
+    """The steps whose values say most: 0, both sides of the first places where the curve bends, the end, past the end.
+
+    Args:
+        schedule: what is shown.
+        steps: how much of it is shown; the last step is the last telling one.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> telling_steps(Constant(0.1).warmup(5), steps=6)
+        [0, 4, 5, 6]
+    """
+    cuts = [*itertools.islice(schedule.timeline.cuts(steps + 1), _CUTS)]
+    end = schedule.length
+    if end and end <= steps:
+        cuts.append(end)
+    return sorted({0, steps, *cuts, *(cut - 1 for cut in cuts)})
+
+
+def plateau_in_words(plateau: Plateau) -> str:
+    """What a plateau waits for and what it does then.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> plateau_in_words(Plateau(Constant(0.1), factor=0.5, patience=5))
+        'times 0.5 when more than 5 reports in a row are not better (lower by 0.0001 of the best)'
+    """
+    parts = [f"{number(plateau.rtol)} of the best"] if plateau.rtol else []
+    parts += [number(plateau.atol)] if plateau.atol else []
+    side = "lower" if plateau.mode == "min" else "higher"
+    better = f"{side} by {' and '.join(parts)}" if parts else side
+    unit = "reports" if plateau.accumulate == 1 else f"means of {plateau.accumulate} reports"
+    when = (
+        f"when more than {plateau.patience} {unit} in a row are not better"
+        if plateau.patience >= 0
+        else "at each better report"
+    )
+    after = f", then {plateau.cooldown} without counting" if plateau.cooldown else ""
+    floor = f", down to {number(plateau.min_scale)} of the schedule" if plateau.min_scale else ""
+    return f"times {number(plateau.factor)} {when} ({better}){after}{floor}"
+
+
+def number(value: float) -> str:
+    """A value in six digits."""
+    return f"{value:.6g}"
+
+
+# --- phases -----------------------------------------------------------------------------------------------------------
+
+
+def _phases(line: Timeline) -> list[Phase]:
+    firsts = [math.ceil(start) for start in line.starts]
+    ends = [*firsts[1:], None]
+    found = []
+    for formula, first, end in zip(line.formulas, firsts, ends, strict=True):
+        if first != end:
+            found.append(Phase(first, end, _words(formula, first, end)))
+    return found
+
+
+def _words(formula: Formula, first: float, end: float | None) -> str:
+    """What a formula does from `first` on, in its own time."""
+    value = formula.bind(SCALARS)
+    match formula:
+        case timeline.Constant(constant):
+            return f"constant {number(constant)}"
+        case timeline.Held():
+            return f"constant {number(value(first))}"
+        case timeline.Ramp(last=last):
+            start, stop = value(first), value(last if end is None else min(end, last))
+            return f"{_shape(formula)} {'rise' if stop > start else 'fall'} from {number(start)} to {number(stop)}"
+        case timeline.Exponential(rate=rate, decay_steps=period, staircase=staircase):
+            every = "every" if staircase else "per"
+            return f"exponential from {number(value(first))}, times {number(rate)} {every} {_steps(period)}"
+        case timeline.InverseTime():
+            return f"inverse time from {number(value(first))}: {_inverse_time(formula)}"
+        case timeline.Call(name=name):
+            return name
+        case timeline.Stairs(formula=inner, width=width, origin=origin):
+            ticks = [None if time is None else (time - origin) // width for time in (first, end)]
+            return f"{_words(inner, ticks[0] or 0, ticks[1])}, one tick in {_steps(width)}"
+        case timeline.Cycle():
+            return _cycle(formula)
+        case timeline.Reverse(timeline=inner, about=about):
+            return "backwards: " + _inner(inner, 0 if end is None else about - end, about - first)
+        case timeline.Pointwise(operation=operation, formulas=parts):
+            return f"{operation} of " + " and ".join(f"({_words(part, first, end)})" for part in parts)
+        case timeline.Clipped(formula=inner, low=low, high=high):
+            limits = [f"at least {number(low)}"] if low > -LARGEST else []
+            limits += [f"at most {number(high)}"] if high < LARGEST else []
+            return f"{_words(inner, first, end)}, {' and '.join(limits)}"
+        case _:
+            return type(formula).__name__.lower()
+
+
+def _shape(ramp: timeline.Ramp) -> str:
+    if ramp.power == 1:
+        return ramp.shape
+    return f"power {number(ramp.power)}" if ramp.shape == "power" else f"{ramp.shape} (exponent {number(ramp.power)})"
+
+
+def _inverse_time(formula: timeline.InverseTime) -> str:
+    ratio = "t" if formula.decay_steps == 1 else f"t / {number(formula.decay_steps)}"
+    ratio = f"floor({ratio})" if formula.staircase else ratio
+    rated = ratio if formula.rate == 1 else f"{number(formula.rate)} {ratio}"
+    power = "" if formula.power == 1 else f"^{number(formula.power)}"
+    since = f", t from step {_time(formula.origin)}" if formula.origin else ""
+    return f"{number(formula.init)} / (1 + {rated}){power}{since}"
+
+
+def _cycle(cycle: timeline.Cycle) -> str:
+    mirror = ", back and forth" if cycle.mirror else ""
+    factor = f", each time multiplied by {number(cycle.factor)}" if cycle.factor != 1 else ""
+    return f"again every {_steps(cycle.length)}{mirror}{factor}: {_inner(cycle.timeline, 0, cycle.length)}"
+
+
+def _inner(line: Timeline, first: float, end: float) -> str:
+    """What a timeline does in a part of its own time."""
+    ends = [*line.starts[1:], math.inf]
+    spans = [(max(start, first), min(stop, end)) for start, stop in zip(line.starts, ends, strict=True)]
+    parts = [
+        (stop - start, _words(formula, start, stop))
+        for formula, (start, stop) in zip(line.formulas, spans, strict=True)
+        if start < stop
+    ]
+    return parts[0][1] if len(parts) == 1 else ", then ".join(f"{words} ({_steps(length)})" for length, words in parts)
+
+
+def _steps(count: float) -> str:
+    return "step" if count == 1 else f"{_time(count)} steps"
+
+
+def _time(time: float) -> str:
+    return f"{int(time):,}" if float(time).is_integer() else number(time)
+
+
+# --- ranges -----------------------------------------------------------------------------------------------------------
+
+
+def _endless(schedule: Schedule) -> float:
+    """The steps after which a schedule without an end has shown its form."""
+    match schedule:
+        case Exponential(decay_rate=rate, decay_steps=period) if abs(rate) not in {0, 1}:
+            return period * math.log(_ENDLESS_FALL) / abs(math.log(abs(rate)))
+        case InverseTime(decay_rate=rate, decay_steps=period, power=power) if rate * power > 0:
+            return float(period / rate * min(_SLOW_FALL ** min(1 / power, 300) - 1, LAST_STEP))
+        case Repeat(schedule=inner, period=period, length_factor=growth):
+            first = inner.length if period is None else period
+            return sum((first or 0) * growth**cycle for cycle in range(_CYCLES))
+        case Join(schedules=parts, boundaries=None):
+            return sum(part.length or 0 for part in parts[:-1]) + telling_range(parts[-1])
+        case Join(schedules=parts, boundaries=boundaries):
+            return (boundaries or (0,))[-1] + telling_range(parts[-1])
+        case Sum(schedules=parts) | Product(schedules=parts):
+            return max(telling_range(part) for part in parts)
+        case Clip(schedule=inner) | Shift(schedule=inner):
+            return telling_range(inner)
+        case Every(schedule=inner, steps=width):
+            return telling_range(inner) * width
+        case Function():
+            return 10 * _WITHOUT_A_SCALE
+        case _:
+            return _WITHOUT_A_SCALE
