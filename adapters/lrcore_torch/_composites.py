@@ -17,9 +17,9 @@ def has_its_turn(scheduler: LRScheduler) -> bool:
     return not isinstance(caller, ChainedScheduler)
 
 
-def is_chained(scheduler: LRScheduler) -> bool:
-    """Whether a ChainedScheduler, in which others write the rate too, calls the scheduler now."""
-    return isinstance(_caller_of(scheduler), ChainedScheduler)
+def is_alone(scheduler: LRScheduler) -> bool:
+    """Whether no composite, in which others write the rate too, calls the scheduler now."""
+    return not isinstance(_caller_of(scheduler), (SequentialLR, ChainedScheduler))
 
 
 def _caller_of(scheduler: LRScheduler) -> object:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
 
 import torch
 from torch import optim
@@ -88,6 +89,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.on_mismatch: Policy = on_mismatch
         self._configure(schedule, also or {})
         self._hook: Any = None
+        self._load_hook: Any = None
         self._last_lr: list[Any] = []
         self._marks: list[Any] = []
         self._alike: float | None = None
@@ -146,7 +148,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     _get_closed_form_lr = get_lr
 
-    def sync(self, step: int | None = None) -> None:
+    def sync(self, step: SupportsIndex | None = None) -> None:
         """Write the rates of the current step, or of the one given, into the optimizer at once.
 
         Args:
@@ -173,7 +175,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             1
         """
         if self._hook is None:
-            self._hook = self.optimizer.register_step_post_hook(lambda *_: self._advance())
+            self._hook = self.optimizer.register_step_post_hook(self._after_update)
             self._alike = None
         return self
 
@@ -211,9 +213,11 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.last_epoch, self._step_count = loaded.step, loaded.step + 1
         if _composites.has_its_turn(self):
             self._write(loaded.step, values)
+        if _composites.is_alone(self):
+            self._follow_the_optimizer()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_hook": None}
+        return {**self.__dict__, "_hook": None, "_load_hook": None}  # a copied optimizer has no hooks
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """What torch's own `step`, and SequentialLR at a milestone, call."""
@@ -231,6 +235,22 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         else:
             super().step(epoch)  # for its warnings about the order of calls and about `epoch`
         self._write(step, values)
+
+    def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
+        if not _groups.is_rehearsal(optimizer.param_groups, self._last_lr, kwargs):
+            self._advance()
+
+    def _follow_the_optimizer(self) -> None:
+        """Write again whenever the optimizer's own state is loaded later and brings the rate of its time along."""
+        if self._load_hook is None:
+            scheduler = weakref.ref(self)
+
+            def write_again(_: optim.Optimizer) -> None:
+                alive = scheduler()
+                if alive is not None:
+                    alive.sync()
+
+            self._load_hook = self.optimizer.register_load_state_dict_post_hook(write_again)
 
     def _reported(self, metric: Any) -> lrcore.PlateauState:
         if self.plateau is None or self._metric_state is None:
@@ -274,7 +294,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return one and not self._targets and self._hook is None and self._step_count > 1
 
     def _warn_of_writer(self, rates: Sequence[float]) -> None:
-        if not self._may_warn_of_writer or _composites.is_chained(self):
+        if not self._may_warn_of_writer or not _composites.is_alone(self):
             return
         groups = self.optimizer.param_groups
         for number, (group, last, rate) in enumerate(zip(groups, self._last_lr, rates, strict=False)):
@@ -283,7 +303,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 warnings.warn(
                     f"{WHERE}: expected the rate {last} that was written into group {number}; got {float(group['lr'])}, "
                     f"written by something else; the schedule rules and sets {rate} (set a group's lr_scale to scale it)",
-                    stacklevel=4,
+                    stacklevel=5,
                 )
                 return
 

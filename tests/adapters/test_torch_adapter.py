@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import copy
 import gc
-import itertools
 import math
 import pickle
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import lrcore
 import lrcore_torch
@@ -78,8 +77,13 @@ def test_a_list_has_a_schedule_or_a_number_for_each_group() -> None:
 
 
 def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
-    asked = []
-    schedule = lrcore.as_schedule(lambda step: asked.append(step) or 0.1)
+    asked: list[int] = []
+
+    def rate(step: int) -> float:
+        asked.append(step)
+        return 0.1
+
+    schedule = lrcore.as_schedule(rate)
     for given in (schedule, [schedule] * 50):
         optimizer = sgd(50)
         scheduler = lrcore_torch.LRScheduler(optimizer, given)
@@ -213,9 +217,7 @@ def test_also_drives_weight_decay_and_betas() -> None:
     beta = lrcore.Linear(init_value=0.5, end_value=0.9, decay_steps=10)
     weight = parameter(1.0)
     optimizer = torch.optim.AdamW([weight], eps=1e-8)
-    scheduler = lrcore_torch.LRScheduler(
-        optimizer, SCHEDULE, also={"weight_decay": decay, "betas": (beta, 0.95)}
-    )
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE, also={"weight_decay": decay, "betas": (beta, 0.95)})
     expected_weight, mean, square, kept, kept_square = 1.0, 0.0, 0.0, 1.0, 1.0
     for step in range(30):
         gradient = math.sin(step) + 2
@@ -320,6 +322,21 @@ def test_attached_it_is_not_stepped_by_hand() -> None:
     scheduler.detach()
     scheduler.detach()
     assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(1, 4))
+
+
+@pytest.mark.parametrize("schedule", [FALLING, SCHEDULE], ids=["from 0.5", "from 0"])
+@pytest.mark.parametrize("tensor", [False, True])
+def test_attached_it_does_not_count_the_step_that_gives_an_optimizer_its_state(
+    schedule: lrcore.Schedule, *, tensor: bool
+) -> None:
+    """Distributed checkpointing makes one, with rates of 0, before it saves or loads."""
+    model = torch.nn.Linear(1, 1, bias=False, device=DEVICE, dtype=torch.float64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.1) if tensor else 0.1)
+    scheduler = lrcore_torch.LRScheduler(optimizer, schedule).attach()
+    get_optimizer_state_dict(model, optimizer)
+    assert scheduler.last_epoch == 0
+    for step in range(3):
+        assert update(optimizer) == [pytest.approx(schedule(step), rel=1e-7)]
 
 
 def test_sync_follows_another_counter() -> None:
@@ -452,11 +469,11 @@ def test_wrong_arguments_are_named(arguments: tuple[Any, Any], error: type[Excep
 def test_the_wrong_order_of_calls_is_warned_of_once() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
-    with pytest.warns(UserWarning, match="before `optimizer.step") as caught:
-        for _ in range(3):
-            scheduler.step()
-            update(optimizer)
-    assert len(caught) == 1
+    with pytest.warns(UserWarning, match=r"before `optimizer\.step"):
+        scheduler.step()
+    update(optimizer)
+    scheduler.step()
+    assert update(optimizer) == [FALLING(2)]
 
 
 @pytest.mark.parametrize("tensor", [False, True])
@@ -465,16 +482,18 @@ def test_another_writer_is_warned_of_once_and_overruled(*, tensor: bool, after: 
     optimizer = sgd(2, lr=torch.tensor(0.5, dtype=torch.float64) if tensor else 0.5)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, after)
-    with pytest.warns(UserWarning) as caught:
-        for step in range(after, after + 4):
-            for group in optimizer.param_groups[1:]:
-                group["lr"] = group["lr"].fill_(7.0) if tensor else 7.0
-            assert update(optimizer) == [pytest.approx(FALLING(step)), 7.0]
+    group = optimizer.param_groups[1]
+    for step in range(after, after + 4):
+        group["lr"] = group["lr"].fill_(7.0) if tensor else 7.0
+        assert update(optimizer) == [FALLING(step), 7.0]
+        if step == after:
+            words = f"expected the rate {FALLING(step)} that was written into group 1; got 7.0,"
+            with pytest.warns(UserWarning, match=words) as caught:
+                scheduler.step()
+            assert caught[0].filename == __file__
+        else:
             scheduler.step()
-            assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(FALLING(step + 1))] * 2
-    assert len(caught) == 1
-    assert f"expected the rate {FALLING(after)} that was written into group 1; got 7.0" in str(caught[0].message)
-    assert caught[0].filename == __file__
+    assert update(optimizer) == [FALLING(after + 4)] * 2
 
 
 def test_another_writer_that_agrees_is_none() -> None:
@@ -492,7 +511,7 @@ def test_a_warning_that_is_an_error_changes_nothing() -> None:
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
     optimizer.param_groups[0]["lr"] = 7.0
-    with pytest.raises(UserWarning, match="got 7.0"):
+    with pytest.raises(UserWarning, match="got 7"):
         scheduler.step()
     assert (scheduler.last_epoch, optimizer.param_groups[0]["lr"]) == (3, 7.0)
 

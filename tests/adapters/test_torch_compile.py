@@ -72,8 +72,6 @@ def test_attached_under_compile_there_is_one_graph() -> None:
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
-
-
 @pytest.mark.parametrize("inside", [False, True])
 def test_compiled_with_a_float_rate_the_values_are_right(*, inside: bool) -> None:
     """Torch compiles again for each new float, up to its limit, and then runs what was written."""

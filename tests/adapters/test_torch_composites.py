@@ -49,7 +49,9 @@ def sequential(children: Sequence[Child], optimizer: torch.optim.Optimizer) -> S
 def test_in_sequence_each_runs_by_its_own_clock() -> None:
     optimizer = sgd(2)
     used = used_rates(optimizer, sequential(CHILDREN["ours alone"], optimizer), UPDATES)
-    rates = [FIRST(step) for step in range(7)] + [SECOND(step) for step in range(8)] + [FIRST(step) for step in range(10)]
+    rates = (
+        [FIRST(step) for step in range(7)] + [SECOND(step) for step in range(8)] + [FIRST(step) for step in range(10)]
+    )
     assert used == [[rate, rate] for rate in rates]
 
 

@@ -183,17 +183,19 @@ def test_the_state_of_a_native_scheduler_is_named() -> None:
 # --- another schedule than the saved one ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer_too", [False, True])
+@pytest.mark.parametrize("optimizer", ["none", "first", "last"])
 @pytest.mark.parametrize(("policy", "rules"), [("keep_checkpoint", SCHEDULE), ("use_config", OTHER)])
-def test_a_policy_decides_between_two_schedules(policy: Any, rules: lrcore.Schedule, *, optimizer_too: bool) -> None:
-    optimizer = sgd()
-    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
-    used_rates(optimizer, scheduler, 20)
+def test_a_policy_decides_between_two_schedules(policy: Any, rules: lrcore.Schedule, optimizer: str) -> None:
+    saved = sgd()
+    scheduler = lrcore_torch.LRScheduler(saved, SCHEDULE)
+    used_rates(saved, scheduler, 20)
     fresh = sgd()
     resumed = lrcore_torch.LRScheduler(fresh, OTHER, on_mismatch=policy)
-    if optimizer_too:
-        fresh.load_state_dict(optimizer.state_dict())
+    if optimizer == "first":
+        fresh.load_state_dict(saved.state_dict())
     resumed.load_state_dict(scheduler.state_dict())
+    if optimizer == "last":
+        fresh.load_state_dict(saved.state_dict())
     assert used_rates(fresh, resumed, 5) == expected(rules, range(20, 25))
     assert resumed.state_dict() == lrcore.save_state(25, rules)
 
