@@ -525,7 +525,10 @@ def test_a_plateau_goes_through_every_format(plateau: Plateau, format: str) -> N
         ({"plateau": {"factr": 0.5}}, "plateau.factr: expected one of factor, patience,"),
         ({"plateau": {"factor": 2}}, "plateau.factor: expected a number >= 0 and < 1; got 2"),
         ({"plateau": 0.5}, "plateau: expected a table; got 0.5"),
-        ({"plateu": {}}, "plateu: expected one of value, warmup, cooldown, total_steps, plateau; got an unknown field"),
+        (
+            {"plateaus": {}},
+            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau; got an unknown field",
+        ),
     ],
 )
 def test_a_wrong_plateau_table_is_named(wrong: dict[str, Any], message: str) -> None:
