@@ -1,0 +1,169 @@
+"""MXNet's own schedulers as lrcore schedules. They are asked for update n = step + 1; a warmup is of the update n too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mxnet as mx
+from mxnet.lr_scheduler import CosineScheduler, FactorScheduler, MultiFactorScheduler, PolyScheduler
+
+import lrcore
+from lrcore_mxnet._scheduler import LRScheduler
+
+WHERE = "lrcore_mxnet.from_native"
+
+
+def from_native(native: Any) -> lrcore.Schedule | Any:
+    """The schedule of an MXNet scheduler, whatever it was asked before.
+
+    Args:
+        native: a scheduler of `mxnet.lr_scheduler`, or a function of num_update, which becomes a `lrcore.Function`.
+
+    Returns:
+        A schedule that is equal to the native at every step: the native asked for `num_update` gives `schedule(num_update - 1)`.
+        For an `LRScheduler` of ours, what it was made with.
+
+    Raises:
+        lrcore.ScheduleError: the native is not one of MXNet's, or has options for which it has no rate.
+
+    Example:
+        >>> import mxnet as mx, lrcore_mxnet
+        >>> lrcore_mxnet.from_native(mx.lr_scheduler.FactorScheduler(250, factor=0.5, base_lr=1, stop_factor_lr=0))
+        Clip(schedule=Exponential(init_value=1.0, decay_rate=0.5, decay_steps=250.0, staircase=True), min_value=0.0)
+    """
+    if isinstance(native, LRScheduler):
+        return native.schedule
+    if type(native) in _CONVERTERS:
+        return _CONVERTERS[type(native)](native)
+    if isinstance(native, mx.lr_scheduler.LRScheduler) or not callable(native):
+        known = ", ".join(cls.__name__ for cls in _CONVERTERS)
+        raise lrcore.ScheduleError(
+            WHERE, f"expected one of {known}; got {type(native).__name__}; wrap its formula in lrcore.Function"
+        )
+    return lrcore.Function(_Counted(native))
+
+
+def native_step(native: Any) -> int:
+    """The updates that a trainer or an optimizer has made; MXNet's schedulers themselves do not know.
+
+    Args:
+        native: a `gluon.Trainer` or a `mxnet.optimizer.Optimizer`.
+
+    Raises:
+        lrcore.ScheduleError: it is neither.
+
+    Example:
+        >>> import mxnet as mx, lrcore_mxnet
+        >>> lrcore_mxnet.native_step(mx.optimizer.SGD())
+        0
+    """
+    optimizer = getattr(native, "optimizer", native)
+    if not isinstance(optimizer, mx.optimizer.Optimizer):
+        raise lrcore.ScheduleError(
+            "lrcore_mxnet.native_step",
+            f"expected a Trainer or an Optimizer, which count the updates; got {type(native).__name__}",
+        )
+    return int(optimizer.num_update)
+
+
+class _Counted:
+    """A function of num_update as one of the step."""
+
+    def __init__(self, function: Callable[[int], float]) -> None:
+        self.function = function
+
+    def __call__(self, step: int) -> float:
+        return self.function(step + 1)
+
+
+def _factor(native: FactorScheduler) -> lrcore.Schedule:
+    steps, factor, stop = _whole(native.step, "step"), _share(native.factor), float(native.stop_factor_lr)
+    base = _first_base(native, native.count // steps, stop)
+    if base * factor < stop:  # the floor is looked at after a decay, so the first value may lie below it
+        return _after_warmup(native, lrcore.PiecewiseConstant(boundaries=[steps], values=[base, stop]))
+    decay = lrcore.Exponential(init_value=base, decay_rate=factor, decay_steps=steps, staircase=True)
+    return _after_warmup(native, lrcore.Clip(decay, min_value=stop))
+
+
+def _multi_factor(native: MultiFactorScheduler) -> lrcore.Schedule:
+    base = _first_base(native, native.cur_step_ind, -math.inf)
+    boundaries = [math.floor(step) for step in native.step]  # update n > step is the step t >= floor(step)
+    values = [base * native.factor**count for count in range(len(boundaries) + 1)]
+    return _after_warmup(native, lrcore.PiecewiseConstant(boundaries=boundaries, values=values))
+
+
+def _poly(native: PolyScheduler) -> lrcore.Schedule:
+    if native.power == 0:
+        return _annealed(native, lrcore.Constant(native.base_lr_orig))
+    if native.power < 0:
+        raise lrcore.ScheduleError(WHERE, f"expected pwr >= 0, as the rate is infinite at the end; got {native.power}")
+    return _annealed(native, lrcore.Polynomial(**_decay(native), power=native.power))
+
+
+def _cosine(native: CosineScheduler) -> lrcore.Schedule:
+    return _annealed(native, lrcore.Cosine(**_decay(native)))
+
+
+_CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
+    FactorScheduler: _factor,
+    MultiFactorScheduler: _multi_factor,
+    PolyScheduler: _poly,
+    CosineScheduler: _cosine,
+}
+
+
+def _decay(native: PolyScheduler | CosineScheduler) -> dict[str, Any]:
+    if native.max_steps == 0:
+        raise lrcore.ScheduleError(
+            WHERE,
+            f"expected max_update != warmup_steps, for which MXNet divides by 0; got {native.max_update} for both",
+        )
+    steps = max(native.max_steps, 0)
+    return {"init_value": native.base_lr_orig, "end_value": native.final_lr, "decay_steps": steps}
+
+
+def _annealed(native: PolyScheduler | CosineScheduler, decay: lrcore.Schedule) -> lrcore.Schedule:
+    """A decay by the clock of num_update, after the warmup; one that would end before it never begins."""
+    if native.max_steps < 0:
+        return _after_warmup(native, lrcore.Constant(native.base_lr))
+    shape = native.warmup_mode
+    return lrcore.Shift(decay.warmup(native.warmup_steps, init_value=native.warmup_begin_lr, shape=shape), 1)
+
+
+def _after_warmup(native: Any, body: lrcore.Schedule) -> lrcore.Schedule:
+    """The warmup, and what the body is by then: its clock does not wait."""
+    steps = native.warmup_steps
+    if steps <= 1:
+        return body
+    first, last = native.warmup_begin_lr, native.warmup_final_lr
+    linear = lrcore.Linear(init_value=first, end_value=last, decay_steps=steps)
+    rise = lrcore.Shift(linear, 1) if native.warmup_mode == "linear" else lrcore.Constant(first)
+    return lrcore.Join([rise, lrcore.Shift(body, steps - 1)], boundaries=[steps - 1])
+
+
+def _first_base(native: Any, decays: int, stop: float) -> float:
+    """The rate before any decay. `base_lr` has decayed since, or was replaced by an optimizer's learning rate."""
+    rate = native.warmup_final_lr
+    for _ in range(decays):
+        rate = max(rate * native.factor, stop)
+    if rate == native.base_lr:
+        return float(native.warmup_final_lr)
+    if native.base_lr == stop or (decays and native.factor == 0):
+        raise lrcore.ScheduleError(
+            WHERE, f"expected a scheduler that still knows its base_lr; got one that has decayed to {native.base_lr}"
+        )
+    return float(native.base_lr / native.factor**decays)
+
+
+def _whole(steps: Any, name: str) -> int:
+    if float(steps).is_integer():
+        return int(steps)
+    raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates as {name}; got {steps}")
+
+
+def _share(factor: float) -> float:
+    if factor < 0:
+        raise lrcore.ScheduleError(WHERE, f"expected factor >= 0; got {factor}")
+    return float(factor)
