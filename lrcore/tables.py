@@ -270,7 +270,9 @@ def _last_step(schedule: Schedule, horizon: int | None, where: str) -> int:
     reach = max(schedule.length or 0, line.end or 0) if horizon is None else horizon
     if reach > LAST_COUNT:
         raise ScheduleError(
-            where, f"expected at most {LAST_COUNT} updates, where the frameworks' counters end; got {reach}"
+            where,
+            f"expected at most {LAST_COUNT} updates, where the frameworks' counters end; got {reach}; "
+            "give the number of updates that you train for as horizon",
         )
     return min(step for step in (LAST_COUNT, line.end, _faded(line), horizon) if step is not None)
 

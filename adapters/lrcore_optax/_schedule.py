@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ class TableSchedule:
     def __call__(self, count: Any) -> jax.Array:
         if isinstance(count, jax.Array):
             return self._compiled(count)
-        dtype = jnp.result_type(float).name
+        dtype = _floating()
         return jnp.asarray(self.table.evaluate(np, _on_host(count), _cast, dtype), dtype=dtype)
 
     def __reduce__(self) -> Any:
@@ -77,7 +77,7 @@ class TableSchedule:
         """Inside another compilation its operations become part of that one."""
 
         def rate(count: jax.Array) -> jax.Array:
-            return self.table.evaluate(_NAMESPACE, _in_int32(count), _cast, jnp.result_type(float).name)
+            return self.table.evaluate(_NAMESPACE, _in_int32(count), _cast, _floating())
 
         return jax.jit(rate, inline=True)
 
@@ -93,6 +93,11 @@ class _Namespace:
 
 
 _NAMESPACE = _Namespace()
+
+
+def _floating() -> Literal["float32", "float64"]:
+    """The type of a strong Python float, which depends on whether x64 is on."""
+    return "float64" if jnp.result_type(float) == jnp.float64 else "float32"
 
 
 def _cast(array: Any, name: str) -> Any:

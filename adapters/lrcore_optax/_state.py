@@ -52,13 +52,9 @@ def set_step(opt_state: Any, step: int) -> Any:
         >>> float(change)
         -0.25
     """
-    if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 0:
-        raise lrcore.ScheduleError(
-            "lrcore_optax.set_step", f"expected an integer >= 0, the number of updates already made; got {step!r}"
-        )
+    count = min(_checked_step(step), LAST_COUNT)
     if not _leaves(opt_state, _is_count):
         raise lrcore.ScheduleError("lrcore_optax.set_step", "expected a state with a count of updates; got none")
-    count = min(int(step), LAST_COUNT)
 
     def moved(path: Any, leaf: Any) -> Any:
         return jnp.full_like(leaf, count) if _is_count(path, leaf) or _is_outer_count(path) else leaf
@@ -149,6 +145,14 @@ def load_state_dict(
     """
     loaded = lrcore.load_state(state, _lrcore_schedule(schedule), on_mismatch, where="lrcore_optax.load_state_dict")
     return set_step(opt_state, loaded.step), loaded.schedule
+
+
+def _checked_step(step: Any) -> int:
+    if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 0:
+        raise lrcore.ScheduleError(
+            "lrcore_optax.set_step", f"expected an integer >= 0, the number of updates already made; got {step!r}"
+        )
+    return int(step)
 
 
 def _lrcore_schedule(schedule: Scheduled) -> lrcore.Schedule:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,32 +16,424 @@ import numpy as np
 import optax
 import pytest
 
+import lrcore
 import lrcore_optax
-from lrcore import Cosine
+from lrcore import Constant, Cosine, Join, Linear, Schedule, ScheduleError
 from tests.kinds import KINDS, UPDATES
 
-LONG = Cosine(init_value=0.3, decay_steps=10**9).warmup(1000)
+ROOT = Path(__file__).parents[2]
 LAST = 2**31 - 1
+SHORT = Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)
+LONG = Join(
+    [Linear(init_value=0.0, end_value=0.3, decay_steps=10_000_000), Cosine(init_value=0.3, decay_steps=990_000_000)] * 2
+)
+HARD_STEPS = [
+    0,
+    1,
+    255,
+    256,
+    257,
+    10**7 - 1,
+    10**7,
+    10**7 + 1,
+    2**24 + 1,
+    10**9 - 2,
+    10**9,
+    2 * 10**9 - 1,
+    LAST - 1,
+    LAST,
+]
+SOME_STEPS = np.concatenate([HARD_STEPS, np.random.default_rng(0).integers(0, LAST, 2_000)]).astype(np.int32)
 
 
-def rates_of(optimizer: Any, updates: int, opt_state: Any = None, jit: Any = jax.jit) -> list[float]:
-    """The learning rates that plain gradient descent moves a weight by, whose gradient is 1."""
-    update = jit(optimizer.update)
+def rates(optimizer: Any, updates: int, opt_state: Any = None, update: Any = None) -> list[float]:
+    """The learning rates that gradient descent moves a weight by, whose gradient is 1."""
     opt_state = optimizer.init(jnp.float32(0)) if opt_state is None else opt_state
-    rates = []
+    update = jax.jit(optimizer.update) if update is None else update
+    moved = []
     for _ in range(updates):
         change, opt_state = update(jnp.float32(1), opt_state, jnp.float32(0))
-        rates.append(-float(change) + 0.0)
-    return rates
+        moved.append(0.0 - float(change))
+    return moved
 
 
-def host(schedule: Any, steps: Any) -> list[float]:
+def host(schedule: Schedule, steps: Any) -> list[float]:
     return [float(np.float32(schedule(step))) for step in steps]
 
 
+# --- the weights ------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("jit", [jax.jit, lambda function: function], ids=["jit", "eager"])
-def test_the_weight_moves_by_the_schedule(name: str, jit: Any) -> None:
+@pytest.mark.parametrize("mode", ["jit", "eager", "scan"])
+def test_the_weight_moves_by_the_schedule(name: str, mode: str) -> None:
     schedule = KINDS[name]
     optimizer = optax.sgd(lrcore_optax.as_schedule(schedule, UPDATES if name == "function" else None))
-    assert rates_of(optimizer, UPDATES, jit=jit) == host(schedule, range(UPDATES))
+    assert run(optimizer, mode) == host(schedule, range(UPDATES))
+
+
+def run(optimizer: Any, mode: str) -> list[float]:
+    if mode != "scan":
+        return rates(optimizer, UPDATES, update=jax.jit(optimizer.update) if mode == "jit" else optimizer.update)
+
+    def step(opt_state: Any, gradient: jax.Array) -> tuple[Any, jax.Array]:
+        change, opt_state = optimizer.update(gradient, opt_state, gradient)
+        return opt_state, 0.0 - change
+
+    _, moved = jax.jit(lambda: jax.lax.scan(step, optimizer.init(jnp.float32(0)), jnp.ones(UPDATES)))()
+    return [float(rate) for rate in moved]
+
+
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "sgd": optax.sgd,
+    "chain": lambda rate: optax.chain(optax.identity(), optax.sgd(rate)),
+    "scale_by_learning_rate": optax.scale_by_learning_rate,
+    "scale_by_schedule": lambda rate: optax.chain(optax.scale_by_schedule(rate), optax.scale(-1.0)),
+    "scale_by_schedule, negated": lambda rate: optax.scale_by_schedule(lambda count: -rate(count)),
+    "inject_hyperparams": lambda rate: optax.inject_hyperparams(optax.sgd)(learning_rate=rate),
+    "masked": lambda rate: optax.masked(optax.sgd(rate), True),
+    "apply_if_finite": lambda rate: optax.apply_if_finite(optax.sgd(rate), 3),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_it_drives_what_optax_builds(name: str) -> None:
+    optimizer = OPTIMIZERS[name](lrcore_optax.as_schedule(SHORT))
+    assert rates(optimizer, 25) == host(SHORT, range(25))
+
+
+def test_accumulated_gradients_count_as_one_update() -> None:
+    optimizer = optax.MultiSteps(optax.sgd(lrcore_optax.as_schedule(SHORT)), every_k_schedule=3)
+    moved = rates(optimizer, 30)
+    assert moved[2::3] == host(SHORT, range(10))
+    assert set(moved[0::3] + moved[1::3]) == {0.0}
+
+
+def test_a_rejected_update_is_none() -> None:
+    optimizer = optax.apply_if_finite(optax.sgd(lrcore_optax.as_schedule(SHORT)), 3)
+    opt_state = optimizer.init(jnp.float32(0))
+    _, opt_state = optimizer.update(jnp.float32(1), opt_state)
+    _, opt_state = optimizer.update(jnp.float32(jnp.nan), opt_state)
+    change, _ = optimizer.update(jnp.float32(1), opt_state)
+    assert -float(change) == np.float32(SHORT(1))
+
+
+def test_groups_follow_schedules_of_their_own() -> None:
+    schedules = {"slow": SHORT * 0.1, "fast": SHORT}
+    groups = {name: optax.sgd(lrcore_optax.as_schedule(schedule)) for name, schedule in schedules.items()}
+    optimizer = optax.partition(groups, {"slow": "slow", "fast": "fast"})
+    weights = {"slow": jnp.float32(0), "fast": jnp.float32(0)}
+    opt_state = optimizer.init(weights)
+    update = jax.jit(optimizer.update)
+    for step in range(25):
+        change, opt_state = update(jax.tree.map(jnp.ones_like, weights), opt_state, weights)
+        assert {name: -float(change[name]) + 0.0 for name in change} == {
+            name: float(np.float32(schedule(step))) for name, schedule in schedules.items()
+        }
+
+
+def test_bfloat16_weights_get_the_rate_in_float32() -> None:
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(Constant(0.1003)))
+    weight = jnp.bfloat16(1)
+    _, opt_state = optimizer.update(weight, optimizer.init(weight), weight)
+    assert opt_state.hyperparams["learning_rate"].dtype == jnp.float32
+    assert lrcore_optax.current_lr(opt_state) == np.float32(0.1003)
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
+def test_float64_comes_where_it_is_switched_on(schedule: Schedule) -> None:
+    rate = lrcore_optax.as_schedule(schedule)
+    steps = [0, 3, 17, 200]
+    with jax.enable_x64(True):
+        compiled = jax.jit(rate)(jnp.array(steps))
+        on_host = rate(steps)
+    assert compiled.dtype == on_host.dtype == jnp.float64
+    assert compiled.tolist() == on_host.tolist() == pytest.approx([schedule(step) for step in steps], rel=2e-8)
+    assert rate(jnp.int32(3)).dtype == rate(3).dtype == jnp.float32
+
+
+# --- the same bits in every compilation -------------------------------------------------------------------------------
+
+
+def transformed() -> dict[str, Callable[[Any, Any], Any]]:
+    def looped(rate: Any, steps: Any) -> Any:
+        def body(carry: Any) -> Any:
+            number, out = carry
+            return number + 1, out.at[number].set(rate(steps[number]))
+
+        return jax.lax.while_loop(lambda carry: carry[0] < len(steps), body, (0, jnp.zeros(len(steps))))[1]
+
+    return {
+        "eager": lambda rate, steps: rate(steps),
+        "jit": lambda rate, steps: jax.jit(rate)(steps),
+        "vmap": lambda rate, steps: jax.jit(jax.vmap(rate))(steps),
+        "map": lambda rate, steps: jax.jit(lambda all_: jax.lax.map(rate, all_))(steps),
+        "scan": lambda rate, steps: jax.jit(lambda all_: jax.lax.scan(lambda c, one: (c, rate(one)), 0, all_)[1])(
+            steps
+        ),
+        "while": lambda rate, steps: jax.jit(lambda all_: looped(rate, all_))(steps),
+        "grad": lambda rate, steps: jax.jit(jax.vmap(jax.grad(lambda x, one: x * rate(one)), (None, 0)))(1.0, steps),
+        "checkpoint": lambda rate, steps: jax.jit(jax.checkpoint(rate))(steps),
+        "without jit": without_jit,
+    }
+
+
+def without_jit(rate: Any, steps: Any) -> Any:
+    with jax.disable_jit():
+        return rate(steps)
+
+
+@pytest.mark.parametrize("way", transformed())
+def test_every_compilation_gives_the_same_bits(way: str) -> None:
+    rate = lrcore_optax.as_schedule(LONG)
+    on_host = rate(SOME_STEPS)
+    values = transformed()[way](rate, jnp.asarray(SOME_STEPS))
+    assert values.tolist() == on_host.tolist()
+    exact = LONG.values(SOME_STEPS)
+    assert (np.abs(on_host - exact) <= np.spacing(exact.astype(np.float32))).all()
+
+
+DEVICES = """
+import jax, jax.numpy as jnp, numpy as np, optax, lrcore, lrcore_optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+assert jax.device_count() == 8
+schedule = lrcore.Cosine(init_value=0.3, decay_steps=10**9).warmup(1000)
+rate = lrcore_optax.as_schedule(schedule)
+steps = np.random.default_rng(0).integers(0, 10**9, 8 * 50).astype(np.int32)
+mesh = Mesh(np.array(jax.devices()), ("data",))
+spec = PartitionSpec("data")
+sharded = jax.device_put(steps, NamedSharding(mesh, spec))
+mapped = jax.jit(jax.shard_map(rate, mesh=mesh, in_specs=spec, out_specs=spec))(sharded)
+each = jax.pmap(rate)(steps.reshape(8, 50)).reshape(-1)
+automatic = jax.jit(rate)(sharded)
+assert rate(steps).tolist() == mapped.tolist() == each.tolist() == automatic.tolist()
+
+optimizer = optax.sgd(rate)
+state = jax.pmap(lambda weight: optimizer.init(weight))(jnp.zeros(8))
+for step in range(5):
+    change, state = jax.pmap(optimizer.update)(jnp.ones(8), state)
+    assert (0.0 - change).tolist() == [float(np.float32(schedule(step)))] * 8
+state = lrcore_optax.set_step(state, 500)
+assert lrcore_optax.current_step(state) == 500
+change, state = jax.pmap(optimizer.update)(jnp.ones(8), state)
+assert (0.0 - change).tolist() == [float(np.float32(schedule(500)))] * 8
+"""
+
+
+def test_eight_devices_give_the_same_bits() -> None:
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "adapters")])}
+    run_ = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", DEVICES],
+        env=os.environ | flags | path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run_.returncode == 0, run_.stderr
+
+
+HUNDRED_PIECES = Join(
+    [Linear(init_value=0.1, end_value=1.0 + 1 / part, decay_steps=2 * 10**7) for part in range(1, 101)]
+)
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG, HUNDRED_PIECES], ids=["lookup", "cubics", "a hundred pieces"])
+def test_the_graph_is_small_and_traced_once(schedule: Schedule) -> None:
+    rate = lrcore_optax.as_schedule(schedule)
+    traces = []
+
+    def counted(count: Any) -> Any:
+        traces.append(count)
+        return rate(count)
+
+    assert equations(jax.make_jaxpr(rate)(jnp.int32(0)).jaxpr) <= 100
+    rates(optax.sgd(counted), 5)
+    assert len(traces) == 1
+
+
+def equations(jaxpr: Any) -> int:
+    inner = [value for equation in jaxpr.eqns for value in jax.tree.leaves(list(equation.params.values()))]
+    jaxprs = [getattr(value, "jaxpr", value) for value in inner]
+    return len(jaxpr.eqns) + sum(equations(one) for one in jaxprs if hasattr(one, "eqns"))
+
+
+# --- counts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
+@pytest.mark.parametrize(
+    ("count", "step"),
+    [
+        (3, 3),
+        (np.int64(2**40), LAST),
+        (2**31, LAST),
+        (2**70, LAST),
+        (np.uint64(2**63), LAST),
+        (np.int8(5), 5),
+        (7.0, 7),
+        (7.9, 7),
+        (np.float16(3), 3),
+        (float("inf"), LAST),
+        (-4, 0),
+        (np.array(2), 2),
+        (jnp.uint32(2**32 - 1), LAST),
+        (jnp.int8(5), 5),
+        (jnp.float32(7.9), 7),
+        (jnp.bfloat16(4), 4),
+        (jnp.float32(3e9), LAST),
+        (jnp.int32(-4), 0),
+    ],
+)  # fmt: skip
+def test_any_number_is_a_count(schedule: Schedule, count: Any, step: int) -> None:
+    value = lrcore_optax.as_schedule(schedule)(count)
+    assert (value.shape, value.dtype, value.weak_type) == ((), jnp.float32, False)
+    assert float(value) == np.float32(schedule(step))
+
+
+def test_arrays_of_counts_can_be_plotted() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+    for counts in ([0, 1, 2], np.linspace(0, 2, 3), np.arange(3, dtype=np.uint8), range(3), jnp.arange(3)):
+        assert rate(counts).tolist() == host(SHORT, range(3))
+
+
+@pytest.mark.parametrize("count", [float("nan"), "3", None, True, 1j, jnp.bool_(True)])
+def test_what_is_no_count_is_refused(count: Any) -> None:
+    with pytest.raises(ScheduleError, match="count: expected the number of updates already made; got"):
+        lrcore_optax.as_schedule(SHORT)(count)
+
+
+# --- functions, pickles, refusals -------------------------------------------------------------------------------------
+
+
+def halving(step: int) -> float:
+    return 0.5**step
+
+
+def test_a_python_function_is_looked_up_over_its_horizon() -> None:
+    rate = lrcore_optax.as_schedule(halving, horizon=4)
+    assert rates(optax.sgd(rate), 7) == [1.0, 0.5, 0.25, 0.125, 0.0625, 0.0625, 0.0625]
+
+
+def test_a_python_function_without_a_horizon_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ScheduleError, match="horizon of at most 4194304 steps; got none; give the number") as caught:
+        lrcore_optax.as_schedule(halving)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_function_that_fails_is_refused_before_the_first_update() -> None:
+    with pytest.raises(ScheduleError, match="expected a finite number at step 3"):
+        lrcore_optax.as_schedule(lambda step: 0.1 if step < 3 else float("nan"), horizon=10)
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG, halving], ids=["lookup", "cubics", "function"])
+def test_it_pickles(schedule: Any) -> None:
+    rate = lrcore_optax.as_schedule(schedule, horizon=10 if schedule is halving else None)
+    again = pickle.loads(pickle.dumps(rate))
+    assert again(SOME_STEPS).tolist() == rate(SOME_STEPS).tolist()
+    assert repr(again) == repr(rate)
+
+
+# --- reading and setting ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [7, 2**24 + 1, LAST - 1])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_state_can_be_set_to_any_step(name: str, step: int) -> None:
+    rate = lrcore_optax.as_schedule(LONG)
+    optimizer = OPTIMIZERS[name](rate)
+    opt_state = lrcore_optax.set_step(optimizer.init(jnp.float32(0)), step)
+    assert lrcore_optax.current_step(opt_state) == step
+    assert rates(optimizer, 2, opt_state) == [float(rate(step)), float(rate(step + 1))]
+
+
+def test_setting_a_step_moves_accumulation_and_every_group_but_no_parameter() -> None:
+    inner = optax.partition(
+        {"a": optax.adam(lrcore_optax.as_schedule(SHORT)), "b": optax.sgd(0.1)}, {"count": "a", "x": "b"}
+    )
+    optimizer = optax.MultiSteps(inner, every_k_schedule=2)
+    opt_state = lrcore_optax.set_step(optimizer.init({"count": jnp.float32(1), "x": jnp.float32(1)}), 7)
+    assert lrcore_optax.current_step(opt_state) == 7
+    assert int(opt_state.gradient_step) == 7
+    moments = optax.tree.get_all_with_path(opt_state, "mu")
+    assert jax.tree.leaves([tree for _, tree in moments]) == [0.0]
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "3", None])
+def test_a_step_that_is_none_is_refused(step: Any) -> None:
+    opt_state = optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0)
+    with pytest.raises(ScheduleError, match=r"lrcore_optax\.set_step: expected an integer >= 0"):
+        lrcore_optax.set_step(opt_state, step)
+
+
+def test_a_state_without_a_count_is_refused() -> None:
+    opt_state = optax.sgd(0.1).init(jnp.float32(0))
+    with pytest.raises(ScheduleError, match="expected a state with a count of updates; got none"):
+        lrcore_optax.set_step(opt_state, 3)
+    with pytest.raises(ScheduleError, match="expected a state with one count; got none"):
+        lrcore_optax.current_step(opt_state)
+
+
+def test_the_rate_used_can_be_read_back() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+    plain, injected = optax.sgd(rate), optax.inject_hyperparams(optax.adam)(learning_rate=rate)
+    plain_state, injected_state = plain.init(jnp.float32(0)), injected.init(jnp.float32(0))
+    assert lrcore_optax.current_lr(injected_state) == lrcore_optax.current_lr(plain_state, rate) == SHORT(0)
+    for step in range(12):
+        change, plain_state = plain.update(jnp.float32(1), plain_state)
+        _, injected_state = injected.update(jnp.float32(1), injected_state)
+        used = 0.0 - float(change)
+        assert used == lrcore_optax.current_lr(injected_state) == np.float32(SHORT(step))
+        assert lrcore_optax.current_lr(plain_state, SHORT) == lrcore_optax.current_lr(plain_state, rate) == SHORT(step)
+        assert lrcore_optax.current_step(plain_state) == lrcore_optax.current_step(injected_state) == step + 1
+
+
+def test_a_rate_that_no_state_holds_is_refused() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+    group = optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
+    both = optax.partition({"a": group, "b": group}, {"x": "a", "y": "b"}).init({"x": 0.0, "y": 0.0})
+    for opt_state, found in ((optax.sgd(rate).init(0.0), "none"), (both, "2")):
+        with pytest.raises(ScheduleError, match=f"keeps one learning rate; got {found}; pass the schedule"):
+            lrcore_optax.current_lr(opt_state)
+
+
+# --- resuming ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
+def test_a_run_resumed_anywhere_is_the_run_that_never_stopped(schedule: Schedule) -> None:
+    optimizer = optax.adam(lrcore_optax.as_schedule(schedule))
+    update = jax.jit(optimizer.update)
+    opt_state, changes, saved = optimizer.init(jnp.float32(0)), [], []
+    for step in range(30):
+        saved.append(pickle.dumps(jax.device_get(opt_state)))
+        change, opt_state = update(jnp.float32(step % 3), opt_state)
+        changes.append(float(change))
+    for start in range(30):
+        opt_state, resumed = pickle.loads(saved[start]), []
+        update = jax.jit(optax.adam(lrcore_optax.as_schedule(schedule)).update) if start % 10 == 0 else update
+        for step in range(start, 30):
+            change, opt_state = update(jnp.float32(step % 3), opt_state)
+            resumed.append(float(change))
+        assert resumed == changes[start:]
+
+
+def test_the_state_is_that_of_every_adapter() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+    optimizer = optax.adam(rate)
+    opt_state = lrcore_optax.set_step(optimizer.init(jnp.float32(0)), 8)
+    state = lrcore_optax.state_dict(opt_state, rate)
+    assert state == lrcore_optax.state_dict(opt_state, SHORT) == lrcore.save_state(8, SHORT)
+    loaded, schedule = lrcore_optax.load_state_dict(optimizer.init(jnp.float32(0)), state, rate)
+    assert schedule == SHORT
+    assert jax.tree.leaves(loaded) == jax.tree.leaves(opt_state)
+
+
+def test_a_state_of_another_schedule_is_reported() -> None:
+    opt_state, state = optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0), lrcore.save_state(8, LONG)
+    with pytest.raises(ScheduleError, match=r"lrcore_optax\.load_state_dict: the saved schedule is not the configured"):
+        lrcore_optax.load_state_dict(opt_state, state, SHORT)
+    policies: list[Any] = [("keep_checkpoint", LONG), ("use_config", SHORT)]
+    for policy, expected in policies:
+        loaded, schedule = lrcore_optax.load_state_dict(opt_state, state, SHORT, on_mismatch=policy)
+        assert (lrcore_optax.current_step(loaded), schedule) == (8, expected)
