@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import paddle
+
+from lrcore_paddle._scheduler import LRScheduler
 
 
 class LRSchedulerCallback(paddle.callbacks.LRScheduler):
     """Paddle's `callbacks.LRScheduler`, but one step for each update: not for each micro-batch of an accumulation.
 
     `Model.fit` adds its own callback where none is given, and that one steps after every batch: with
-    `accumulate_grad_batches=k` a schedule runs k times too fast. This one takes its place, for any scheduler.
+    `accumulate_grad_batches=k` a schedule runs k times too fast. This one takes its place, for any scheduler. A
+    `lrcore.Plateau` is told a metric after every evaluation; Paddle's `ReduceLROnPlateau` refuses optimizers that have a
+    scheduler.
 
     Args:
         by_step: step after each update.
         by_epoch: step after each epoch instead; then `by_step` must be False.
+        monitor: what a plateau is told: "loss", or the name of a metric.
 
     Raises:
-        ValueError: both are set.
+        ValueError: `by_step` and `by_epoch` are both set.
 
     Example:
         >>> import lrcore, lrcore_paddle, paddle
         >>> network = paddle.nn.Linear(1, 1)
         >>> scheduler = lrcore_paddle.LRScheduler(lrcore.Linear(init_value=0.1, decay_steps=10))
-        >>> model = paddle.Model(network)
-        >>> model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), paddle.nn.MSELoss())
-        >>> data = paddle.io.TensorDataset([paddle.ones([8, 1]), paddle.ones([8, 1])])
+        >>> model = paddle.Model(network, inputs=[paddle.static.InputSpec([None, 1], "float32", "x")])
+        >>> model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), paddle.mean)
+        >>> data = paddle.io.TensorDataset([paddle.ones([8, 1])])
         >>> callback = lrcore_paddle.LRSchedulerCallback()
         >>> model.fit(data, batch_size=1, epochs=1, verbose=0, accumulate_grad_batches=4, callbacks=[callback])
         >>> scheduler.last_epoch  # eight batches, two updates
         2
     """
 
+    def __init__(self, by_step: bool = True, by_epoch: bool = False, *, monitor: str = "loss") -> None:
+        super().__init__(by_step, by_epoch)
+        self.monitor = monitor
+
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
         if self._made_update(step):
             super().on_train_batch_end(step, logs)
+
+    def on_eval_end(self, logs: Any = None) -> None:
+        model: Any = self.model
+        scheduler = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
+        if not isinstance(scheduler, LRScheduler) or scheduler.plateau_state is None:
+            return
+        if not logs or self.monitor not in logs:
+            warnings.warn(
+                f"lrcore_paddle.LRSchedulerCallback: expected {self.monitor!r} among what was evaluated; got "
+                f"{', '.join(logs or ()) or 'nothing'}; the plateau was not told",
+                stacklevel=2,
+            )
+            return
+        metric = logs[self.monitor]
+        scheduler.report(metric[0] if isinstance(metric, list | tuple) else metric)
 
     def _made_update(self, step: int) -> bool:
         """Whether `Model.fit` updates after this batch: after every k-th, and after the last that the loader has."""

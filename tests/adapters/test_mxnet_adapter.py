@@ -24,7 +24,7 @@ from tests.kinds import KINDS, UPDATES
 
 SCHEDULE = KINDS["cosine"]
 OTHER = lrcore.Constant(0.25)
-DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # every sum of its values is exact in float32
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # its values, and sums of them, are exact in float32
 PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
 LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one after every six updates
 COUNT: Any = np.int64(40)  # what a trainer that counts with numpy hands over

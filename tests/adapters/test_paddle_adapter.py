@@ -241,16 +241,20 @@ def test_a_whole_step_in_to_static(count: int) -> None:
 # --- Model.fit --------------------------------------------------------------------------------------------------------
 
 
-class Trace(paddle.callbacks.Callback):
-    """The weight after each batch."""
+class Rates(paddle.callbacks.Callback):
+    """The rate of each update: minus the weight, which is set to 0 before it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.weights: list[float] = []
+        self.found: list[float] = []
+
+    def on_train_batch_begin(self, step: int, logs: Any = None) -> None:
+        model: Any = self.model
+        model.network.weight.set_value(paddle.zeros([]))
 
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
         model: Any = self.model
-        self.weights.append(model.network.weight.item())
+        self.found.append(0.0 - model.network.weight.item())
 
 
 class Network(paddle.nn.Layer):
@@ -266,15 +270,15 @@ class Network(paddle.nn.Layer):
 
 def fit(scheduler: Any, batches: int, *callbacks: Any, **options: Any) -> list[float]:
     """How far the weight moved in each batch of `Model.fit`."""
-    network, trace = Network(), Trace()
+    network, rates = Network(), Rates()
     model = paddle.Model(network)
     model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
     data = paddle.io.TensorDataset([paddle.ones([batches, 1]), paddle.ones([batches, 1])])
-    model.fit(data, batch_size=1, shuffle=False, verbose=0, callbacks=[trace, *callbacks], **options)
-    return [float(before - after) for before, after in zip([0.0, *trace.weights], trace.weights, strict=False)]
+    model.fit(data, batch_size=1, verbose=0, callbacks=[*callbacks, rates], **options)
+    return rates.found
 
 
-DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # every sum of its values is exact in float32
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # its values, and sums of them, are exact in float32
 
 
 @pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])
@@ -685,6 +689,56 @@ def test_a_plateau_interrupted_after_any_epoch() -> None:
         run = Run(LRScheduler(PLATEAU))
         run.scheduler.set_state_dict(state)
         assert train_on_plateau(run, first=epoch) == whole[6 * epoch :]
+
+
+class Losses(paddle.metric.Metric):
+    """A metric that is the next of LOSSES after each evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = list(LOSSES)
+
+    def name(self) -> str:
+        return "error"
+
+    def reset(self) -> None:
+        pass
+
+    def update(self, *args: Any) -> None:
+        pass
+
+    def accumulate(self) -> float:
+        return self.left[0]
+
+
+class NextLoss(paddle.callbacks.Callback):
+    def __init__(self, losses: Losses) -> None:
+        super().__init__()
+        self.losses = losses
+
+    def on_eval_end(self, logs: Any = None) -> None:
+        self.losses.left.pop(0)
+
+
+def fit_on_plateau(scheduler: LRScheduler, *callbacks: Any) -> list[float]:
+    network, losses = Network(), Losses()
+    model = paddle.Model(network)
+    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out, losses)
+    data = paddle.io.TensorDataset([paddle.ones([6, 1]), paddle.ones([6, 1])])
+    rates = Rates()
+    model.fit(data, data, 1, len(LOSSES), verbose=0, callbacks=[*callbacks, rates, NextLoss(losses)])
+    return rates.found
+
+
+def test_model_fit_tells_a_plateau() -> None:
+    right = train_on_plateau(Run(LRScheduler(PLATEAU)))
+    assert fit_on_plateau(LRScheduler(PLATEAU), LRSchedulerCallback(monitor="error")) == right
+    with pytest.warns(
+        UserWarning, match="expected 'accuracy' among what was evaluated; got .*error.*; the plateau was"
+    ):
+        found = fit_on_plateau(LRScheduler(PLATEAU), LRSchedulerCallback(monitor="accuracy"))
+    assert found == expected(SCHEDULE)
+    assert fit_on_plateau(LRScheduler(SCHEDULE), LRSchedulerCallback(monitor="accuracy")) == expected(SCHEDULE)
 
 
 def test_a_metric_may_be_a_tensor() -> None:
