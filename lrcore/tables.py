@@ -228,11 +228,12 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     Args:
         schedule: a schedule, or a Python function of the step.
         horizon: the step from which the table holds its value; needed for a Python function that states none itself.
-        method: `lookup` (at most 2**22 steps), `cubics` (no Python function inside), or `auto`.
+        method: `lookup` (at most 2**22 steps), `cubics` (at most 32,768 pieces, no Python function inside), or `auto`: the
+            former for up to 2**18 steps and for what has too many pieces.
 
     Raises:
-        ScheduleError: the schedule is longer than 2**31 - 1 updates or has more than 32,768 pieces, or a Python function
-            inside has no horizon or one beyond 2**22.
+        ScheduleError: the schedule is longer than 2**31 - 1 updates, or no method holds it; the message says which horizon
+            would.
 
     Example:
         >>> from lrcore import Cosine
@@ -258,7 +259,15 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
         return _lookup(schedule, clock)
     if request.method == "auto" and clock.entries <= LOOKUP_LIMIT:
         return _lookup(schedule, clock)
-    return _cubics(schedule, clock, where)
+    table = _cubics(schedule, clock)
+    if table is None and request.method == "auto" and clock.entries <= LONGEST_LOOKUP + 1:
+        return _lookup(schedule, clock)
+    if table is None:
+        raise ScheduleError(
+            where,
+            f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
+        )
+    return table
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------
@@ -398,7 +407,8 @@ def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
 # to SAMPLES more, in the very integers that will be evaluated, and halved if it misses. A single step always fits.
 
 
-def _cubics(schedule: Schedule, clock: Clock, where: str) -> Cubics:
+def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
+    """The cubics, None if there would be too many."""
     import numpy as np
 
     cuts = islice(_by_entry(schedule.timeline, clock).cuts(clock.entries), PIECE_LIMIT)
@@ -411,10 +421,7 @@ def _cubics(schedule: Schedule, clock: Clock, where: str) -> Cubics:
 
     while starts.size:
         if len(fitted) + starts.size > PIECE_LIMIT:
-            raise ScheduleError(
-                where,
-                f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
-            )
+            return None
         rows, fits = _fit(value, starts, ends)
         fitted = np.concatenate([fitted, rows[fits]])
         starts, ends = starts[~fits], ends[~fits]

@@ -265,6 +265,16 @@ def test_a_horizon_makes_a_lookup_of_anything() -> None:
     assert evaluate(table, [1001, LAST]).tolist() == [np.float32(schedule(1000)).item()] * 2
 
 
+def test_too_many_pieces_are_looked_up_while_that_is_possible() -> None:
+    restarts = Repeat(Cosine(init_value=0.1, decay_steps=1000), value_factor=0.9)
+    stairs = InverseTime(init_value=0.1, decay_steps=2.5, staircase=True)
+    for table in (lrcore.lower(restarts), lrcore.lower(stairs, horizon=300_000)):
+        assert table.method == "lookup"
+    assert evaluate(lrcore.lower(restarts), range(1000, 900_000, 777)).tolist() == host(
+        restarts, range(1000, 900_000, 777)
+    )
+
+
 def test_a_function_is_held_from_its_horizon_on() -> None:
     table = lrcore.lower(lambda step: 0.5**step, horizon=3)
     assert evaluate(table, range(6)).tolist() == [1.0, 0.5, 0.25, 0.125, 0.125, 0.125]
