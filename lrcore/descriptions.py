@@ -23,7 +23,11 @@ LAST_STEP = 2**53
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
-AtLeastOne: TypeAlias = Annotated[float, Meta(ge=1, description="a finite number >= 1")]
+Growth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
+Time: TypeAlias = Annotated[float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)")]
+Period: TypeAlias = Annotated[
+    float, Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)")
+]
 Steps: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates)")]
 SomeSteps: TypeAlias = Annotated[int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates)")]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]

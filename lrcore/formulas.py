@@ -17,6 +17,8 @@ Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or
 TimeFunction: TypeAlias = Callable[[Any], Any]
 
 LARGEST = sys.float_info.max
+EXACT = 2**53
+"""Up to here every integer is a float."""
 _LOG_THAT_MAGNIFIES = 20.0  # beyond it the rounding of an exponent costs more than 1e-15
 _POWER_THAT_MAGNIFIES = 8.0
 
@@ -147,6 +149,12 @@ def _product_error(a: Value, b: Value, product: Value) -> Value:
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
+def _one_more_error(x: Value, total: Value) -> Value:
+    """1 + x - total, exactly (Knuth 1969), for the rounded total."""
+    part = total - 1.0
+    return (1.0 - (total - part)) + (x - part)
+
+
 def _quotient_error(n: Value, d: float, quotient: Value) -> Value:
     """n / d - quotient, for the rounded quotient."""
     product = quotient * d
@@ -182,10 +190,10 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
 
 def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]:
     """t -> (whole periods before t, what is left), exactly: integers by integers, reals by fmod."""
-    if float(period).is_integer():
+    if period <= EXACT and float(period).is_integer():
         whole = int(period)
         return lambda t: (t // whole, t % whole)
-    fmod, rounded = lib.fmod, lib.round
+    fmod, rounded, period = lib.fmod, lib.round, float(period)
 
     def value(t: Value) -> tuple[Value, Value]:
         left = fmod(t, period)
@@ -261,6 +269,11 @@ SHAPES: dict[str, Callable[[Library, float, float], Weights]] = {
 }
 
 
+def for_arrays(time: float) -> float:
+    """A time as it is, or the nearest float where it is an integer too large to be subtracted from an array of steps."""
+    return time if time <= 2**62 else float(time)
+
+
 # --- formulas ---------------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +285,7 @@ def ramp(
     With `rising` the shape runs backwards in time, as a warmup does: it is the fall from `end` to `start`, seen in a
     mirror. The value never leaves the interval of its two ends.
     """
+    last = for_arrays(last)
     weights = SHAPES[shape](lib, last - first, power)
     clip, low, high = lib.clip, min(start, end), max(start, end)
 
@@ -288,6 +302,7 @@ def ramp(
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
     """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); both ends of one sign."""
+    last = for_arrays(last)
     sign, length = math.copysign(1.0, start), last - first
     of_start, of_end = fractional_power(lib, abs(start)), fractional_power(lib, abs(end))
     clip, low, high = lib.clip, min(start, end), max(start, end)
@@ -315,9 +330,30 @@ def inverse_time(
 ) -> TimeFunction:
     """init / (1 + rate * t / period)**exponent, of whole periods only with `staircase`."""
     power, parts = lib.power, split(lib, period)
+    if exponent > _POWER_THAT_MAGNIFIES:
+        return _inverse_high_power(lib, init, rate, origin, period, exponent, staircase)
     if staircase:
         return lambda t: init / power(1.0 + rate * parts(t - origin)[0], exponent)
     return lambda t: init / power(1.0 + rate * ((t - origin) / period), exponent)
+
+
+def _inverse_high_power(
+    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+) -> TimeFunction:
+    """The same where a large exponent magnifies the rounding of the base."""
+    power, where, parts = lib.power, lib.where, split(lib, period)
+
+    def value(t: Value) -> Value:
+        n, d = (parts(t - origin)[0], 1.0) if staircase else (t - origin, period)
+        periods = n / d
+        grown = rate * periods
+        base = 1.0 + grown
+        error = _product_error(rate, periods, grown) + rate * _quotient_error(n, d, periods)
+        lost = exponent * (_one_more_error(grown, base) + error) / base
+        # What overflows on the way here belongs to a value of 0.
+        return init / power(base, exponent) * (1.0 - where(abs(lost) < 1.0, lost, 0.0))
+
+    return value
 
 
 def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:

@@ -17,15 +17,17 @@ from msgspec.structs import replace
 
 from lrcore import formulas, timeline
 from lrcore.descriptions import (
-    AtLeastOne,
     Description,
     FileNames,
+    Growth,
     NotNegative,
     Number,
+    Period,
     Positive,
     Shape,
     SomeSteps,
     Steps,
+    Time,
     digest,
     name_of,
     short,
@@ -389,7 +391,7 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
 
     init_value: Number
     decay_rate: Number
-    decay_steps: Positive = 1.0
+    decay_steps: Period = 1.0
     staircase: bool = False
 
     def _lower(self) -> Timeline:
@@ -428,7 +430,7 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
 
     init_value: Number
     decay_rate: NotNegative = 1.0
-    decay_steps: Positive = 1.0
+    decay_steps: Period = 1.0
     power: Positive = 1.0
     staircase: bool = False
 
@@ -488,7 +490,7 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
         [0.5, 1.0, 0.75, 0.5]
     """
 
-    boundaries: tuple[NotNegative, ...]
+    boundaries: tuple[Time, ...]
     values_: tuple[Number, ...]
     shape: Shape = "linear"
     power: Positive | None = None
@@ -728,9 +730,9 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
     """
 
     schedule: Schedule
-    period: Positive | None = None
+    period: Period | None = None
     mirror: bool = False
-    length_factor: AtLeastOne = 1.0
+    length_factor: Growth = 1.0
     value_factor: Number = 1.0
 
     def _children(self) -> tuple[Schedule, ...]:

@@ -7,9 +7,11 @@ become a function of t over one numeric library. The mathematics itself is in `f
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from lrcore.errors import ScheduleError
 from lrcore.formulas import LARGEST, SCALARS, Library, TimeFunction
 
 PIECE_LIMIT = 32_768
+_DIGITS = 100  # 1.5**84 has 84 decimals
 
 
 class Formula(Protocol):
@@ -309,7 +312,7 @@ class Reverse:
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        inner, about = self.timeline.bind(lib), self.about
+        inner, about = self.timeline.bind(lib), formulas.for_arrays(self.about)
         return lambda t: inner(about - t)
 
     def moved(self, by: float) -> Reverse:
@@ -509,7 +512,9 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
     starts = sorted({start for timeline in timelines for start in timeline.starts})
     if len(starts) > PIECE_LIMIT:
-        raise ScheduleError(operation, f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}")
+        raise ScheduleError(
+            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}"
+        )
     current = [0] * len(timelines)
     pieces: list[Formula] = []
     for start in starts:
@@ -517,9 +522,10 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
             if current[number] + 1 < len(timeline.starts) and timeline.starts[current[number] + 1] <= start:
                 current[number] += 1
         pieces.append(_combined(operation, [one.formulas[now] for one, now in zip(timelines, current, strict=True)]))
-    lengths = [timeline.length for timeline in timelines if timeline.length is not None]
-    ends = all(timeline.end is not None for timeline in timelines)
-    return Timeline(tuple(starts), tuple(pieces), max(lengths) if lengths and ends else None)
+    lengths = [timeline.end if timeline.length is None else timeline.length for timeline in timelines]
+    known = [length for length in lengths if length is not None]
+    sized = any(timeline.length is not None for timeline in timelines)
+    return Timeline(tuple(starts), tuple(pieces), max(known) if sized and len(known) == len(lengths) else None)
 
 
 def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
@@ -537,20 +543,19 @@ def growing_cycles(
     inner = _one_cycle(timeline, period, mirror=mirror)
     starts: list[float] = []
     pieces: list[Formula] = []
-    start, stretch, scale, number = 0 * period, length_factor**0, 1.0, 0  # integers stay integers
-    while start < LAST_STEP:
+    scale = 1.0
+    for number, (start, stretch, turn) in enumerate(_growing(period, length_factor)):
         part = inner.stretched(stretch)
         if mirror and number % 2:
-            part = Timeline((0,), (Reverse(part, period * stretch),))
-        part = part.before(period * stretch).moved(start)
+            part = Timeline((0,), (Reverse(part, turn),))
+        part = part.before(turn).moved(start)
         starts += part.starts
         pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
         if len(pieces) > PIECE_LIMIT:
-            raise ScheduleError("length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
-        start += period * stretch
-        stretch = stretch * length_factor
+            raise ScheduleError(
+                "Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more"
+            )
         scale = min(max(scale * value_factor, -LARGEST), LARGEST)
-        number += 1
     return Timeline(tuple(starts), tuple(pieces))
 
 
@@ -589,39 +594,38 @@ def _clipped_pieces(
     """The pieces of one formula between its start and its end, each either inside the limits or a constant."""
     if isinstance(formula, Constant):
         return [(start, Constant(min(max(formula.value, low), high)))]
-    if not formula.monotone or not float(start).is_integer():
+    if not (formula.monotone and float(start).is_integer() and float(end).is_integer()):
         return [(start, Clipped(formula, low, high))]
-    first, last = math.ceil(start), math.ceil(end) - 1
+    first, last = int(start), int(end)
     value = formula.bind(SCALARS)
-    if value(first) > value(last):
-        outer, inner, rising = high, low, False
-    else:
-        outer, inner, rising = low, high, True
+    rising = value(first) <= value(last)
+    outer, inner = (low, high) if rising else (high, low)
 
-    def reached(limit: float, t: int) -> bool:
+    def reached(limit: float, t: float) -> bool:
         return bool(value(t) >= limit if rising else value(t) <= limit)
 
-    enter = _first_step(lambda t: reached(outer, t), first, last + 1)
-    leave = _first_step(lambda t: reached(inner, t), enter, last + 1)
-    pieces: list[tuple[float, Formula]] = []
-    if enter > first:
-        pieces.append((start, Constant(outer)))
-    if leave > enter:
-        pieces.append((max(enter, start), formula))
-    if leave <= last:
-        pieces.append((max(leave, start), Constant(inner)))
-    return pieces
+    enter = _first_time(lambda t: reached(outer, t), first, last)
+    leave = _first_time(lambda t: reached(inner, t), math.floor(enter), last)
+    starts = (first, enter, max(enter, leave), last)
+    pieces = (Constant(outer), formula, Constant(inner))
+    return [(at, piece) for (at, until), piece in zip(itertools.pairwise(starts), pieces, strict=True) if at < until]
 
 
-def _first_step(reached: Any, first: int, last: int) -> int:
-    """The first step in [first, last) for which `reached` holds, `last` if there is none; it holds from there on."""
-    while first < last:
-        middle = (first + last) // 2
-        if reached(middle):
-            last = middle
-        else:
-            first = middle + 1
-    return first
+def _first_time(reached: Callable[[float], bool], first: int, last: int) -> float:
+    """The first time in [first, last) at which `reached` holds, `last` if there is none; it holds from there on.
+
+    To the float, not just to the step: in a cycle that is stretched, a schedule is asked between its steps.
+    """
+    below, above = first, last
+    while below < above:
+        middle = (below + above) // 2
+        below, above = (below, middle) if reached(middle) else (middle + 1, above)
+    if above == first:
+        return first
+    before, time = above - 1.0, float(above)
+    while before < (between := (before + time) / 2) < time:
+        before, time = (before, between) if reached(between) else (between, time)
+    return above if time == above else time
 
 
 def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
@@ -651,6 +655,25 @@ def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
         if step != previous:
             yield step
         previous = step
+
+
+def _growing(period: float, factor: float) -> Iterator[tuple[float, float, float]]:
+    """The start of each cycle, how much longer than the first it is, and its length.
+
+    In decimals, as the numbers were written: binary cycles of 1000, 1000 * 1.1 and 1000 * 1.21 add up to more than 3310.
+    """
+    exact = Context(prec=_DIGITS)
+    length, growth = Decimal(str(period)), Decimal(str(factor))
+    start, stretch = Decimal(0), Decimal(1)
+    while start < LAST_STEP:
+        turn = exact.multiply(length, stretch)
+        yield _time(start), _time(stretch), _time(turn)
+        start, stretch = exact.add(start, turn), exact.multiply(stretch, growth)
+
+
+def _time(exact: Decimal) -> float:
+    """An integer where it is one, so that differences of times stay exact."""
+    return int(exact) if exact == exact.to_integral_value() else float(exact)
 
 
 def _whole(period: float) -> int | None:

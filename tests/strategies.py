@@ -1,0 +1,158 @@
+"""Random schedules for Hypothesis: every kind, inside one another, with and without warmup and cooldown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+import lrcore
+from lrcore import Schedule
+from tests import oracle
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+SHAPES = ("linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power")
+GROWTH_AT_MOST = 60  # pieces of a cycle that is repeated with growing length: the cycles multiply them
+
+rates = st.one_of(st.sampled_from([0.0, 1e-8, 3e-4, 0.1, 1.0, -0.5]), st.floats(1e-6, 10.0))
+powers = st.one_of(st.sampled_from([0.3, 0.5, 1.0, 2.0, 3.0, 9.0]), st.floats(0.3, 12.0))
+times = st.one_of(st.integers(1, 40), st.sampled_from([2.5, 7.25, 29.7, 1000.0]))
+
+
+def lengths(longest: int) -> st.SearchStrategy[int]:
+    """Numbers of updates, small ones often."""
+    return st.one_of(st.integers(0, 12), st.integers(0, longest))
+
+
+def schedules(longest: int = 60, leaves: int = 5) -> st.SearchStrategy[Schedule]:
+    """Trees of schedules, of which each part takes at most `longest` updates."""
+    return st.recursive(_leaves(longest), lambda inner: _ramped(_combined(inner, longest), longest), max_leaves=leaves)
+
+
+def steps(schedule: Schedule) -> st.SearchStrategy[int]:
+    """Steps where something happens, their neighbours, and any others."""
+    places = [round(start) + by for start in schedule.timeline.starts[:20] for by in (-1, 0, 1)]
+    near = st.sampled_from([step for step in places if step >= 0])
+    return st.one_of(near, st.integers(0, 200), st.integers(0, 10**9))
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def _leaves(draw: Draw, longest: int) -> Schedule:
+    return draw(
+        _ramped(st.one_of(_constants(), _decays(longest), _endless(), _pieces(longest), _knots(longest)), longest)
+    )
+
+
+def _constants() -> st.SearchStrategy[Schedule]:
+    return st.builds(lrcore.Constant, rates)
+
+
+def _decays(longest: int) -> st.SearchStrategy[Schedule]:
+    ends = {"init_value": rates, "end_value": rates, "decay_steps": lengths(longest)}
+    return st.one_of(
+        st.builds(lrcore.Linear, **ends),
+        st.builds(lrcore.Polynomial, **ends, power=powers),
+        st.builds(lrcore.Cosine, **ends, exponent=powers),
+    )
+
+
+def _endless() -> st.SearchStrategy[Schedule]:
+    common = {"init_value": rates, "decay_steps": times, "staircase": st.booleans()}
+    return st.one_of(
+        st.builds(lrcore.Exponential, **common, decay_rate=st.floats(1e-3, 1.01)),
+        st.builds(lrcore.InverseTime, **common, decay_rate=st.floats(0.0, 10.0), power=powers),
+    )
+
+
+@st.composite
+def _pieces(draw: Draw, longest: int) -> Schedule:
+    boundaries = sorted(draw(st.lists(lengths(longest), max_size=4)))
+    values = draw(st.lists(rates, min_size=len(boundaries) + 1, max_size=len(boundaries) + 1))
+    return lrcore.PiecewiseConstant(boundaries=boundaries, values=values)
+
+
+@st.composite
+def _knots(draw: Draw, longest: int) -> Schedule:
+    knots = st.one_of(lengths(longest), st.integers(0, 8 * longest).map(lambda eighths: eighths / 8))
+    boundaries = sorted(draw(st.lists(knots, min_size=1, max_size=4)))
+    values = draw(st.lists(rates, min_size=len(boundaries), max_size=len(boundaries)))
+    shape = draw(st.sampled_from([shape for shape in SHAPES if shape != "exponential" or min(values) > 0]))
+    power = draw(powers) if shape == "power" else None
+    return lrcore.Interpolate(boundaries=boundaries, values=values, shape=shape, power=power)
+
+
+# --- combinations -----------------------------------------------------------------------------------------------------
+
+
+def _combined(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStrategy[Schedule]:
+    some = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        _joins(some, longest),
+        st.builds(lrcore.Sum, some),
+        st.builds(lrcore.Product, some),
+        _clips(inner),
+        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Every, inner, st.integers(1, 9)),
+        _repeats(inner),
+    )
+
+
+@st.composite
+def _joins(draw: Draw, some: st.SearchStrategy[Sequence[Schedule]], longest: int) -> Schedule:
+    parts = draw(some)
+    if all(oracle.length(part.to_dict()) is not None for part in parts[:-1]) and draw(st.booleans()):
+        return lrcore.Join(parts)
+    count = len(parts) - 1
+    return lrcore.Join(parts, sorted(draw(st.lists(lengths(longest), min_size=count, max_size=count))))
+
+
+@st.composite
+def _clips(draw: Draw, inner: st.SearchStrategy[Schedule]) -> Schedule:
+    low, high = sorted(draw(st.tuples(rates, rates)))
+    return lrcore.Clip(
+        draw(inner),
+        min_value=draw(st.sampled_from([None, low])),
+        max_value=draw(st.sampled_from([None, high])),
+    )
+
+
+@st.composite
+def _repeats(draw: Draw, inner: st.SearchStrategy[Schedule]) -> Schedule:
+    schedule = draw(inner)
+    period = draw(st.none() | times) if oracle.length(schedule.to_dict()) else draw(times)
+    # Later cycles of real length begin at times that float64 has to round.
+    grows = len(schedule.timeline.starts) <= GROWTH_AT_MOST and (period is None or float(period).is_integer())
+    return lrcore.Repeat(
+        schedule,
+        period=period,
+        mirror=draw(st.booleans()),
+        length_factor=draw(st.sampled_from([1, 2, 3])) if grows else 1,
+        value_factor=draw(st.sampled_from([1.0, 0.5, 0.9])),
+    )
+
+
+@st.composite
+def _ramped(draw: Draw, inner: st.SearchStrategy[Schedule], longest: int) -> Schedule:
+    schedule = draw(inner)
+    if draw(st.booleans()):
+        arguments = draw(_ramp(schedule(0), "init_value", longest))
+        schedule = schedule.warmup(**arguments)
+    if draw(st.booleans()):
+        end = oracle.length(schedule.to_dict())
+        start = draw(lengths(longest)) if end is None else draw(st.sampled_from([None, end // 2, end + 5]))
+        arguments = draw(_ramp(schedule(end if start is None else start), "end_value", longest))
+        schedule = schedule.cooldown(**arguments, start=start)
+    return schedule
+
+
+@st.composite
+def _ramp(draw: Draw, value: float, other: str, longest: int) -> dict[str, Any]:
+    outer = draw(rates)
+    shape = draw(st.sampled_from([shape for shape in SHAPES if shape != "exponential" or min(value, outer) > 0]))
+    power = draw(powers) if shape == "power" else None
+    return {"steps": draw(lengths(longest)), other: outer, "shape": shape, "power": power}
