@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import index
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from weakref import WeakSet
 
 import mxnet as mx
 
 import lrcore
+
+Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -67,11 +69,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
         *,
-        on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
+        on_mismatch: Policy = "error",
         first: int = 1,
     ) -> None:
         # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
-        self.on_mismatch = on_mismatch
+        self.on_mismatch: Policy = on_mismatch
         self.first = first
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         # A wrong policy is refused here, not when a checkpoint is loaded.
@@ -96,7 +98,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if learning_rate != self.base_lr:
             warnings.warn(
                 f"{_NAME}: the schedule alone gives the rate; the optimizer's learning_rate {learning_rate!r} is not "
-                "used; pass learning_rate=None to the optimizer",
+                "used, whatever MXNet prints; pass learning_rate=None to the optimizer",
                 stacklevel=2,
             )
 
