@@ -2,7 +2,7 @@
 
 from lrcore.config import dumps, from_dict, load, loads
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.names import cyclic, from_name, one_cycle, polynomial_cycle, warmup_stable_decay
+from lrcore.names import cyclic, from_name, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
 from lrcore.plateau import Plateau, PlateauState
 from lrcore.schedules import (
     Clip,
@@ -64,6 +64,7 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "running_product",
     "save_state",
     "warmup_stable_decay",
 ]

@@ -15,6 +15,7 @@ from lrcore.schedules import (
     Constant,
     Cosine,
     Exponential,
+    Function,
     Interpolate,
     InverseTime,
     Join,
@@ -105,8 +106,10 @@ def one_cycle(
     turn = float(pct_start * total_steps)
     if turn >= total_steps:
         return Interpolate(boundaries=[0, total_steps - 1], values=[init_value, peak_value], shape=shape)
-    if turn < 1:  # the rise would end before step 0: the fall is already on its way there
-        return Shift(Interpolate(boundaries=[turn, total_steps], values=[peak_value, end_value], shape=shape), 1)
+    if turn < 1:  # what comes before the last fall would end before step 0: it is already on its way there
+        ahead, top = (2, init_value) if three_phase else (1, peak_value)
+        knots = [ahead * turn, total_steps - 1 + ahead]
+        return Shift(Interpolate(boundaries=knots, values=[top, end_value], shape=shape), ahead)
     back, low_again = ([2 * turn - 2], [init_value]) if three_phase else ([], [])
     knots = [0, turn - 1, *back, total_steps - 1]
     return Interpolate(boundaries=knots, values=[init_value, peak_value, *low_again, end_value], shape=shape)
@@ -178,6 +181,36 @@ def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, p
     heights = InverseTime(init_value=1.0, decay_steps=decay_steps, power=power, staircase=True)
     later = Constant(end_value) + Repeat(Shift(decay, 1), decay_steps) * heights
     return Join([Constant(init_value), later], boundaries=[1])
+
+
+def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
+    """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
+
+    Args:
+        init_value: value at step 0.
+        factor: a Python function of the step, asked once for each.
+
+    Source: `torch.optim.lr_scheduler.MultiplicativeLR`, `paddle.optimizer.lr.MultiplicativeDecay`.
+
+    Example:
+        >>> schedule = running_product(8.0, lambda step: 0.5)
+        >>> [schedule(step) for step in (3, 0, 1)]
+        [1.0, 8.0, 4.0]
+    """
+    return Function(_RunningProduct(float(init_value), factor))
+
+
+class _RunningProduct:
+    """The products up to the last step asked for."""
+
+    def __init__(self, init_value: float, factor: Callable[[int], float]) -> None:
+        self.factor = factor
+        self.products = [init_value]
+
+    def __call__(self, step: int) -> float:
+        while len(self.products) <= step:
+            self.products.append(self.products[-1] * self.factor(len(self.products)))
+        return self.products[step]
 
 
 # --- the names of Hugging Face's get_scheduler ------------------------------------------------------------------------

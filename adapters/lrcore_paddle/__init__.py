@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
     raise lrcore.MissingExtraError("lrcore_paddle", package="PaddlePaddle", extra="paddle") from None
 
 from lrcore_paddle._callback import LRSchedulerCallback
+from lrcore_paddle._native import from_native, native_step
 from lrcore_paddle._scheduler import LRScheduler
 
-__all__ = ["LRScheduler", "LRSchedulerCallback"]
+__all__ = ["LRScheduler", "LRSchedulerCallback", "from_native", "native_step"]

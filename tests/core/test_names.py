@@ -95,3 +95,15 @@ def test_polynomial_cycle_is_the_formula() -> None:
     for step in range(60):
         length = 7 * max(1, math.ceil(step / 7))
         assert schedule(step) == pytest.approx(0.1 + 0.7 * (1 - step / length) ** 2, rel=1e-14)
+
+
+def test_running_product_may_be_asked_in_any_order() -> None:
+    asked: list[int] = []
+
+    def half(step: int) -> float:
+        asked.append(step)
+        return 0.5
+
+    schedule = lrcore.running_product(2.0, half)
+    assert [schedule(step) for step in (4, 0, 2, 4)] == [0.125, 2.0, 0.5, 0.125]
+    assert asked == [1, 2, 3, 4]

@@ -54,7 +54,14 @@ class Conformance:
     natives: dict[str, Native] = field(default_factory=dict)
 
     def compare(
-        self, native: str, ours: lrcore.Schedule, theirs: Sequence[float], *, tolerance: float, first: int = 0
+        self,
+        native: str,
+        ours: lrcore.Schedule,
+        theirs: Sequence[float],
+        *,
+        tolerance: float,
+        first: int = 0,
+        kind: str | None = None,
     ) -> None:
         """Assert that both give the same rates, update by update, within `tolerance` of the native's peak.
 
@@ -64,6 +71,7 @@ class Conformance:
             theirs: the native's rates for the updates from `first` on.
             tolerance: largest difference, as a part of the largest of the native's rates.
             first: the step of the first of them.
+            kind: what the page calls it; default the kinds of `ours`.
         """
         peak = max((abs(rate) for rate in theirs), default=0.0) or 1.0
         differences = [abs(ours(first + step) - rate) / peak for step, rate in enumerate(theirs)]
@@ -72,7 +80,7 @@ class Conformance:
             f"{native} at step {first + worst}: {theirs[worst]!r}, ours {ours(first + worst)!r}, from {ours!r}"
         )
         row = self.natives.setdefault(native, Native())
-        row.kinds.add(_kind(ours))
+        row.kinds.add(kind or _kind(ours))
         row.curves.add(tuple(theirs))
         row.updates += len(theirs)
         row.largest = max([row.largest, *differences])

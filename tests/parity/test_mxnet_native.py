@@ -99,7 +99,7 @@ def test_native_and_import_agree(conformance: Conformance, cls: type, options: d
 @settings(max_examples=40)
 @given(data=st.data())
 def test_any_options_agree(conformance: Conformance, cls: type, data: st.DataObject) -> None:
-    options = data.draw(st.fixed_dictionaries({}, optional=WARMUP_OPTIONS)) | {
+    options: dict[str, Any] = data.draw(st.fixed_dictionaries({}, optional=WARMUP_OPTIONS)) | {
         "base_lr": data.draw(st.floats(0.1, 1.0))
     }
     options |= data.draw(st.fixed_dictionaries(OPTIONS[cls]))
@@ -116,10 +116,7 @@ def test_a_native_that_was_asked_before_imports_as_a_fresh_one(cls: type, option
     fresh = lrcore_mxnet.from_native(native)
     for number in (1, 30, 64, 120):
         native(number)
-        try:
-            assert lrcore_mxnet.from_native(native) == fresh
-        except lrcore.ScheduleError as error:
-            assert "still knows its base_lr" in str(error)
+        assert lrcore_mxnet.from_native(native) == fresh
 
 
 def test_a_rate_that_the_optimizer_replaced_is_the_one_that_is_used() -> None:

@@ -90,7 +90,7 @@ def test_warmup_stable_decay_gives_the_values_of_transformers(
 
 @pytest.mark.parametrize("name", ["cosine", "cosine_with_min_lr"])
 def test_past_the_end_ours_holds_and_theirs_rebounds(name: str) -> None:
-    options = {"num_warmup_steps": 5, "num_training_steps": 25}
+    options: dict[str, Any] = {"num_warmup_steps": 5, "num_training_steps": 25}
     options |= {"min_lr_rate": 0.1} if name != "cosine" else {}
     schedule = lrcore.from_name(name, learning_rate=RATE, **options)
     assert isinstance(schedule, lrcore.Schedule)
