@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -46,7 +47,9 @@ class Target(NamedTuple):
 def write(holder: dict[Any, Any], key: Any, value: float) -> None:
     """Set a number; a tensor is filled, so that code compiled or captured with it sees the new value."""
     held = holder[key]
-    if isinstance(held, Tensor):
+    if type(held) is not float and isinstance(
+        held, Tensor
+    ):  # for a float the second question takes longer than all else
         held.fill_(value)
     else:
         holder[key] = value
@@ -124,13 +127,35 @@ def separate_rates(optimizer: Optimizer) -> None:
         seen.add(id(rate))
 
 
-def marks(groups: Iterable[Group]) -> list[Any]:
-    """What tells later that someone else wrote a rate, without reading a tensor back from its device."""
-    return [rate if type(rate := group["lr"]) is float else _mark(rate) for group in groups]
+class Written:
+    """The rates as they were written last: they tell, without reading a device, whether someone else wrote one."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.held = [group["lr"] for group in groups]
+        self.tensors = [rate for rate in self.held if type(rate) is not float and isinstance(rate, Tensor)]
+        self.versions = [rate._version for rate in self.tensors]  # noqa: SLF001 - counts what is written in place
+        self.alike = len(self.tensors) == len(self.held) and len({_kind(rate) for rate in self.tensors}) == 1
+
+    def untouched(self, groups: Sequence[Group]) -> bool:
+        """Whether the groups hold what they held."""
+        if len(groups) != len(self.held):
+            return False
+        for group, rate in zip(groups, self.held, strict=True):
+            if group["lr"] is not rate:
+                return False
+        return not self.tensors or [rate._version for rate in self.tensors] == self.versions  # noqa: SLF001
+
+    def fill(self, value: float) -> None:
+        """Write one value into tensors that are all alike: one is filled, and the others are copied in one call."""
+        first, *others = self.tensors
+        first.fill_(value)
+        if others:
+            torch._foreach_copy_(others, [first] * len(others))
+        self.versions = [rate._version for rate in self.tensors]  # noqa: SLF001
 
 
-def _mark(rate: Any) -> Any:
-    return (id(rate), rate._version) if isinstance(rate, Tensor) else rate  # noqa: SLF001
+def _kind(rate: Tensor) -> Any:
+    return rate.dtype, rate.device, rate.shape
 
 
 def holds(rate: Any, value: float) -> bool:

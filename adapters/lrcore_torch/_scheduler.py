@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
@@ -91,8 +90,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._hook: Any = None
         self._load_hook: Any = None
         self._last_lr: list[Any] = []
-        self._marks: list[Any] = []
-        self._alike: float | None = None
+        self._written = _groups.Written([])
+        self._alike: float | None = None  # the float that all groups hold, where a step has nothing else to do
         self._may_warn_of_writer = True
         if not relative:
             for group in optimizer.param_groups:
@@ -157,7 +156,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: `step` is not an integer >= 0.
         """
-        number = self.last_epoch if step is None else _checked(step, f"{WHERE}.sync")
+        number = self.last_epoch if step is None else _checked(step)
         self._write(number, self._computed(number))
 
     def attach(self) -> LRScheduler:
@@ -217,7 +216,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             self._follow_the_optimizer()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_hook": None, "_load_hook": None}  # a copied optimizer has no hooks
+        """All but the hooks, which a copied optimizer has not."""
+        return {**self.__dict__, "_hook": None, "_load_hook": None}
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """What torch's own `step`, and SequentialLR at a milestone, call."""
@@ -226,15 +226,30 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     @torch.compiler.disable  # what is traced here would be traced again for every value of the schedule
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
-        step = self.last_epoch + 1 if epoch is None else _checked(epoch, f"{WHERE}.step")
+        step = self.last_epoch + 1 if epoch is None else _checked(epoch)
+        usual = epoch is None and metrics is None and self._step_count > 1
+        untouched = self._written.untouched(self.optimizer.param_groups)
+        if usual and untouched and self._fills_alike():
+            rate = self.schedule.at(step)  # type: ignore[union-attr]
+            self._written.fill(rate)
+            self.last_epoch = step
+            self._step_count += 1
+            self._last_lr = [rate] * len(self._last_lr)
+            return
         values = self._computed(step, self._metric_state if metrics is None else self._reported(metrics))
-        if self._step_count and _groups.marks(self.optimizer.param_groups) != self._marks:
+        if self._step_count and not untouched:
             self._warn_of_writer(values.rates)
         if epoch is None and self._step_count > 1:
             self._step_count += 1
         else:
             super().step(epoch)  # for its warnings about the order of calls and about `epoch`
         self._write(step, values)
+
+    def _fills_alike(self) -> bool:
+        """Whether a step writes one value, and nothing else, into tensors that are alike."""
+        if not (self._is_simple and self._written.alike):
+            return False
+        return not any("lr_scale" in group for group in self.optimizer.param_groups)
 
     def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
         if not _groups.is_rehearsal(optimizer.param_groups, self._last_lr, kwargs):
@@ -266,16 +281,16 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             rates = [rate * state.scale for rate in rates]
         if self.relative:
             rates = [rate * _initial_rate(group) for rate, group in zip(rates, groups, strict=True)]
-        rates = [
-            rate * group["lr_scale"] if "lr_scale" in group else rate for rate, group in zip(rates, groups, strict=True)
-        ]
+        for number, group in enumerate(groups):
+            if "lr_scale" in group:
+                rates[number] *= group["lr_scale"]
         if not all(map(math.isfinite, rates)):
             raise lrcore.ScheduleError(f"{WHERE}: step {step}", f"expected finite rates; got {rates}")
         return _Values(rates, [target.values(step, len(groups)) for target in self._targets], state)
 
     def _write(self, step: int, values: _Values) -> None:
         groups, rates = self.optimizer.param_groups, values.rates
-        if len(self._marks) != len(groups):
+        if len(self._last_lr) != len(groups):
             _groups.separate_rates(self.optimizer)
         for group, rate in zip(groups, rates, strict=True):
             _groups.write(group, "lr", rate)
@@ -285,13 +300,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.last_epoch = step
         self._metric_state = values.metric_state
         self._last_lr = rates
-        self._marks = _groups.marks(groups)
-        self._alike = rates[0] if self._is_simple() and all(group["lr"] is rates[0] for group in groups) else None
-
-    def _is_simple(self) -> bool:
-        """Whether a step takes one evaluation and nothing else: then `step` has a short way."""
-        one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None and not self.relative
-        return one and not self._targets and self._hook is None and self._step_count > 1
+        self._written = _groups.Written(groups)
+        usual = self._is_simple and self._hook is None and self._step_count > 1
+        self._alike = rates[0] if usual and all(rate is rates[0] for rate in self._written.held) else None
 
     def _warn_of_writer(self, rates: Sequence[float]) -> None:
         if not self._may_warn_of_writer or not _composites.is_alone(self):
@@ -313,6 +324,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._metric_state = self.plateau.initial() if self.plateau else None
         self.also = _groups.also_schedules(also, self.optimizer.param_groups[0], WHERE)
         self._targets = _groups.targets(self.also, self.optimizer.param_groups[0])
+        one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None
+        self._is_simple = one and not self.relative and not self._targets
 
     def _adopt(self, loaded: lrcore.LoadedState, where: str) -> None:
         """Go on with what `_description` described."""
@@ -344,11 +357,6 @@ def _initial_rate(group: Group) -> float:
     return float(group["initial_lr"])
 
 
-def _checked(step: Any, where: str) -> int:
-    try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise lrcore.ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {step!r}")
-    return number
+def _checked(step: Any) -> int:
+    lrcore.Constant(0.0)(step)  # refuses what is no step
+    return int(step)
