@@ -249,25 +249,25 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     calls_python = _calls_python(schedule)
     if request.method == "cubics" and calls_python:
         raise ScheduleError(where, "a Python function is looked up, not fitted; got method 'cubics'")
-    if request.method == "lookup" or calls_python:
-        if clock.entries > LONGEST_LOOKUP + 1:
-            raise ScheduleError(
-                where,
-                f"a lookup takes a horizon of at most {LONGEST_LOOKUP} steps; got {request.horizon or 'none'}; "
-                "give the number of updates that you train for as horizon",
-            )
-        return _lookup(schedule, clock)
-    if request.method == "auto" and clock.entries <= LOOKUP_LIMIT:
-        return _lookup(schedule, clock)
-    table = _cubics(schedule, clock)
-    if table is None and request.method == "auto" and clock.entries <= LONGEST_LOOKUP + 1:
-        return _lookup(schedule, clock)
-    if table is None:
+    only_lookup = request.method == "lookup" or calls_python
+    short_enough = clock.entries <= LONGEST_LOOKUP + 1
+    if only_lookup and not short_enough:
         raise ScheduleError(
             where,
-            f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
+            f"a lookup takes a horizon of at most {LONGEST_LOOKUP} steps; got {request.horizon or 'none'}; "
+            "give the number of updates that you train for as horizon",
         )
-    return table
+    if only_lookup or (request.method == "auto" and clock.entries <= LOOKUP_LIMIT):
+        return _lookup(schedule, clock)
+    table = _cubics(schedule, clock)
+    if table is not None:
+        return table
+    if request.method == "auto" and short_enough:
+        return _lookup(schedule, clock)
+    raise ScheduleError(
+        where,
+        f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
+    )
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------

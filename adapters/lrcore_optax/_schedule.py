@@ -16,9 +16,7 @@ LAST_COUNT = 2**31 - 1  # where the counters of optax stay
 LAST_FLOAT_COUNT = 2**31 - 2**7  # the largest float32 below it
 
 
-def as_schedule(
-    schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None
-) -> Callable[[Any], jax.Array]:
+def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None) -> TableSchedule:
     """A schedule for optax: `count -> learning rate`, count being the updates already made.
 
     Up to 2**18 different steps the rate is float32(schedule(count)), bit for bit; beyond that at most 1 ulp from it, with the
@@ -31,8 +29,8 @@ def as_schedule(
         horizon: the step from which the value is held; needed for a Python function, and then at most 2**22.
 
     Returns:
-        A callable that takes what optax counts with, and also Python and numpy numbers and arrays of counts, as plots do:
-        a fraction of an update is cut off, what is below 0 counts as 0, what is beyond 2**31 - 1 as that.
+        An `optax.Schedule`: a callable that takes what optax counts with, and also numbers and arrays of Python and numpy,
+        as plots do. A fraction of an update is cut off, what is below 0 counts as 0, what is beyond 2**31 - 1 as that.
 
     Raises:
         ScheduleError: no table can hold the schedule; see `lrcore.lower`.
@@ -44,6 +42,8 @@ def as_schedule(
         >>> [float(learning_rate(count)) for count in range(6)]
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
+    if isinstance(schedule, TableSchedule):
+        schedule = schedule.schedule
     return TableSchedule(lrcore.as_schedule(schedule, horizon), horizon)
 
 

@@ -334,6 +334,11 @@ def test_it_pickles(schedule: Any) -> None:
     assert repr(again) == repr(rate)
 
 
+def test_a_schedule_of_optax_is_taken_back() -> None:
+    rate = lrcore_optax.as_schedule(lrcore_optax.as_schedule(SHORT))
+    assert (rate.schedule, rate(7).item()) == (SHORT, np.float32(SHORT(7)))
+
+
 # --- reading and setting ----------------------------------------------------------------------------------------------
 
 
