@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from lrcore.config import from_dict
 from lrcore.descriptions import LAST_STEP, did_you_mean, short
 from lrcore.errors import ScheduleError
+from lrcore.plateau import Plateau
 from lrcore.schedules import Schedule
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
@@ -97,14 +98,14 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
         return LoadedState(step, schedule, plateau)
     described = json.loads(text)
     saved = _rebuilt(described, where)
-    difference = _first_difference(saved, schedule)
-    if difference == "":
+    difference = _difference(saved, schedule)
+    if difference is None:
         return LoadedState(step, schedule, plateau)
     if on_mismatch == "error":
         changes = "; ".join(itertools.islice(_changes(described, configured, ""), 5))
         raise ScheduleError(
             where,
-            f"the saved schedule is not the configured one: {difference}({changes}); "
+            f"the saved schedule is not the configured one: {difference} ({changes}); "
             "set on_mismatch to keep_checkpoint or use_config",
         )
     if saved is None:
@@ -185,21 +186,35 @@ def _rebuilt(described: Any, where: str) -> Any:
         raise ScheduleError(f"{where}: schedule", str(error)) from None
 
 
-def _first_difference(saved: Any, configured: Any) -> str:
-    """Where the values of two schedules part, in words; nothing where they never do."""
+def _difference(saved: Any, configured: Any) -> str | None:
+    """How two schedules differ, in words; None where they give the same values."""
     if isinstance(saved, Schedule) and isinstance(configured, Schedule):
         for step in _telling_steps(saved, configured):
             if saved(step) != configured(step):
-                return f"at step {step} it gives {saved(step)!r} and the configured one {configured(step)!r} "
-        return ""
+                return f"at step {step} it gives {saved(step)!r} and the configured one {configured(step)!r}"
+        return None
+    if isinstance(saved, Plateau) and isinstance(configured, Plateau):
+        if _options(saved) != _options(configured):
+            return "their plateaus differ"
+        return _difference(saved.schedule, configured.schedule)
+    parts = _parts(saved, configured)
+    if parts is None:
+        return "they are not of one form"
+    found = ((name, _difference(*pair)) for name, *pair in parts)
+    return next((f"{name}: {difference}" for name, difference in found if difference), None)
+
+
+def _options(plateau: Plateau) -> dict[str, Any]:
+    return {name: value for name, value in plateau.given().items() if name != "schedule"}
+
+
+def _parts(saved: Any, configured: Any) -> list[tuple[str, Any, Any]] | None:
+    """The schedules of several groups or names, side by side; None where there are not as many of each."""
     if isinstance(saved, list) and isinstance(configured, Sequence) and len(saved) == len(configured):
-        pairs = [(f"group {number}: ", *pair) for number, pair in enumerate(zip(saved, configured, strict=True))]
-    elif isinstance(saved, dict) and isinstance(configured, Mapping) and saved.keys() == configured.keys():
-        pairs = [(f"{name}: ", saved[name], configured[name]) for name in saved]
-    else:
-        return " "
-    parts = [(name, _first_difference(*pair)) for name, *pair in pairs]
-    return next((f"{name}{difference}" for name, difference in parts if difference), "")
+        return [(f"group {number}", *pair) for number, pair in enumerate(zip(saved, configured, strict=True))]
+    if isinstance(saved, dict) and isinstance(configured, Mapping) and saved.keys() == configured.keys():
+        return [(name, saved[name], configured[name]) for name in saved]
+    return None
 
 
 def _telling_steps(first: Schedule, second: Schedule) -> Iterator[int]:
