@@ -226,6 +226,14 @@ def test_random_schedules_are_within_one_ulp_or_ask_for_a_horizon(schedule: Sche
     assert (np.abs(values - wanted) <= np.maximum(ulp, 1e-13 * np.abs(wanted).max(initial=0))).all()
 
 
+@given(schedules(longest=60), st.lists(st.integers(0, 10**6), max_size=20))
+def test_random_lookups_hold_the_bits_of_the_host(schedule: Schedule, steps: list[int]) -> None:
+    table = lrcore.lower(schedule, horizon=20_000)
+    steps = [step % 20_000 for step in steps] + list(range(150))
+    assert table.method == "lookup"
+    assert evaluate(table, steps).tolist() == host(schedule, steps)
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
