@@ -250,6 +250,10 @@ def test_asking_is_pure() -> None:
     assert scheduler.__getstate__() == before
 
 
+def test_before_the_first_update_the_rate_is_the_first_one() -> None:
+    assert LRScheduler(falling)(0) == LRScheduler(falling)(1) == falling(0)
+
+
 def test_asking_in_between_does_not_disturb_a_run() -> None:
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler)

@@ -155,6 +155,12 @@ def test_last_epoch_step_and_sync_set_the_step() -> None:
     assert run.rates(3) == expected(SCHEDULE, 43, 46)
 
 
+def test_the_first_rate_is_paddles_base_lr_unless_it_is_negative() -> None:
+    assert LRScheduler(OTHER).base_lr == 0.25
+    assert LRScheduler(lrcore.Constant(-0.25)).base_lr == 0.0
+    assert Run(LRScheduler(lrcore.Constant(-0.25))).rates(3) == [-0.25] * 3
+
+
 def test_verbose_prints_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
     LRScheduler(OTHER, verbose=True).step()
     assert capsys.readouterr().out == (
