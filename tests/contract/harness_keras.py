@@ -1,0 +1,87 @@
+"""Keras: `fit` with the schedule inside the optimizer, and beside it as a callback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+import lrcore_keras
+from tests.contract.harness import Loop, Source, Trained
+
+
+class Weight(keras.layers.Layer):
+    """One weight that is the loss, so that its gradient is 1."""
+
+    def build(self, input_shape: Any) -> None:
+        self.value = self.add_weight(shape=(), initializer="zeros", name="value")
+
+    def call(self, inputs: Any) -> Any:
+        self.add_loss(keras.ops.sum(self.value))
+        return inputs
+
+
+class Measure(keras.callbacks.Callback):
+    """Reads the weight after every update and sets it back."""
+
+    def __init__(self, trained: Trained, asked: Any) -> None:
+        super().__init__()
+        self.trained = trained
+        self.asked = asked
+        self.said = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.asked()
+        self.said = float(self.model.optimizer.learning_rate)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        weight = self.model.layers[-1].value
+        self.trained.add(self.said, weight)
+        weight.assign(0.0)
+
+
+def fit(learning_rate: Any, callbacks: list[Any], updates: int, trained: Trained, asked: Any) -> None:
+    model = keras.Sequential([keras.Input((1,)), Weight()])
+    model.compile(optimizer=keras.optimizers.SGD(learning_rate))
+    data = np.zeros((updates, 1), np.float32)
+    model.fit(data, batch_size=1, verbose=0, callbacks=[*callbacks, Measure(trained, asked)])
+
+
+def in_optimizer(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    """The optimizer counts the updates and is saved with the model: there is no state beside it."""
+    learning_rate = lrcore_keras.LearningRateSchedule(schedule, horizon)
+
+    def asked() -> None:
+        if curious:
+            learning_rate(7)
+            learning_rate(0)
+            learning_rate.get_config()
+
+    trained = Trained()
+    fit(learning_rate, [], updates, trained, asked)
+    return trained
+
+
+def with_callback(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    callback = lrcore_keras.LearningRateScheduler(schedule)
+    if state is not None:
+        callback.load_state_dict(state)
+
+    def asked() -> None:
+        if curious:
+            callback.state_dict()
+            callback.sync()
+
+    trained = Trained()
+    fit(0.5, [callback], updates, trained, asked)
+    trained.state = callback.state_dict()
+    return trained
+
+
+LOOPS: dict[str, Loop] = {"optimizer": in_optimizer, "callback": with_callback}
+RESUMABLE: dict[str, Loop] = {"callback": with_callback}

@@ -1,0 +1,45 @@
+"""MXNet: a `gluon.Trainer` asks the scheduler at every update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mxnet as mx
+
+import lrcore_mxnet
+from tests.contract.harness import Loop, Source, Trained
+
+DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+
+
+def train(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    weight = mx.gluon.Parameter("weight", shape=(1,), init="zeros")
+    weight.initialize(ctx=DEVICE)
+    scheduler = lrcore_mxnet.LRScheduler(schedule)
+    trainer = mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler})
+    if state is not None:
+        scheduler.load_state_dict(state, trainer)
+    trained = Trained()
+    for _ in range(updates):
+        update = trainer.optimizer.num_update + 1
+        if curious:
+            scheduler(update + 7)
+            scheduler(1)
+            float(scheduler.base_lr)
+            scheduler.state_dict(trainer)
+            float(trainer.learning_rate)
+        said = scheduler(update)
+        with mx.autograd.record():
+            loss = weight.data().sum()
+        loss.backward()
+        trainer.step(1)
+        trained.add(said, weight.data().asscalar())
+        weight.set_data(mx.nd.zeros(1))
+    trained.state = scheduler.state_dict(trainer)
+    return trained
+
+
+LOOPS: dict[str, Loop] = {"scheduler": train}
+RESUMABLE = LOOPS

@@ -1,0 +1,44 @@
+"""JAX: the schedule is compiled into the update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+import lrcore_optax
+from tests.contract.harness import Loop, Source, Trained
+
+
+def train(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    learning_rate = lrcore_optax.as_schedule(schedule, horizon)
+    optimizer = optax.sgd(learning_rate)
+    opt_state = optimizer.init(jnp.float32(0.0))
+    if state is not None:
+        opt_state, _ = lrcore_optax.load_state_dict(opt_state, state, schedule)
+
+    @jax.jit
+    def update(opt_state: Any) -> Any:
+        change, opt_state = optimizer.update(jnp.float32(1.0), opt_state)
+        return optax.apply_updates(jnp.float32(0.0), change), opt_state
+
+    trained = Trained()
+    for _ in range(updates):
+        step = lrcore_optax.current_step(opt_state)
+        if curious:
+            learning_rate(step + 7)
+            learning_rate(jnp.int32(0))
+            lrcore_optax.current_lr(opt_state, schedule)
+        said = learning_rate(step)
+        weight, opt_state = update(opt_state)
+        trained.add(said, weight)
+    trained.state = lrcore_optax.state_dict(opt_state, schedule)
+    return trained
+
+
+LOOPS: dict[str, Loop] = {"schedule": train}
+RESUMABLE = LOOPS

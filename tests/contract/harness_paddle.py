@@ -1,0 +1,40 @@
+"""Paddle: the scheduler is the optimizer's learning rate, and is stepped after every update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+
+import lrcore_paddle
+from tests.contract.harness import Loop, Source, Trained
+
+
+def train(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    weight = paddle.create_parameter([1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
+    scheduler = lrcore_paddle.LRScheduler(schedule)
+    optimizer = paddle.optimizer.SGD(scheduler, parameters=[weight])
+    if state is not None:
+        scheduler.set_state_dict(state)
+    trained = Trained()
+    for _ in range(updates):
+        if curious:
+            scheduler()
+            scheduler.get_lr()
+            scheduler.state_dict()
+            scheduler.sync()
+        said = optimizer.get_lr()
+        weight.sum().backward()
+        optimizer.step()
+        trained.add(said, weight.item())
+        optimizer.clear_grad()
+        weight.set_value(paddle.zeros([1]))
+        scheduler.step()
+    trained.state = scheduler.state_dict()
+    return trained
+
+
+LOOPS: dict[str, Loop] = {"scheduler": train}
+RESUMABLE = LOOPS

@@ -1,0 +1,41 @@
+"""PyTorch: the scheduler is stepped after every update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import lrcore_torch
+from tests.contract.harness import Loop, Source, Trained
+
+DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def train(
+    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+) -> Trained:
+    weight = torch.zeros(1, device=DEVICE, requires_grad=True)
+    optimizer = torch.optim.SGD([weight])
+    scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
+    if state is not None:
+        scheduler.load_state_dict(state)
+    trained = Trained()
+    for _ in range(updates):
+        if curious:
+            scheduler.get_lr()
+            scheduler.get_last_lr()
+            scheduler.state_dict()
+            scheduler.sync()
+        said = scheduler.get_last_lr()[0]
+        weight.grad = torch.ones_like(weight)
+        optimizer.step()
+        trained.add(said, weight.item())
+        weight.data.zero_()
+        scheduler.step()
+    trained.state = scheduler.state_dict()
+    return trained
+
+
+LOOPS: dict[str, Loop] = {"scheduler": train}
+RESUMABLE = LOOPS
