@@ -71,10 +71,10 @@ def native_step(native: Any) -> int:
 class _Counted:
     """A function of num_update as one of the step."""
 
-    def __init__(self, function: Callable[[int], float]) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: int) -> Any:
         return self.function(step + 1)
 
 

@@ -12,7 +12,7 @@ from tests.parity.comparison import Conformance
 
 @pytest.fixture(scope="session")
 def conformance(pytestconfig: pytest.Config) -> Iterator[Conformance]:
-    name = pytestconfig.getoption("framework")
+    name = str(pytestconfig.getoption("framework"))
     conformance = Conformance(name, load(name).__version__)
     yield conformance
     conformance.write()
