@@ -15,12 +15,17 @@ def parts(optimizer: Any) -> list[Any]:
 
 def updates(optimizer: Any) -> int:
     """The updates made; micro-batches that are only accumulated and skipped steps are none."""
-    return int(keras.ops.convert_to_tensor(optimizer.iterations))
+    return int(_plain_tensor(optimizer.iterations))
 
 
 def rate(optimizer: Any) -> float:
     """The rate that the optimizer holds, as it rounded it."""
-    return float(keras.ops.convert_to_tensor(optimizer.learning_rate))
+    return float(_plain_tensor(optimizer.learning_rate))
+
+
+def _plain_tensor(variable: Any) -> Any:
+    """What int() and float() take: of the public ways only this one works for a mirrored variable and without a warning."""
+    return keras.ops.stop_gradient(variable)
 
 
 def set_updates(optimizer: Any, step: int) -> None:

@@ -1,0 +1,199 @@
+"""lrcore_keras in what only TensorFlow has: tapes, `tf.function`, distribution strategies, TensorBoard's files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lrcore_keras
+from lrcore import Cosine
+
+# Under numpy 2 TensorFlow and Keras warn of their own conversions.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+UPDATES = 60
+DATA = np.eye(UPDATES, dtype="float32")
+COSINE = Cosine(init_value=0.1, end_value=0.001, decay_steps=40).warmup(10)
+RATES = [float(np.float32(COSINE(step))) for step in range(UPDATES)]
+
+
+def dense() -> keras.layers.Dense:
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    layer.build((None, UPDATES))
+    return layer
+
+
+def used(layer: keras.layers.Dense) -> list[float]:
+    return [0.0 - float(weight) for weight in layer.kernel.value.numpy()[:, 0]]
+
+
+def mean_output(target: Any, output: Any) -> Any:
+    return keras.ops.mean(output)
+
+
+COMPILERS: dict[str, Callable[[Any], Any]] = {
+    "eager": lambda update: update,
+    "graph": tf.function,
+    "xla": tf.function(jit_compile=True),
+}
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_a_tape_loop_uses_the_schedule_in_one_trace(compiler: str) -> None:
+    layer, traces = dense(), []
+    optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE))
+    optimizer.build(layer.trainable_variables)
+
+    def update(row: tf.Tensor) -> None:
+        traces.append(row)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(layer(row))
+        optimizer.apply(tape.gradient(loss, layer.trainable_variables), layer.trainable_variables)
+
+    compiled = COMPILERS[compiler](update)
+    for row in DATA:
+        compiled(tf.constant(row[None]))
+    assert used(layer) == RATES
+    assert len(traces) == (UPDATES if compiler == "eager" else 1)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_sync_drives_a_tape_loop_in_one_trace(compiler: str) -> None:
+    model, traces = keras.Sequential([dense()]), []
+    model.compile(keras.optimizers.SGD(), loss=mean_output)
+    model.optimizer.build(model.trainable_variables)
+    scheduler = lrcore_keras.LearningRateScheduler(COSINE)
+    scheduler.set_model(model)
+
+    def update(row: tf.Tensor) -> None:
+        traces.append(row)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(model(row))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    compiled = COMPILERS[compiler](update)
+    for row in DATA:
+        scheduler.sync()
+        compiled(tf.constant(row[None]))
+    assert used(model.layers[0]) == RATES
+    assert len(traces) == (UPDATES if compiler == "eager" else 1)
+
+
+class OwnStep(keras.Model):
+    """A model with a training step of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = dense()
+
+    def call(self, rows: Any) -> Any:
+        return self.dense(rows)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self(data, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("by", ["schedule", "callback"])
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_training_step_of_the_user(by: str, run_eagerly: bool) -> None:
+    model = OwnStep()
+    callbacks = [lrcore_keras.LearningRateScheduler(COSINE)] if by == "callback" else []
+    model.compile(
+        keras.optimizers.SGD(0.01 if callbacks else lrcore_keras.LearningRateSchedule(COSINE)), run_eagerly=run_eagerly
+    )
+    model.fit(DATA, batch_size=1, shuffle=False, verbose=0, callbacks=callbacks)
+    assert used(model.dense) == RATES
+
+
+def test_weight_decay_asks_the_schedule_too() -> None:
+    layer = dense()
+    layer.kernel.assign(tf.ones_like(layer.kernel))
+    optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE), weight_decay=0.5)
+    for step in range(5):
+        before = layer.kernel.value.numpy()
+        optimizer.apply([tf.zeros_like(layer.kernel)], [layer.kernel])
+        assert layer.kernel.value.numpy() == pytest.approx(before * (1 - 0.5 * COSINE(step)), rel=1e-6)
+
+
+def test_tensorboard_is_told_what_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, list[float]] = {}
+    board = keras.callbacks.TensorBoard(tmp_path, update_freq="batch")
+    # Only for its files the callback needs another package.
+    monkeypatch.setattr(
+        board.summary, "scalar", lambda name, value, step: told.setdefault(name, []).append(float(value))
+    )
+    model = keras.Sequential([dense()])
+    model.compile(keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE)), loss=mean_output)
+    callbacks = [lrcore_keras.LRLogger("update"), board]
+    model.fit(DATA[:10], np.zeros((10, 1)), batch_size=1, shuffle=False, verbose=0, epochs=2, callbacks=callbacks)
+    assert told["batch_learning_rate"] == RATES[:20]
+    assert told["epoch_used_learning_rate"] == [RATES[9], RATES[19]]
+    assert told["epoch_learning_rate"] == [RATES[10], RATES[20]]  # what Keras puts there: the rate of the next update
+
+
+MIRRORED = """
+import sys, keras, numpy, tensorflow as tf
+import lrcore, lrcore_keras
+
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert strategy.num_replicas_in_sync == 2
+schedule = lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=40).warmup(10)
+rows = numpy.eye(60, dtype="float32")
+
+
+def half_of_mean_output(target, output):
+    return keras.ops.mean(output) / 2  # the gradients of the two replicas are added
+
+
+def trained(rate, callbacks, data, **options):
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((60,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+        model.compile(keras.optimizers.SGD(rate, **options), loss=half_of_mean_output, jit_compile=False)
+    model.fit(data, numpy.zeros((len(data), 1)), batch_size=2, shuffle=False, verbose=0, callbacks=callbacks)
+    return (0.0 - model.get_weights()[0][:, 0]).tolist()
+
+
+expected = [float(numpy.float32(schedule(step))) for step in range(60)]
+each_replica_one_row = rows.repeat(2, axis=0)
+assert trained(lrcore_keras.LearningRateSchedule(schedule), [], each_replica_one_row) == expected
+assert trained(0.01, [lrcore_keras.LearningRateScheduler(schedule)], each_replica_one_row) == expected
+
+with strategy.scope():
+    weight = keras.Variable(numpy.zeros((60,), "float32"))
+    optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule))
+    optimizer.build([weight])
+
+
+@tf.function
+def update(row):
+    strategy.run(lambda: optimizer.apply([row / 2], [weight]))
+
+
+for row in rows:
+    update(tf.constant(row))
+assert (0.0 - weight.numpy()).tolist() == expected
+print("all mirrored")
+"""
+
+
+def test_two_mirrored_devices() -> None:
+    """In a process of its own: logical devices have to be made before TensorFlow does anything."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", MIRRORED], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "all mirrored\n", done.stderr
