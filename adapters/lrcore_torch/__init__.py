@@ -9,6 +9,7 @@ except ModuleNotFoundError as error:
         raise
     raise lrcore.MissingExtraError("lrcore_torch", package="PyTorch", extra="torch") from None
 
+from lrcore_torch._native import from_native, native_step
 from lrcore_torch._scheduler import LRScheduler
 
-__all__ = ["LRScheduler"]
+__all__ = ["LRScheduler", "from_native", "native_step"]

@@ -145,6 +145,12 @@ class Written:
                 return False
         return not self.tensors or [rate._version for rate in self.tensors] == self.versions  # noqa: SLF001
 
+    def rehearsed(self, groups: Sequence[Group], arguments: Mapping[str, Any]) -> bool:
+        """Whether a step was none: torch's checkpointing makes one with rates of 0 to give an optimizer its state."""
+        return arguments == {"closure": None} and all(
+            group["lr"] is not rate and holds(group["lr"], 0.0) for group, rate in zip(groups, self.held, strict=False)
+        )
+
     def fill(self, value: float) -> None:
         """Write one value into tensors that are all alike: one is filled, and the others are copied in one call."""
         first, *others = self.tensors
@@ -161,10 +167,3 @@ def _kind(rate: Tensor) -> Any:
 def holds(rate: Any, value: float) -> bool:
     """Whether a rate is `value` in the precision in which it is held."""
     return bool((rate == rate.new_full((), value)).all()) if isinstance(rate, Tensor) else bool(rate == value)
-
-
-def is_rehearsal(groups: Sequence[Group], written: Sequence[float], arguments: Mapping[str, Any]) -> bool:
-    """Whether a step was none: torch's checkpointing makes one with rates of 0 to give an optimizer its state."""
-    return arguments == {"closure": None} and all(
-        group["lr"] is not rate and holds(group["lr"], 0.0) for group, rate in zip(groups, written, strict=False)
-    )

@@ -93,10 +93,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._written = _groups.Written([])
         self._alike: float | None = None  # the float that all groups hold, where a step has nothing else to do
         self._may_warn_of_writer = True
-        if not relative:
-            for group in optimizer.param_groups:
-                group.setdefault("initial_lr", float(group["lr"]))
-        self._computed(max(last_epoch + 1, 0))  # refuses what cannot be evaluated before torch changes the optimizer
+        self._computed(max(last_epoch + 1, 0))  # refuses what cannot be evaluated before the optimizer is changed
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", float(group["lr"]))  # what torch asks for where it does not start at 0
         super().__init__(optimizer, last_epoch)
 
     def step(self, epoch: int | None = None, *, metrics: Any = None) -> None:
@@ -175,7 +174,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """
         if self._hook is None:
             self._hook = self.optimizer.register_step_post_hook(self._after_update)
-            self._alike = None
+            self._alike = None  # which would leave `_written` behind
+            self._written = _groups.Written(self.optimizer.param_groups)
         return self
 
     def detach(self) -> None:
@@ -252,7 +252,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return not any("lr_scale" in group for group in self.optimizer.param_groups)
 
     def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
-        if not _groups.is_rehearsal(optimizer.param_groups, self._last_lr, kwargs):
+        if not self._written.rehearsed(optimizer.param_groups, kwargs):
             self._advance()
 
     def _follow_the_optimizer(self) -> None:

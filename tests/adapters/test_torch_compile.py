@@ -9,7 +9,7 @@ import torch
 
 import lrcore
 import lrcore_torch
-from tests.adapters.torch_loops import SCHEDULE, parameter, sgd, used_rates
+from tests.adapters.torch_loops import SCHEDULE, parameter, sgd, tensor, used_rates
 
 # torch's compiler warns of torch's own parts while they are imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -21,7 +21,7 @@ FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
 def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
     torch._dynamo.reset()
     weight = parameter()
-    optimizer = kind([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    optimizer = kind([weight], lr=tensor(0.1))
     scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
     torch._dynamo.utils.counters.clear()
     compiled = torch.compile(optimizer.step, backend="eager")
@@ -38,7 +38,7 @@ def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
 def test_compiled_with_the_scheduler_inside_there_is_one_graph() -> None:
     torch._dynamo.reset()
     weight = parameter()
-    optimizer = torch.optim.SGD([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=tensor(0.1))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 2)
     torch._dynamo.utils.counters.clear()
@@ -59,7 +59,7 @@ def test_compiled_with_the_scheduler_inside_there_is_one_graph() -> None:
 def test_attached_under_compile_there_is_one_graph() -> None:
     torch._dynamo.reset()
     weight = parameter()
-    optimizer = torch.optim.SGD([weight], lr=torch.tensor(0.1, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=tensor(0.1))
     lrcore_torch.LRScheduler(optimizer, FALLING).attach()
     weight.grad = torch.ones_like(weight)
     optimizer.step()

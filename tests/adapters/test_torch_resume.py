@@ -17,7 +17,7 @@ import torch
 
 import lrcore
 import lrcore_torch
-from tests.adapters.torch_loops import SCHEDULE, UPDATES, Run, expected, parameter, sgd, update, used_rates
+from tests.adapters.torch_loops import SCHEDULE, UPDATES, Run, expected, parameter, sgd, tensor, update, used_rates
 
 FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
 OTHER = lrcore.Cosine(init_value=0.6, end_value=0.01, decay_steps=40).warmup(10)
@@ -56,11 +56,14 @@ def test_interrupted_after_any_update_and_finished_in_a_new_process(tmp_path: Pa
 
 
 @pytest.mark.parametrize("done", [1, 9, 10, 31, 59])
+@pytest.mark.parametrize("lr", [0.05, tensor(0.05)], ids=["float", "tensor"])
 @pytest.mark.parametrize("order", ["scheduler, optimizer", "optimizer, scheduler", "optimizer, build, scheduler"])
-def test_the_order_of_construction_and_loading_does_not_matter(order: str, done: int, unbroken: list[float]) -> None:
-    saved = Run().go_on(done)
+def test_the_order_of_construction_and_loading_does_not_matter(
+    order: str, lr: float | torch.Tensor, done: int, unbroken: list[float]
+) -> None:
+    saved = Run(lr=copy.deepcopy(lr)).go_on(done)
     states = {"optimizer": saved.optimizer.state_dict(), "scheduler": saved.scheduler.state_dict()}
-    run = Run()
+    run = Run(lr=copy.deepcopy(lr))
     for weight, value in zip(run.weights, saved.values(), strict=True):
         weight.data.fill_(value)
     for part in order.split(", "):
@@ -71,20 +74,27 @@ def test_the_order_of_construction_and_loading_does_not_matter(order: str, done:
     assert run.go_on(UPDATES - done).values() == unbroken
 
 
-@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("lr", [0.1, tensor(0.1)], ids=["float", "tensor"])
 @pytest.mark.parametrize("done", [1, 3, 30])
-def test_the_schedulers_state_alone_is_enough(done: int, *, tensor: bool) -> None:
-    lr = torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1
-    optimizer = sgd(lr=lr)
+def test_the_schedulers_state_alone_is_enough(done: int, lr: float | torch.Tensor) -> None:
+    optimizer = sgd(lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, done)
-    fresh = sgd(lr=lr)
+    fresh = sgd(lr=copy.deepcopy(lr))
     resumed = lrcore_torch.LRScheduler(fresh, FALLING)
     for _ in range(2):
         resumed.load_state_dict(scheduler.state_dict())
         assert fresh.param_groups[0]["lr"] == FALLING(done)
         assert resumed.get_last_lr() == [FALLING(done)]
     assert used_rates(fresh, resumed, 5) == expected(FALLING, range(done, done + 5))
+
+
+def test_a_resumed_scheduler_does_not_take_its_next_step_for_the_first() -> None:
+    """Torch warns of a first step before an update, which a skipped update after a resume would look like."""
+    scheduler = lrcore_torch.LRScheduler(sgd(), FALLING)
+    scheduler.load_state_dict(lrcore.save_state(5, FALLING))
+    scheduler.step()
+    assert scheduler.get_last_lr() == [FALLING(6)]
 
 
 def test_the_number_of_groups_may_change() -> None:

@@ -20,6 +20,11 @@ def parameter(value: float = 0.0) -> torch.Tensor:
     return torch.full((1,), value, dtype=torch.float64, device=DEVICE, requires_grad=True)
 
 
+def tensor(value: float, dtype: torch.dtype = torch.float64, shape: tuple[int, ...] = ()) -> torch.Tensor:
+    """A rate that lies where the weights do."""
+    return torch.full(shape, value, dtype=dtype, device=DEVICE)
+
+
 def sgd(groups: int = 1, *, lr: Any = 0.1, **options: Any) -> torch.optim.SGD:
     """Plain SGD over groups of one float64 parameter each."""
     return torch.optim.SGD([{"params": [parameter()]} for _ in range(groups)], lr=lr, **options)
@@ -51,9 +56,10 @@ def expected(schedule: lrcore.Schedule, steps: range, *scales: float) -> list[li
 class Run:
     """A run with memory: AdamW on two groups whose gradients depend on the weights, so that one wrong rate changes all."""
 
-    def __init__(self, schedule: Any = SCHEDULE, **options: Any) -> None:
+    def __init__(self, schedule: Any = SCHEDULE, lr: Any = 0.05, **options: Any) -> None:
         self.weights = [parameter(1.0), parameter(-2.0)]
-        self.optimizer = torch.optim.AdamW([{"params": [weight]} for weight in self.weights], lr=0.05)
+        groups = [{"params": [weight]} for weight in self.weights]
+        self.optimizer = torch.optim.AdamW(groups, lr=lr, foreach=False)
         self.scheduler = lrcore_torch.LRScheduler(self.optimizer, schedule, **options)
 
     def go_on(self, updates: int) -> Run:
