@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lrcore.descriptions import Description, did_you_mean, short
+from lrcore.descriptions import LAST_STEP, Description, did_you_mean, short
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.plateau import Plateau, PlateauOptions
 from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup
@@ -23,6 +23,7 @@ from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup
 _SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
 _CHILDREN = {"schedule", "schedules"}
+_ENDS_SHOWN = 60  # characters of a long path, from either end
 Record = TypeVar("Record", bound=Description)
 
 
@@ -52,8 +53,9 @@ def load(path: str | PathLike[str], key: str | None = None) -> Schedule | Any:
         raise ScheduleError(str(path), f"expected UTF-8 text; got a wrong byte at position {error.start}") from None
     except FileNotFoundError:
         raise ScheduleError(str(path), "expected a file; there is none") from None
-    except OSError as error:
-        raise ScheduleError(str(path), f"expected a file that can be read; got: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ScheduleError(str(path), f"expected a file that can be read; got: {reason}") from None
     return _parsed(text, _SUFFIXES[path.suffix.lower()], key, str(path))
 
 
@@ -74,6 +76,8 @@ def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule |
     """
     if format not in _READERS:
         raise ScheduleError("format", f"expected one of {', '.join(_READERS)}; got {format!r}")
+    if not isinstance(text, str):
+        raise ScheduleError("text", f"expected a str; got {type(text).__name__}")
     return _parsed(text, format, key, "")
 
 
@@ -112,6 +116,8 @@ def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A
     """
     if format not in _WRITERS:
         raise ScheduleError("format", f"expected one of {', '.join(_WRITERS)}; got {format!r}")
+    if not isinstance(schedule, (Schedule, Plateau)):
+        raise ScheduleError("schedule", f"expected a lrcore schedule; got {short(schedule)}")
     return _WRITERS[format](schedule.to_dict())
 
 
@@ -122,6 +128,10 @@ def _read_yaml(text: str) -> Any:
     yaml = _import_yaml()
     try:
         return yaml.load(text, Loader=_unique_keys(yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        problem = " ".join(part for part in (error.context, error.problem) if part)
+        raise ValueError(f"{problem} (at line {mark.line + 1}, column {mark.column + 1})") from None
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
 
@@ -139,12 +149,12 @@ def _import_yaml() -> Any:
 
 
 def _unique_keys(loader: Any) -> Any:
-    """The safe loader, but a key given twice is an error, as it is in TOML."""
+    """The safe loader, but a key given twice is an error, as it is in TOML; a merged one may be given again."""
 
     class Loader(loader):  # type: ignore[misc]
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            _unique(keys)
+            own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+            _unique([self.construct_object(key, deep=True) for key in own])
             return super().construct_mapping(node, deep)
 
     return Loader
@@ -214,6 +224,8 @@ class _Reader:
         self.format = format
 
     def error(self, path: str, problem: str) -> ScheduleError:
+        if len(path) > 2 * _ENDS_SHOWN:
+            path = f"{path[:_ENDS_SHOWN]}...{path[-_ENDS_SHOWN:]}"
         return ScheduleError(": ".join(part for part in (self.file, path) if part), problem)
 
     def table(self, value: Any, path: str) -> dict[str, Any]:
@@ -279,7 +291,11 @@ class _Reader:
         if "total_steps" not in table:
             return
         place = _at(path, "total_steps")
-        total = self.made(Warmup, {"steps": table.pop("total_steps")}, place, rename="steps").steps
+        given = table.pop("total_steps")
+        try:
+            total = Warmup(steps=given).steps
+        except ScheduleError as error:
+            raise self.error(place, error.problem + self.hint(given)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
         if rest < 0:
@@ -302,7 +318,7 @@ class _Reader:
         self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
     ) -> None:
         fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
-        known = [*fields, *(name for name in extra if name not in fields)]
+        known = [*(name for name in fields if name not in extra), *extra]
         for name in table:
             if name not in known:
                 hint = did_you_mean(name, known)
@@ -311,26 +327,20 @@ class _Reader:
             if required and name not in table:
                 raise self.error(_at(path, name), "required; got none")
 
-    def made(self, cls: Any, fields: dict[str, Any], path: str, rename: str | None = None) -> Any:
+    def made(self, cls: Any, fields: dict[str, Any], path: str) -> Any:
         try:
             return cls(**fields)
         except ScheduleError as error:
             _, _, place = error.where.partition(".")
-            place = path if rename else _at(path, place)
-            raise self.error(place, error.problem + self.hint(place, fields)) from None
+            raise self.error(_at(path, place), error.problem + self.hint(_value_at(place, fields))) from None
 
-    def hint(self, place: str, fields: dict[str, Any]) -> str:
+    def hint(self, value: Any) -> str:
         """What to do about a number in quotes."""
-        value: Any = fields
-        name, *indices = place.rpartition(".")[2].replace("]", "").split("[")
-        value = fields.get(name)
-        for index in indices:
-            value = value[int(index)] if isinstance(value, Sequence) else None
-        if not isinstance(value, str):
-            return ""
         try:
-            number = float(value)
+            number = float(value) if isinstance(value, str) else None
         except ValueError:
+            number = None
+        if number is None:
             return ""
         if self.format == "yaml":
             return f"; YAML reads {value} as text: write {_with_a_point(number)}"
@@ -348,11 +358,23 @@ def _at(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
+def _value_at(place: str, fields: Mapping[str, Any]) -> Any:
+    """What was given at a place like `values[1]`."""
+    name, *indices = place.replace("]", "").split("[")
+    value = fields.get(name)
+    for index in indices:
+        value = value[int(index)] if isinstance(value, Sequence) else None
+    return value
+
+
 def _found(value: Any) -> str:
     return "a table" if isinstance(value, Mapping) else short(value)
 
 
 def _with_a_point(number: float) -> str:
+    """A number as YAML reads it: digits, or a point before the exponent."""
+    if number.is_integer() and abs(number) <= LAST_STEP:
+        return str(int(number))
     digits, _, exponent = f"{number!r}".partition("e")
     point = digits if "." in digits else f"{digits}.0"
     return f"{point}e{exponent}" if exponent else point

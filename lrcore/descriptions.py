@@ -38,7 +38,15 @@ class FileNames(StructMeta):
 
     def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - the class is what is called
         own = cls.__struct_fields__
-        return super().__call__(*args, **{f"{name}_" if f"{name}_" in own else name: fields[name] for name in fields})
+        renamed = {f"{name}_" if f"{name}_" in own else name: value for name, value in fields.items()}
+        unknown = [name for name in renamed if name not in own]
+        if unknown:
+            known = [name.rstrip("_") for name in own]
+            raise TypeError(
+                f"{cls.__name__}: expected arguments out of {', '.join(known)}; "
+                f"got {unknown[0]!r}{did_you_mean(unknown[0], known)}"
+            )
+        return super().__call__(*args, **renamed)
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
+BLOCK = 2**14
+"""So many values at a time stay in a processor's cache through all operations of a formula."""
 
 
 class Warmup(Description, frozen=True, kw_only=True):
@@ -147,11 +149,14 @@ class Schedule(
         array = np.asarray(steps)
         if array.size == 0:
             return np.zeros(array.shape)
-        if array.dtype.kind not in "iu" or array.min() < 0:
+        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
             raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
+        flat = array.astype(np.int64, copy=False).ravel()
+        values = np.empty(flat.shape)
         with np.errstate(all="ignore"):
-            flat: NDArray[np.float64] = self._over_arrays(array.astype(np.int64).ravel())
-        return flat.reshape(array.shape)
+            for first in range(0, flat.size, BLOCK):
+                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
+        return values.reshape(array.shape)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -520,7 +525,7 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
         ):
             empty = first == last
             pieces.append(
-                timeline.Constant(end) if empty else timeline.segment(self.shape, start, end, first, last, power)
+                timeline.Constant(end) if empty else _segment("Interpolate", self.shape, start, end, first, last, power)
             )
         pieces.append(timeline.Constant(self.values_[-1]))
         return timeline.from_pieces((0, *knots), pieces, math.ceil(knots[-1]))
@@ -834,10 +839,7 @@ def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
     if warmup.steps == 0:
         return line
     power = 1.0 if warmup.power is None else warmup.power
-    try:
-        rise = timeline.segment(warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
-    except ScheduleError as error:
-        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
+    rise = _segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.moved(warmup.steps)
     length = None if line.length is None else line.length + warmup.steps
     return Timeline((0, *body.starts), (rise, *body.formulas), length)
@@ -850,14 +852,21 @@ def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
     power = 1.0 if cooldown.power is None else cooldown.power
     first = cooldown.end_value if cooldown.shape == "constant" else line.at(start)
     end = start + cooldown.steps
-    try:
-        fall = timeline.segment(cooldown.shape, first, cooldown.end_value, start, end, power)
-    except ScheduleError as error:
-        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
+    fall = _segment(where, cooldown.shape, first, cooldown.end_value, start, end, power)
     body = line.before(start)
     return timeline.from_pieces(
         (*body.starts, start, end), (*body.formulas, fall, timeline.Constant(cooldown.end_value)), end
     )
+
+
+def _segment(
+    where: str, shape: str, start: float, end: float, first: float, last: float, power: float, *, rising: bool = False
+) -> timeline.Formula:
+    """A ramp of which an error names the schedule that it belongs to."""
+    try:
+        return timeline.segment(shape, start, end, first, last, power, rising=rising)
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

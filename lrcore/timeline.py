@@ -544,17 +544,16 @@ def growing_cycles(
     starts: list[float] = []
     pieces: list[Formula] = []
     scale = 1.0
-    for number, (start, stretch, turn) in enumerate(_growing(period, length_factor)):
+    plan = list(itertools.islice(_growing(period, length_factor), PIECE_LIMIT + 1))
+    if len(plan) * len(inner.starts) > PIECE_LIMIT:
+        raise ScheduleError("Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
+    for number, (start, stretch, turn) in enumerate(plan):
         part = inner.stretched(stretch)
         if mirror and number % 2:
             part = Timeline((0,), (Reverse(part, turn),))
         part = part.before(turn).moved(start)
         starts += part.starts
         pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
-        if len(pieces) > PIECE_LIMIT:
-            raise ScheduleError(
-                "Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more"
-            )
         scale = min(max(scale * value_factor, -LARGEST), LARGEST)
     return Timeline(tuple(starts), tuple(pieces))
 
@@ -571,7 +570,7 @@ def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
         folded = math.prod(numbers)
         neutral, whole = 1.0, folded == 0
     else:
-        folded, neutral, whole = math.fsum(numbers) if _summable(numbers) else LARGEST, 0.0, False
+        folded, neutral, whole = _sum(numbers), 0.0, False
     folded = min(max(folded, -LARGEST), LARGEST)
     if whole or not others:
         return Constant(folded)
@@ -580,12 +579,12 @@ def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
     return Pointwise(operation, (*others, Constant(folded)))
 
 
-def _summable(numbers: Sequence[float]) -> bool:
+def _sum(numbers: Sequence[float]) -> float:
+    """The sum, held at the largest float64."""
     try:
-        math.fsum(numbers)
+        return math.fsum(numbers)
     except OverflowError:
-        return False
-    return True
+        return math.copysign(LARGEST, math.fsum(number / PIECE_LIMIT for number in numbers))
 
 
 def _clipped_pieces(

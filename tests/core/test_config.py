@@ -1,0 +1,420 @@
+"""Files: what they may say, and one line of words for everything that is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lrcore
+from lrcore import (
+    Constant,
+    Cosine,
+    Every,
+    Function,
+    Linear,
+    PiecewiseConstant,
+    ScheduleError,
+)
+from tests.kinds import KINDS
+
+DEEPEST = 100
+CONSTANT = {"kind": "constant", "value": 1.0}
+LINEAR = {"kind": "linear", "init_value": 1.0, "decay_steps": 5}
+COSINE = {"kind": "cosine", "init_value": 0.1, "decay_steps": 10}
+STEPS = "expected an integer >= 0 (optimizer updates)"
+WRITABLE = {name: schedule for name, schedule in KINDS.items() if name != "function"}
+
+
+def refusal(made: Any, *arguments: Any, **options: Any) -> ScheduleError:
+    """The error of a call, which is one line."""
+    with pytest.raises(ScheduleError) as caught:
+        made(*arguments, **options)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def nested(depth: int) -> dict[str, Any]:
+    plain: dict[str, Any] = CONSTANT
+    for _ in range(depth - 1):
+        plain = {"kind": "every", "steps": 1, "schedule": plain}
+    return plain
+
+
+# --- what may be written ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["toml", "json", "yaml"])
+@pytest.mark.parametrize("name", WRITABLE)
+def test_every_kind_is_read_back_equal_from_every_format(name: str, format: str, tmp_path: Path) -> None:  # noqa: A002
+    schedule = WRITABLE[name]
+    path = tmp_path / f"schedule.{format}"
+    path.write_text(lrcore.dumps(schedule, format), encoding="utf-8")
+    assert lrcore.load(path) == schedule == lrcore.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("table", "schedule"),
+    [
+        (
+            {"kind": "cosine", "init_value": 3e-4, "total_steps": 100, "warmup": {"steps": 10}},
+            Cosine(init_value=3e-4, decay_steps=90).warmup(10),
+        ),
+        (
+            {"kind": "linear", "init_value": 1, "total_steps": 30, "warmup": {"steps": 5}, "cooldown": {"steps": 10}},
+            Linear(init_value=1.0, decay_steps=15).warmup(5).cooldown(10),
+        ),
+        (
+            {"kind": "constant", "value": 0.1, "total_steps": 30, "cooldown": {"steps": 10}},
+            Constant(0.1).cooldown(10, start=20),
+        ),
+        ({"kind": "cosine", "init_value": 1, "total_steps": 5, "warmup": {"steps": 5}}, Cosine(init_value=1.0, decay_steps=0).warmup(5)),
+        ({"kind": "cosine", "init_value": 1, "decay_steps": 1e5}, Cosine(init_value=1.0, decay_steps=100_000)),
+        ({"kind": "constant", "value": -0.0}, Constant(0.0)),
+        ({"kind": "piecewise_constant", "boundaries": (1,), "values": np.array([1, 2])}, PiecewiseConstant(boundaries=[1], values=[1.0, 2.0])),
+    ],
+)  # fmt: skip
+def test_tables(table: dict[str, Any], schedule: lrcore.Schedule) -> None:
+    assert lrcore.from_dict(table) == schedule
+
+
+def test_reading_leaves_the_table_alone() -> None:
+    table = {"kind": "cosine", "init_value": 1, "total_steps": 10, "warmup": {"steps": 3}, "cooldown": {"steps": 1}}
+    before = json.dumps(table)
+    lrcore.from_dict(table)
+    assert json.dumps(table) == before
+
+
+def test_a_key_names_a_table_inside_a_larger_file(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text('name = "run 7"\n[train.schedule]\nkind = "constant"\nvalue = 0.1\n', encoding="utf-8")
+    assert lrcore.load(path, key="train.schedule") == Constant(0.1)
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text('kind = "constant"\nvalue = 0.1\n', encoding="utf-8-sig")
+    assert lrcore.load(path) == Constant(0.1)
+
+
+def test_yaml_may_merge_and_repeat_tables() -> None:
+    text = "base: &base {kind: constant, value: 1}\nrun:\n  <<: *base\n  value: 2\n"
+    assert lrcore.loads(text, "yaml", key="run") == Constant(2.0)
+
+
+def test_an_hundred_schedules_inside_one_another_are_read() -> None:
+    assert lrcore.from_dict(nested(DEEPEST)).depth == DEEPEST
+
+
+# --- what is wrong in a table -----------------------------------------------------------------------------------------
+
+WRONG = {
+    "unknown kind": ({"kind": "cosin", "init_value": 1}, "kind", "got 'cosin'; did you mean 'cosine'?"),
+    "capital kind": ({"kind": "Cosine"}, "kind", "did you mean 'cosine'?"),
+    "kind is no word": ({"kind": 3}, "kind", "expected one of constant, linear,"),
+    "no kind": ({"value": 1}, "kind", "required; got none"),
+    "function": ({"kind": "function"}, "kind", "make it with lrcore.Function"),
+    "unknown field": ({**COSINE, "init_valu": 1}, "init_valu", "did you mean 'init_value'?"),
+    "field of another kind": ({**CONSTANT, "decay_steps": 3}, "decay_steps", "got an unknown field"),
+    "own name of a field": ({"kind": "constant", "value": 1, "warmup_": {"steps": 1}}, "warmup_", "did you mean 'warmup'?"),
+    "missing field": ({"kind": "cosine", "init_value": 1}, "decay_steps", "required; got none"),
+    "text": ({**CONSTANT, "value": "high"}, "value", "expected a finite number; got 'high'"),
+    "quoted number": ({**CONSTANT, "value": "0.1"}, "value", "got '0.1'; write the number without quotes"),
+    "true": ({**CONSTANT, "value": True}, "value", "expected a finite number; got true"),
+    "true steps": ({**COSINE, "decay_steps": True}, "decay_steps", f"{STEPS}; got true"),
+    "nothing": ({**CONSTANT, "value": None}, "value", "expected a finite number; got None"),
+    "nan": ({**CONSTANT, "value": math.nan}, "value", "expected a finite number; got nan"),
+    "inf": ({**COSINE, "end_value": -math.inf}, "end_value", "expected a finite number; got -inf"),
+    "too large": ({**CONSTANT, "value": 10**400}, "value", "expected a finite number; got 1000"),
+    "negative length": ({**COSINE, "decay_steps": -3}, "decay_steps", f"{STEPS}; got -3"),
+    "fractional length": ({**COSINE, "decay_steps": 3.5}, "decay_steps", f"{STEPS}; got 3.5"),
+    "endless length": ({**COSINE, "decay_steps": 2**53 + 1}, "decay_steps", STEPS),
+    "no power": ({**COSINE, "exponent": 0}, "exponent", "expected a finite number > 0; got 0"),
+    "number for a flag": ({"kind": "exponential", "init_value": 1, "decay_rate": 0.5, "staircase": 1}, "staircase", "expected true or false; got 1"),
+    "negative rate": (
+        {"kind": "exponential", "init_value": 1, "decay_rate": -0.5, "decay_steps": 3},
+        "decay_rate", "set staircase, or decay_steps = 1",
+    ),
+    "no period": ({"kind": "exponential", "init_value": 1, "decay_rate": 0.5, "decay_steps": 0}, "decay_steps", "expected a number > 0"),
+    "unsorted boundaries": (
+        {"kind": "piecewise_constant", "boundaries": [3, 30, 15], "values": [1, 2, 3, 4]},
+        "boundaries[2]", "expected at least 30, as boundaries rise; got 15",
+    ),
+    "fractional boundary": ({"kind": "piecewise_constant", "boundaries": [1.5], "values": [1, 2]}, "boundaries[0]", f"{STEPS}; got 1.5"),
+    "no list": ({"kind": "piecewise_constant", "boundaries": 15, "values": [1, 2]}, "boundaries", "expected a list; got 15"),
+    "text in a list": ({"kind": "piecewise_constant", "boundaries": [1], "values": [1, "2"]}, "values[1]", "without quotes"),
+    "too many values": ({"kind": "piecewise_constant", "boundaries": [5], "values": [1, 2, 3]}, "values", "expected 2 (one more than boundaries); got 3"),
+    "too few values": ({"kind": "interpolate", "boundaries": [5, 6], "values": [1]}, "values", "expected 2 (one for each boundary); got 1"),
+    "no knots": ({"kind": "interpolate", "boundaries": [], "values": []}, "boundaries", "expected at least one knot"),
+    "geometric from 0": (
+        {"kind": "interpolate", "boundaries": [0, 9], "values": [0, 1], "shape": "exponential"},
+        "shape", "two values of one sign",
+    ),
+    "empty join": ({"kind": "join", "schedules": []}, "schedules", "expected at least one schedule; got none"),
+    "empty sum": ({"kind": "sum", "schedules": []}, "schedules", "expected at least one schedule; got none"),
+    "join of endless parts": ({"kind": "join", "schedules": [CONSTANT, CONSTANT]}, "boundaries", "schedules[0] (constant) has no length"),
+    "boundaries of a join": ({"kind": "join", "schedules": [LINEAR, LINEAR], "boundaries": [1, 2]}, "boundaries", "expected 1 (one fewer than schedules); got 2"),
+    "one for many": ({"kind": "join", "schedules": LINEAR}, "schedules", "expected a list of schedules; got a table"),
+    "many for one": ({"kind": "every", "steps": 2, "schedule": [LINEAR]}, "schedule", "expected a table with a kind"),
+    "a name for a schedule": ({"kind": "every", "steps": 2, "schedule": "cosine"}, "schedule", "expected a table with a kind; got 'cosine'"),
+    "inside": ({"kind": "sum", "schedules": [CONSTANT, {**LINEAR, "decay_steps": -1}]}, "schedules[1].decay_steps", f"{STEPS}; got -1"),
+    "ramp inside": (
+        {"kind": "join", "schedules": [{"kind": "every", "steps": 2, "schedule": {**LINEAR, "warmup": {"stps": 1}}}]},
+        "schedules[0].schedule.warmup.stps", "did you mean 'steps'?",
+    ),
+    "no tick": ({"kind": "every", "steps": 0, "schedule": LINEAR}, "steps", "expected an integer >= 1"),
+    "endless cycle": ({"kind": "repeat", "schedule": CONSTANT}, "period", "required, since a constant schedule has no length"),
+    "cycle of nothing": ({"kind": "repeat", "schedule": {**LINEAR, "decay_steps": 0}}, "period", "at least one update"),
+    "shrinking cycles": ({"kind": "repeat", "schedule": LINEAR, "length_factor": 0.5}, "length_factor", "expected a number from 1"),
+    "too many cycles": ({"kind": "repeat", "schedule": LINEAR, "length_factor": 1.0001}, "length_factor", "at most 32768 pieces"),
+    "crossed limits": ({"kind": "clip", "schedule": LINEAR, "min_value": 2, "max_value": 1}, "min_value", "expected at most max_value (1.0); got 2.0"),
+    "warmup is no table": ({**CONSTANT, "warmup": 3}, "warmup", "expected a table; got 3"),
+    "warmup without steps": ({**CONSTANT, "warmup": {}}, "warmup.steps", "required; got none"),
+    "warmup in quotes": ({**CONSTANT, "warmup": {"steps": "5"}}, "warmup.steps", "without quotes"),
+    "unknown shape": ({**CONSTANT, "warmup": {"steps": 3, "shape": "linar"}}, "warmup.shape", "did you mean 'linear'?"),
+    "geometric warmup from 0": ({**CONSTANT, "warmup": {"steps": 3, "shape": "exponential"}}, "warmup.shape", "two values of one sign"),
+    "shape without its power": ({**CONSTANT, "warmup": {"steps": 3, "shape": "power"}}, "warmup.power", "required with shape 'power'"),
+    "power without its shape": ({**CONSTANT, "warmup": {"steps": 3, "power": 2}}, "warmup.power", "goes with shape 'power' alone"),
+    "cooldown without start": ({**CONSTANT, "cooldown": {"steps": 3}}, "cooldown.start", "required, since the schedule has no end"),
+    "too short in all": ({"kind": "cosine", "init_value": 1, "total_steps": 3, "warmup": {"steps": 5}}, "total_steps", "expected at least 5"),
+    "both lengths": ({**COSINE, "total_steps": 30}, "total_steps", "expected decay_steps or total_steps; got both"),
+    "total of the endless": ({**CONSTANT, "total_steps": 30}, "total_steps", "got a constant schedule with neither"),
+    "total in words": ({"kind": "cosine", "init_value": 1, "total_steps": "many"}, "total_steps", f"{STEPS}; got 'many'"),
+    "total in quotes": ({"kind": "cosine", "init_value": 1, "total_steps": "90"}, "total_steps", "without quotes"),
+    "number as a name": ({1: 2}, "", "expected names of fields; got 1"),
+    "no table": ([CONSTANT], "", "expected a table with a kind"),
+    "nothing at all": (None, "", "expected a table with a kind; got None"),
+    "plateau inside": ({"kind": "every", "steps": 2, "schedule": {**LINEAR, "plateau": {}}}, "schedule.plateau", "got an unknown field"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_table_is_refused_at_its_place(name: str) -> None:
+    table, place, rule = WRONG[name]
+    error = refusal(lrcore.from_dict, table)
+    assert error.where == place
+    assert rule in error.problem
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_same_in_a_file_names_the_file(name: str, tmp_path: Path) -> None:
+    table, place, _ = WRONG[name]
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps(table), encoding="utf-8")
+    if name == "number as a name":  # JSON has none
+        place = "kind"
+    assert refusal(lrcore.load, path).where == ": ".join(part for part in (str(path), place) if part)
+
+
+@pytest.mark.parametrize("format", ["json", "yaml"])
+def test_a_hundred_and_one_inside_one_another_are_too_many(format: str) -> None:  # noqa: A002
+    error = refusal(lrcore.loads, json.dumps(nested(DEEPEST + 1)), format)
+    assert error.where.startswith("schedule.schedule.")
+    assert len(str(error)) < 300
+    assert "expected at most 100 schedules inside one another" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("format", "text"), [("json", "[" * 100_000), ("toml", "a = " + "[" * 100_000), ("yaml", "[" * 3000)]
+)
+def test_nesting_that_a_parser_cannot_follow(format: str, text: str) -> None:  # noqa: A002
+    assert "inside one another" in refusal(lrcore.loads, text, format).problem
+
+
+def test_schedules_made_in_python_nest_no_deeper() -> None:
+    schedule: lrcore.Schedule = Constant(1.0)
+    for _ in range(DEEPEST - 1):
+        schedule = Every(schedule, 1)
+    assert refusal(Every, schedule, 1).where == "Every"
+
+
+def test_a_table_that_contains_itself_is_refused() -> None:
+    assert "inside one another" in refusal(lrcore.loads, "&a\nkind: sum\nschedules: [*a]", "yaml").problem
+
+
+# --- what is wrong in a text ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "advice"),
+    [
+        ("value: 1e-3", "value", "YAML reads 1e-3 as text: write 0.001"),
+        ("value: 1e-7", "value", "YAML reads 1e-7 as text: write 1.0e-07"),
+        ("value: 1\nwarmup: {steps: 1e3}", "warmup.steps", "YAML reads 1e3 as text: write 1000"),
+    ],
+)
+def test_yaml_takes_some_numbers_for_text(field: str, place: str, advice: str) -> None:
+    error = refusal(lrcore.loads, f"kind: constant\n{field}", "yaml")
+    assert error.where == place
+    assert error.problem.endswith(advice)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1e-7", "15e300", "1e22", "1e3", "-2e4"])
+def test_the_advice_for_yaml_helps(text: str) -> None:
+    advice = refusal(lrcore.loads, f"kind: constant\nvalue: {text}", "yaml").problem.rpartition("write ")[2]
+    assert lrcore.loads(f"kind: constant\nvalue: {advice}", "yaml") == Constant(float(text))
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "rule"),
+    [
+        ("toml", "kind = cosine", "expected TOML; got text that is not: Invalid value (at line 1, column"),
+        ("toml", 'kind = "constant"\nvalue = 1\nvalue = 2', "expected TOML"),
+        ("json", '{"kind":', "expected JSON"),
+        ("json", '{"kind": "constant", "value": 1, "value": 2}', "key 'value' is given twice"),
+        ("yaml", "kind: [", "expected YAML; got text that is not: while parsing a flow node"),
+        ("yaml", "kind: constant\nvalue: 1\nvalue: 2", "key 'value' is given twice"),
+        ("yaml", "kind: constant\n? [1]\n: 2", "unhashable key (at line 2"),
+        ("yaml", '!!python/object/apply:os.system ["true"]', "could not determine a constructor"),
+        ("yaml", "kind: \x07", "expected YAML"),
+        ("toml", "  \n", "expected a schedule; got an empty text"),
+        ("json", '{"kind": "constant", "value": 1' + "0" * 5000 + "}", "expected JSON"),
+    ],
+)
+def test_a_text_that_is_not_what_it_should_be(format: str, text: str, rule: str) -> None:  # noqa: A002
+    assert rule in refusal(lrcore.loads, text, format).problem
+
+
+def test_a_format_or_a_text_of_the_wrong_type() -> None:
+    assert refusal(lrcore.loads, "", "xml").where == "format"
+    assert refusal(lrcore.dumps, Constant(1.0), "xml").where == "format"
+    assert "expected a str; got bytes" in str(refusal(lrcore.loads, b'kind = "constant"'))
+    assert "expected a lrcore schedule; got 3" in str(refusal(lrcore.dumps, 3))
+
+
+# --- what is wrong with a file ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "rule"),
+    [
+        ("schedule.toml", "kind = 'constant'".encode("utf-16"), "expected UTF-8 text; got a wrong byte at position 0"),
+        ("schedule.toml", b"# caf\xe9", "expected UTF-8 text; got a wrong byte at position 5"),
+        ("schedule.toml", b"kind: constant", "expected TOML"),
+        ("schedule.toml", b"", "expected a schedule; the file is empty"),
+        ("schedule.yml", b"# nothing\n", "expected a table with a kind; got None"),
+        (
+            "schedule.txt",
+            b"kind = 'constant'",
+            "expected a file that ends in one of .toml, .json, .yaml, .yml; got '.txt'",
+        ),
+        ("schedule", b"kind = 'constant'", "got 'no suffix'"),
+    ],
+)
+def test_a_file_that_cannot_be_read(name: str, data: bytes, rule: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    error = refusal(lrcore.load, path)
+    assert error.where == str(path)
+    assert rule in error.problem
+
+
+def test_no_file_and_a_directory(tmp_path: Path) -> None:
+    missing, directory = tmp_path / "missing.toml", tmp_path / "folder.toml"
+    directory.mkdir()
+    assert str(refusal(lrcore.load, missing)) == f"{missing}: expected a file; there is none"
+    assert "expected a file that can be read" in refusal(lrcore.load, directory).problem
+    assert "expected a file that can be read" in refusal(lrcore.load, "a\0.toml").problem
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "rule"),
+    [
+        ("train.schedul", "train.schedul", "found epochs, schedule; did you mean 'schedule'?"),
+        ("train.epochs", "train.epochs", "expected a table with a kind; got 3"),
+        ("train.epochs.schedule", "train.epochs", "expected a table with a kind; got 3"),
+        ("train.schedule", "train.schedule.vlue", "did you mean 'value'?"),
+    ],
+)
+def test_a_key_that_leads_nowhere(key: str, place: str, rule: str) -> None:
+    text = '[train]\nepochs = 3\n[train.schedule]\nkind = "constant"\nvlue = 1\n'
+    error = refusal(lrcore.loads, text, key=key)
+    assert error.where == place
+    assert rule in error.problem
+
+
+def test_yaml_without_its_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    for call in (lambda: lrcore.loads("kind: constant", "yaml"), lambda: lrcore.dumps(Constant(1.0), "yaml")):
+        with pytest.raises(lrcore.MissingExtraError, match=r'run: pip install "lrcore\[yaml\]"'):
+            call()
+
+
+# --- what is wrong in Python ------------------------------------------------------------------------------------------
+
+UNTYPED: Any = lrcore  # what a type checker would refuse before
+
+BY_HAND = {
+    "text": (lambda: UNTYPED.Constant("a"), "Constant.value"),
+    "complex": (lambda: UNTYPED.Constant(1j), "Constant.value"),
+    "boolean of numpy": (lambda: UNTYPED.Constant(np.bool_(True)), "Constant.value"),
+    "nan of numpy": (lambda: UNTYPED.Constant(np.float32("nan")), "Constant.value"),
+    "half a step": (lambda: UNTYPED.Cosine(init_value=1.0, decay_steps=0.5), "Cosine.decay_steps"),
+    "negative rate": (lambda: UNTYPED.Exponential(init_value=1.0, decay_rate=-1.0, decay_steps=2), "Exponential.decay_rate"),
+    "unsorted": (lambda: UNTYPED.Interpolate(boundaries=[2, 1], values=[1, 2]), "Interpolate.boundaries[1]"),
+    "geometric": (lambda: UNTYPED.Interpolate(boundaries=[1, 2], values=[0, 2], shape="exponential"), "Interpolate.shape"),
+    "empty": (lambda: UNTYPED.Join([]), "Join.schedules"),
+    "one for many": (lambda: UNTYPED.Sum(Constant(1.0)), "Sum.schedules"),
+    "function for schedule": (lambda: UNTYPED.Every(lambda step: 1.0, 3), "Every.schedule"),
+    "crossed": (lambda: UNTYPED.Clip(Constant(1.0), min_value=2, max_value=1), "Clip.min_value"),
+    "endless cycle": (lambda: UNTYPED.Repeat(Constant(1.0)), "Repeat.period"),
+    "warmup": (lambda: UNTYPED.Constant(1.0).warmup(-1), "Warmup.steps"),
+    "geometric warmup": (lambda: UNTYPED.Constant(1.0).warmup(3, shape="exponential"), "Constant.warmup.shape"),
+    "endless cooldown": (lambda: UNTYPED.Constant(1.0).cooldown(3), "Constant.cooldown.start"),
+    "factor": (lambda: UNTYPED.Constant(1.0) * True, "Constant.value"),
+    "no function": (lambda: UNTYPED.Function(3), "Function.function"),
+    "a class": (lambda: UNTYPED.as_schedule(dict), "schedule"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_wrong_call_is_refused_by_the_name_of_the_argument(name: str) -> None:
+    make, place = BY_HAND[name]
+    assert refusal(make).where == place
+
+
+def test_numbers_of_every_library_are_numbers() -> None:
+    numbers: list[Any] = [np.float32(0.5), np.float64(0.5), Decimal("0.5"), Fraction(1, 2), np.array(0.5)]
+    assert {Constant(number) for number in numbers} == {Constant(0.5)}
+    assert all(type(Constant(number).value) is float for number in [*numbers, 1, np.int64(1)])
+    counts: list[Any] = [3, np.int8(3), np.uint64(3), 3.0]
+    assert {Linear(init_value=1, decay_steps=count).decay_steps for count in counts} == {3}
+
+
+def test_an_argument_of_no_such_name_gets_the_nearest() -> None:
+    misspelt: dict[str, Any] = {"init_value": 1.0, "decay_step": 3}
+    with pytest.raises(TypeError, match=r"^Cosine: .* got 'decay_step'; did you mean 'decay_steps'\?$"):
+        Cosine(**misspelt)
+
+
+@pytest.mark.parametrize("step", [1.0, -1, True, "1", None, np.float64(1)])
+def test_a_step_is_an_integer_from_0_on(step: Any) -> None:
+    assert refusal(Constant(1.0), step).where == "step"
+
+
+@pytest.mark.parametrize("steps", [[1.5], [-1], [True], ["1"], np.array([2**63], np.uint64)])
+def test_steps_are_integers_from_0_on(steps: Any) -> None:
+    assert refusal(Constant(1.0).values, steps).where == "Constant.values"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, 1j, 10**400])
+def test_a_function_that_gives_no_number_is_named_with_the_step(value: Any) -> None:
+    def broken(step: int) -> Any:
+        return value
+
+    error = refusal(Function(broken), 7)
+    assert error.where == "Function(test_a_function_that_gives_no_number_is_named_with_the_step.<locals>.broken)"
+    assert "expected a finite number at step 7; got " in error.problem
+
+
+def test_a_function_cannot_be_written() -> None:
+    for schedule in (Function(math.sqrt), Every(Function(math.sqrt), 3).warmup(2)):
+        for write in (schedule.to_dict, lambda: lrcore.dumps(schedule), lambda: schedule.fingerprint):  # noqa: B023
+            assert "a Python function cannot be written to a file" in refusal(write).problem
