@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -82,7 +83,8 @@ def one_cycle(
     """Rise to a peak and fall far below the start, between the knots of torch's OneCycleLR.
 
     The rise ends at pct_start * total_steps - 1 and the last fall at total_steps - 1, both real numbers; with
-    `three_phase` a fall back to the first value, as long as the rise, comes between. The end value is held.
+    `three_phase` a fall back to the first value, as long as the rise, comes between. The end value is held. With a large
+    `pct_start` there is no last fall, for what comes before takes the whole run or longer.
 
     Args:
         init_value: value at step 0; theirs is max_lr / div_factor.
@@ -94,7 +96,7 @@ def one_cycle(
         three_phase: fall back to the first value before the last fall.
 
     Raises:
-        ScheduleError: a wrong argument, or phases that do not fit.
+        ScheduleError: a wrong argument.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR`; Smith and Topin 2018, https://arxiv.org/abs/1708.07120.
 
@@ -104,15 +106,18 @@ def one_cycle(
         [0.0, 0.97, 0.99, 0.5, 0.5]
     """
     turn = float(pct_start * total_steps)
-    if turn >= total_steps:
-        return Interpolate(boundaries=[0, total_steps - 1], values=[init_value, peak_value], shape=shape)
     if turn < 1:  # what comes before the last fall would end before step 0: it is already on its way there
         ahead, top = (2, init_value) if three_phase else (1, peak_value)
         knots = [ahead * turn, total_steps - 1 + ahead]
         return Shift(Interpolate(boundaries=knots, values=[top, end_value], shape=shape), ahead)
-    back, low_again = ([2 * turn - 2], [init_value]) if three_phase else ([], [])
-    knots = [0, turn - 1, *back, total_steps - 1]
-    return Interpolate(boundaries=knots, values=[init_value, peak_value, *low_again, end_value], shape=shape)
+    knots, values = [0, turn - 1], [init_value, peak_value]
+    if three_phase:
+        knots.append(2 * turn - 2)
+        values.append(init_value)
+    if knots[-1] < total_steps - 1:
+        knots.append(total_steps - 1)
+        values.append(end_value)
+    return Interpolate(boundaries=knots, values=values, shape=shape)
 
 
 def cyclic(
@@ -200,12 +205,16 @@ def running_product(init_value: float, factor: Callable[[int], float]) -> Functi
     return Function(_RunningProduct(float(init_value), factor))
 
 
+@dataclass(frozen=True)
 class _RunningProduct:
     """The products up to the last step asked for."""
 
-    def __init__(self, init_value: float, factor: Callable[[int], float]) -> None:
-        self.factor = factor
-        self.products = [init_value]
+    init_value: float
+    factor: Callable[[int], float]
+    products: list[float] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.products.append(self.init_value)
 
     def __call__(self, step: int) -> float:
         while len(self.products) <= step:

@@ -79,6 +79,8 @@ def test_one_cycle_at_the_ends_of_pct_start() -> None:
     assert [falling(step) for step in (0, 9)] == [pytest.approx(0.9), 0.0]
     rising = lrcore.one_cycle(**cycle, pct_start=1.0)
     assert [rising(step) for step in (0, 9, 10)] == [0.25, 1.0, 1.0]
+    late = lrcore.one_cycle(**cycle, pct_start=0.9, three_phase=True)
+    assert [late(step) for step in (8, 12, 16, 20)] == [1.0, 0.625, 0.25, 0.25]
 
 
 def test_cyclic_in_its_modes() -> None:
@@ -95,6 +97,13 @@ def test_polynomial_cycle_is_the_formula() -> None:
     for step in range(60):
         length = 7 * max(1, math.ceil(step / 7))
         assert schedule(step) == pytest.approx(0.1 + 0.7 * (1 - step / length) ** 2, rel=1e-14)
+
+
+def test_running_products_are_equal_whatever_they_were_asked() -> None:
+    asked, fresh = (lrcore.running_product(8.0, math.sqrt) for _ in range(2))
+    assert asked(3) == 8.0 * math.sqrt(1) * math.sqrt(2) * math.sqrt(3)
+    assert asked == fresh
+    assert hash(asked) == hash(fresh)
 
 
 def test_running_product_may_be_asked_in_any_order() -> None:

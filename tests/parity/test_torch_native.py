@@ -1,0 +1,637 @@
+"""PyTorch's schedulers and what `from_native` makes of them, stepped through a run of an optimizer with two groups."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.optim import lr_scheduler as native
+from torch.optim.swa_utils import SWALR
+
+import lrcore
+import lrcore_torch
+from tests.parity.comparison import DIFFERENCES, Conformance, known_difference
+
+UPDATES = 90
+EXACT = 1e-11
+RATES = (0.5, 0.2)
+GROUPS = range(len(RATES))
+
+Options = dict[str, Any]
+Part = tuple[type, Options]
+
+
+@dataclass(frozen=True)
+class Fading:
+    """A factor that falls with the step; the part 1 - 1 / size of it stays."""
+
+    speed: float
+    size: float = 1.0
+
+    def __call__(self, step: float) -> float:
+        return 1 + (1 / (1 + self.speed * step) - 1) / self.size
+
+
+FADING = [Fading(speed / 16, size) for speed in (0, 1, 2, 5, 30) for size in (1, 2, 10, -20)]
+LENGTHS = [0, 1, 2, 5, 40, 80, 200, -3, 7.5]
+CYCLE: dict[str, list[Any]] = {
+    "base_lr": [0.1, [0.1, 0.7]],
+    "max_lr": [0.5],
+    "step_size_up": [1, 7, 40, 3.7],
+    "step_size_down": [None, 9, 2.3],
+    "base_momentum": [0.8],
+    "max_momentum": [0.9, [0.85, 0.99]],
+}
+
+# Every option of each class, varied; the grid is all combinations.
+GRIDS: dict[type, list[dict[str, list[Any]]]] = {
+    native.LambdaLR: [{"lr_lambda": [*FADING, [Fading(0.1), Fading(0.4)]]}],
+    native.MultiplicativeLR: [{"lr_lambda": [*FADING, [Fading(0.1), Fading(0.4)]]}],
+    native.StepLR: [{"step_size": [1, 2, 7, 30, 80, 2.5, -6], "gamma": [0.1, 0.5, 0.9, 0, -0.5, 1.2]}],
+    native.MultiStepLR: [
+        {
+            "milestones": [[10], [0, 30], [60, 15, 60], [20, 20, 20], [-4, 1, 2, 3], [5.5, 50], []],
+            "gamma": [0.1, 0.5, 0, -0.5, 1.5],
+        }
+    ],
+    native.ConstantLR: [{"factor": [1 / 3, 0.1, 1.0, 1e-3], "total_iters": LENGTHS}],
+    native.LinearLR: [{"start_factor": [1 / 3, 1.0, 1e-3], "end_factor": [1.0, 0.5, 0.0], "total_iters": LENGTHS}],
+    native.ExponentialLR: [{"gamma": [0.0, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0, 1.01, 1.5, -0.5, -1.0, 0.3]}],
+    native.PolynomialLR: [{"total_iters": LENGTHS, "power": [0, 0.5, 0.9, 1.0, 2, 7.5]}],
+    native.CosineAnnealingLR: [{"T_max": [1, 2, 3, 20, 61, 200, -9, 7.5], "eta_min": [0, 0.01, 0.3, 0.7, -0.1]}],
+    native.CosineAnnealingWarmRestarts: [
+        {"T_0": [1, 7, 20, 200], "T_mult": [1, 2, 3], "eta_min": [0, 0.01, 0.3, 0.7]},
+    ],
+    native.CyclicLR: [
+        {**CYCLE, "mode": ["triangular", "triangular2"]},
+        {**CYCLE, "step_size_up": [1, 7, 2.5], "step_size_down": [0]},
+        {**CYCLE, "mode": ["exp_range"], "gamma": [0.97, 1.01]},
+        {**CYCLE, "scale_fn": [Fading(0.1)], "scale_mode": ["cycle", "iterations"]},
+    ],
+    native.OneCycleLR: [
+        {
+            "max_lr": [0.5, [0.5, 0.3]],
+            "total_steps": [UPDATES, 400],
+            "pct_start": [0.3, 0.0, 0.47, 0.8],
+            "anneal_strategy": ["cos", "linear"],
+            "three_phase": [False, True],
+        },
+        {
+            "max_lr": [0.5],
+            "total_steps": [UPDATES],
+            "div_factor": [1.0, 4.0],
+            "final_div_factor": [100.0, 0.5],
+            "base_momentum": [0.8, [0.1, 0.2]],
+            "max_momentum": [0.9, [0.85, 0.99]],
+        },
+        {"max_lr": [0.5], "epochs": [10], "steps_per_epoch": [9, 12], "pct_start": [1.0, 0.25]},
+    ],
+    SWALR: [
+        {
+            "swa_lr": [0.05, 0.0, [0.3, 0.9]],
+            "anneal_epochs": [0, 1, 2, 30, 89, 200],
+            "anneal_strategy": ["cos", "linear"],
+        }
+    ],
+}
+
+SHARE = st.floats(0.0, 1.0)
+SOME_SHARE = st.floats(0.01, 1.0)
+STEPS = st.integers(0, 120)
+SOME_STEPS = st.integers(1, 120)
+SPEED = st.builds(Fading, st.floats(0, 2), st.floats(1, 10))
+GAMMA = st.floats(-1.0, 1.05)
+
+# What only multiplies; SequentialLR and ChainedScheduler are made of these.
+FACTORS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
+    native.MultiplicativeLR: {"lr_lambda": SPEED},
+    native.StepLR: {"step_size": SOME_STEPS, "gamma": GAMMA},
+    native.MultiStepLR: {"milestones": st.lists(st.integers(-5, 90), max_size=6), "gamma": GAMMA},
+    native.ConstantLR: {"factor": SOME_SHARE, "total_iters": STEPS},
+    native.LinearLR: {"start_factor": SOME_SHARE, "end_factor": SHARE, "total_iters": STEPS},
+    native.ExponentialLR: {"gamma": GAMMA},
+    native.PolynomialLR: {"total_iters": STEPS, "power": st.floats(0.05, 6)},
+}
+OTHERS: dict[type, dict[str, st.SearchStrategy[Any]]] = {
+    native.LambdaLR: {"lr_lambda": SPEED},
+    native.CosineAnnealingLR: {"T_max": SOME_STEPS, "eta_min": SHARE},
+    native.CosineAnnealingWarmRestarts: {"T_0": SOME_STEPS, "T_mult": st.integers(1, 4), "eta_min": SHARE},
+    native.CyclicLR: {
+        "base_lr": SHARE,
+        "max_lr": SOME_SHARE,
+        "step_size_up": SOME_STEPS | st.floats(1, 60).map(lambda steps: round(steps, 3)),
+        "step_size_down": st.none() | SOME_STEPS,
+        "mode": st.sampled_from(["triangular", "triangular2", "exp_range"]),
+        "gamma": st.floats(-1, 1.01),
+    },
+    native.OneCycleLR: {
+        "max_lr": SOME_SHARE,
+        "total_steps": st.integers(UPDATES, 500),
+        "pct_start": st.floats(0.0, 1.0),
+        "anneal_strategy": st.sampled_from(["cos", "linear"]),
+        "div_factor": st.floats(1, 100),
+        "final_div_factor": st.floats(0.5, 1e5),
+        "three_phase": st.booleans(),
+    },
+    SWALR: {"swa_lr": SHARE, "anneal_epochs": STEPS, "anneal_strategy": st.sampled_from(["cos", "linear"])},
+}
+RANDOM = FACTORS | OTHERS
+
+
+def parts_of(options: dict[type, dict[str, st.SearchStrategy[Any]]]) -> st.SearchStrategy[Part]:
+    return st.one_of(st.tuples(st.just(cls), st.fixed_dictionaries(options[cls])) for cls in options)
+
+
+def combinations(cls: type) -> Iterator[Options]:
+    for grid in GRIDS[cls]:
+        for values in itertools.product(*grid.values()):
+            yield dict(zip(grid, values, strict=True))
+
+
+def optimizer_for(rates: tuple[Any, ...] = RATES) -> torch.optim.Optimizer:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(()))], "lr": rate} for rate in rates]
+    return torch.optim.SGD(groups, lr=rates[0], momentum=0.9, foreach=False)
+
+
+def sequential(parts: list[Part], milestones: list[int]) -> native.SequentialLR:
+    optimizer = optimizer_for()
+    return native.SequentialLR(optimizer, [cls(optimizer, **options) for cls, options in parts], milestones)
+
+
+def chained(parts: list[Part]) -> native.ChainedScheduler:
+    optimizer = optimizer_for()
+    return native.ChainedScheduler([cls(optimizer, **options) for cls, options in parts])
+
+
+def run(scheduler: Any, updates: int = UPDATES, parameter: str = "lr") -> list[list[float]]:
+    """What the updates to come use, for each group; it ends where the native raises."""
+    used: list[list[float]] = [[] for _ in scheduler.optimizer.param_groups]
+    for _ in range(updates):
+        for numbers, group in zip(used, scheduler.optimizer.param_groups, strict=True):
+            numbers.append(float(group[parameter]))
+        scheduler.optimizer.step()
+        try:
+            scheduler.step()
+        except (ArithmeticError, ValueError, NotImplementedError):
+            break
+    return used
+
+
+def imported(scheduler: Any) -> list[Any]:
+    return [lrcore_torch.from_native(scheduler, group=group) for group in GROUPS]
+
+
+def compare(conformance: Conformance, scheduler: Any, *, exact: bool = True) -> None:
+    name, fresh = type(scheduler).__name__, imported(scheduler)
+    for schedule, rates in zip(fresh, run(scheduler), strict=True):
+        conformance.compare(name, schedule, rates, tolerance=EXACT)
+        if exact:
+            assert lrcore.from_dict(schedule.to_dict()) == schedule
+    assert lrcore_torch.native_step(scheduler) == UPDATES
+    if not isinstance(scheduler, SWALR):
+        assert imported(scheduler) == fresh
+
+
+def has_function(*parts: Part) -> bool:
+    return any("lr_lambda" in options or "scale_fn" in options for _, options in parts)
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+@pytest.mark.parametrize("cls", GRIDS, ids=lambda cls: cls.__name__)
+def test_native_and_import_agree(conformance: Conformance, cls: type) -> None:
+    for options in combinations(cls):
+        compare(conformance, cls(optimizer_for(), **options), exact=not has_function((cls, options)))
+
+
+@pytest.mark.parametrize("cls", RANDOM, ids=lambda cls: cls.__name__)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_any_options_agree(conformance: Conformance, cls: type, data: st.DataObject) -> None:
+    options = data.draw(st.fixed_dictionaries(RANDOM[cls]))
+    compare(conformance, cls(optimizer_for(), **options), exact=not has_function((cls, options)))
+
+
+@pytest.mark.parametrize("cls", [native.CyclicLR, native.OneCycleLR], ids=lambda cls: cls.__name__)
+def test_momentum_is_a_second_schedule(conformance: Conformance, cls: type) -> None:
+    for options in combinations(cls):
+        scheduler = cls(optimizer_for(), **options)
+        fresh = [lrcore_torch.from_native(scheduler, parameter="momentum", group=group) for group in GROUPS]
+        for schedule, momenta in zip(fresh, run(scheduler, UPDATES, "momentum"), strict=True):
+            conformance.compare(f"{cls.__name__} (momentum)", schedule, momenta, tolerance=EXACT)
+        assert fresh == [lrcore_torch.from_native(scheduler, parameter="momentum", group=group) for group in GROUPS]
+
+
+def test_momentum_of_an_optimizer_with_betas() -> None:
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(()))])
+    scheduler = native.OneCycleLR(optimizer, 0.1, total_steps=50)
+    schedule = lrcore_torch.from_native(scheduler, parameter="momentum")
+    for step in range(49):
+        assert schedule(step) == pytest.approx(optimizer.param_groups[0]["betas"][0], rel=EXACT)
+        optimizer.step()
+        scheduler.step()
+
+
+# --- composites -------------------------------------------------------------------------------------------------------
+
+WARMUP: Part = (native.LinearLR, {"start_factor": 0.01, "total_iters": 9})
+WAVE: Part = (native.CosineAnnealingLR, {"T_max": 25, "eta_min": 0.01})
+SWA: Part = (SWALR, {"swa_lr": 0.05, "anneal_epochs": 10})
+FADE: Part = (native.MultiplicativeLR, {"lr_lambda": Fading(0.02, 10)})
+ONE_CYCLE: Part = (native.OneCycleLR, {"max_lr": 0.4, "total_steps": 200})
+CYCLES: Part = (native.CyclicLR, {"base_lr": 0.1, "max_lr": 0.4, "step_size_up": 5})
+SEQUENCES: list[tuple[list[Part], list[int]]] = [
+    ([WARMUP, WAVE], [9]),
+    ([WARMUP, (native.ExponentialLR, {"gamma": 0.9})], [4]),
+    ([WARMUP, (native.ConstantLR, {"total_iters": 0})], [20]),
+    ([WARMUP, (native.MultiStepLR, {"milestones": [-2, 0, 30]}), WAVE], [9, 50]),
+    ([WAVE, WAVE, WAVE], [25, 50]),
+    ([FADE, FADE, FADE], [30, 60]),
+    ([WAVE, FADE, SWA], [10, 40]),
+    ([SWA, WAVE], [30]),
+    ([WARMUP, SWA], [5]),
+    ([WARMUP, ONE_CYCLE], [9]),
+    ([ONE_CYCLE, WAVE], [50]),
+    ([CYCLES, FADE], [33]),
+    ([WARMUP, CYCLES], [9]),
+    ([(native.CosineAnnealingWarmRestarts, {"T_0": 7}), (native.StepLR, {"step_size": 3, "gamma": 0.5})], [40]),
+    ([(native.LambdaLR, {"lr_lambda": Fading(0.1)}), (native.LambdaLR, {"lr_lambda": Fading(0.9)})], [40]),
+    ([WARMUP, WAVE], [0]),
+    ([WARMUP, WAVE, SWA], [20, 20]),
+    ([WARMUP, WAVE, CYCLES], [-5, 30]),
+    ([WAVE], []),
+    ([WARMUP, WAVE, (native.PolynomialLR, {"total_iters": 20})], [40, 30]),
+    ([(native.PolynomialLR, {"total_iters": 0}), (native.PolynomialLR, {"total_iters": 7.5, "power": 2})], [2]),
+]
+CHAINS: list[list[Part]] = [
+    [WARMUP, (native.ExponentialLR, {"gamma": 0.95})],
+    [WARMUP, (native.StepLR, {"step_size": 20}), FADE],
+    [WAVE],
+    [(native.LambdaLR, {"lr_lambda": Fading(0.1)})],
+    [(SWALR, {"swa_lr": 0.05, "anneal_epochs": 100})],
+    [(native.PolynomialLR, {"total_iters": 60}), (native.MultiStepLR, {"milestones": [0, 20, 20]})],
+    [(native.ConstantLR, {"factor": 0.5, "total_iters": 10}), (native.ConstantLR, {"factor": 0.5, "total_iters": 30})],
+    [WARMUP, (native.CosineAnnealingLR, {"T_max": 100})],
+    [(native.CosineAnnealingLR, {"T_max": 100}), (native.StepLR, {"step_size": 30})],
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+@pytest.mark.parametrize(("parts", "milestones"), SEQUENCES)
+def test_one_after_another(conformance: Conformance, parts: list[Part], milestones: list[int]) -> None:
+    compare(conformance, sequential(parts, milestones), exact=not has_function(*parts))
+
+
+@given(parts=st.lists(parts_of(RANDOM), min_size=1, max_size=4), data=st.data())
+def test_any_sequence_agrees(conformance: Conformance, parts: list[Part], data: st.DataObject) -> None:
+    count = len(parts) - 1
+    milestones = data.draw(st.lists(st.integers(-1, UPDATES), min_size=count, max_size=count).map(sorted))
+    scheduler = sequential(parts, milestones)
+    try:
+        imported(scheduler)
+    except lrcore.ScheduleError as error:
+        assert any(reason in str(error) for reason in ("divides by 0", "which a OneCycleLR has put"))  # noqa: PT017
+    else:
+        compare(conformance, scheduler, exact=not has_function(*parts))
+
+
+@pytest.mark.parametrize("parts", CHAINS)
+def test_chain_of_factors(conformance: Conformance, parts: list[Part]) -> None:
+    compare(conformance, chained(parts), exact=not has_function(*parts))
+
+
+@given(parts=st.lists(parts_of(FACTORS), min_size=1, max_size=4))
+def test_any_chain_of_factors_agrees(conformance: Conformance, parts: list[Part]) -> None:
+    compare(conformance, chained(parts), exact=not has_function(*parts))
+
+
+def test_chain_in_a_chain() -> None:
+    optimizer = optimizer_for()
+    inner = native.ChainedScheduler([native.LinearLR(optimizer), native.StepLR(optimizer, 20)])
+    scheduler = native.ChainedScheduler([inner, native.ExponentialLR(optimizer, 0.9)])
+    schedule = lrcore_torch.from_native(scheduler)
+    assert [schedule(step) for step in range(UPDATES)] == pytest.approx(run(scheduler)[0], rel=EXACT)
+    assert lrcore_torch.native_step(scheduler) == UPDATES
+
+
+def test_ours_in_a_sequence() -> None:
+    optimizer = optimizer_for()
+    ours = lrcore_torch.LRScheduler(optimizer, lrcore.Exponential(init_value=1.0, decay_rate=0.9), relative=True)
+    scheduler = native.SequentialLR(optimizer, [native.LinearLR(optimizer), ours], [5])
+    schedules = imported(scheduler)
+    for schedule, rates in zip(schedules, run(scheduler), strict=True):
+        assert [schedule(step) for step in range(UPDATES)] == pytest.approx(rates, rel=EXACT)
+
+
+# --- plateau ----------------------------------------------------------------------------------------------------------
+
+METRICS = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.29999, 1.0, -1.0, math.nan, math.inf, -math.inf]), max_size=60)
+PLATEAU = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["min", "max"]),
+        "factor": st.sampled_from([0.5, 0.1, 0.0, -0.5]),
+        "patience": st.integers(0, 4),
+        "threshold": st.sampled_from([1e-4, 0.1, 0.0]),
+        "threshold_mode": st.sampled_from(["rel", "abs"]),
+        "cooldown": st.integers(-1, 3),
+        "min_lr": st.sampled_from([0.0, 0.001, 5.0, [0.0, 0.1]]),
+        "eps": st.sampled_from([1e-8, 0.01]),
+    },
+)
+
+
+@settings(max_examples=150)
+@given(metrics=METRICS, options=PLATEAU)
+def test_plateau_agrees(conformance: Conformance, metrics: list[float], options: Options) -> None:
+    scheduler = native.ReduceLROnPlateau(optimizer_for(), **options)
+    plateaus = imported(scheduler)
+    states = [plateau.initial() for plateau in plateaus]
+    ours: list[list[float]] = [[], []]
+    theirs: list[list[float]] = [[], []]
+    for metric in metrics:
+        scheduler.step(metric)
+        for group, plateau in enumerate(plateaus):
+            states[group] = plateau.update(states[group], metric)
+            ours[group].append(plateau.value(0, states[group]))
+            theirs[group].append(scheduler.optimizer.param_groups[group]["lr"])
+    for mine, native_rates in zip(ours, theirs, strict=True):
+        schedule = lrcore.Function(mine.__getitem__)
+        conformance.compare("ReduceLROnPlateau", schedule, native_rates, tolerance=EXACT, kind="plateau")
+    again = [lrcore_torch.from_native(scheduler, group=group, base_lr=RATES[group]) for group in GROUPS]
+    assert again == plateaus
+    assert lrcore_torch.native_step(scheduler) == len(metrics)
+
+
+@given(metrics=METRICS, options=PLATEAU)
+def test_plateau_of_the_only_group_is_known_later(metrics: list[float], options: Options) -> None:
+    scheduler = native.ReduceLROnPlateau(optimizer_for((0.5,)), **{**options, "min_lr": 0.001})
+    fresh = lrcore_torch.from_native(scheduler)
+    for metric in metrics:
+        scheduler.step(metric)
+    assert lrcore_torch.from_native(scheduler) == fresh
+
+
+def test_plateau_after_a_warmup_is_over_the_rate_before() -> None:
+    optimizer = optimizer_for()
+    native.ConstantLR(optimizer, 0.5)
+    plateau = lrcore_torch.from_native(native.ReduceLROnPlateau(optimizer))
+    assert plateau.schedule == lrcore.Constant(0.5)
+
+
+# --- part-way ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_averaging_shows_the_rate_it_began_with_until_its_end(strategy: Any) -> None:
+    optimizer = optimizer_for()
+    native.ConstantLR(optimizer, 0.3)  # leaves the rates at 0.15 and 0.06, which are not those of the groups
+    scheduler = SWALR(optimizer, [0.05, 0.9], 20, strategy)
+    fresh = imported(scheduler)
+    for step in range(1, 20):
+        run(scheduler, 1)
+        assert imported(scheduler) == fresh
+        assert [schedule(step) for schedule in fresh] == pytest.approx([g["lr"] for g in optimizer.param_groups])
+    run(scheduler, 1)
+    with pytest.raises(lrcore.ScheduleError, match="got one at its end; give base_lr"):
+        imported(scheduler)
+    assert lrcore_torch.from_native(scheduler, base_lr=0.15) == fresh[0]
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        WARMUP,
+        WAVE,
+        SWA,
+        (native.ExponentialLR, {"gamma": 0.99}),
+        (native.StepLR, {"step_size": 10}),
+        (native.PolynomialLR, {"total_iters": 60}),
+    ],
+)
+def test_rates_that_are_tensors(cls: type, options: Options) -> None:
+    scheduler = cls(optimizer_for((torch.tensor(0.5), torch.tensor(0.2))), **options)
+    schedules = imported(scheduler)
+    for schedule, rates in zip(schedules, run(scheduler), strict=True):
+        assert [schedule(step) for step in range(UPDATES)] == pytest.approx(rates, abs=1e-5 * max(rates))
+
+
+def test_restored_scheduler_is_the_one_that_was_saved() -> None:
+    scheduler = sequential([WARMUP, WAVE], [9])
+    fresh = imported(scheduler)
+    run(scheduler, 30)
+    restored = sequential([WARMUP, WAVE], [9])
+    restored.optimizer.load_state_dict(scheduler.optimizer.state_dict())
+    restored.load_state_dict(scheduler.state_dict())
+    assert imported(restored) == fresh
+    assert lrcore_torch.native_step(restored) == 30
+
+
+# --- ours -------------------------------------------------------------------------------------------------------------
+
+
+def test_own_scheduler_gives_back_its_schedules() -> None:
+    first, second, momentum = lrcore.Constant(0.1).warmup(5), lrcore.Constant(0.3), lrcore.Constant(0.8)
+    ours = lrcore_torch.LRScheduler(optimizer_for(), [first, second], also={"momentum": momentum})
+    assert imported(ours) == [first, second]
+    assert lrcore_torch.from_native(ours, parameter="momentum") is momentum
+    plateau = lrcore.Plateau(first, patience=2)
+    assert lrcore_torch.from_native(lrcore_torch.LRScheduler(optimizer_for(), plateau)) is plateau
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+class Own(native.StepLR):
+    """A user's scheduler: its formula is not known."""
+
+
+def plateau_that_may_have_reduced() -> native.ReduceLROnPlateau:
+    scheduler = native.ReduceLROnPlateau(optimizer_for(), patience=1)
+    for metric in (1.0, 1.0, 1.0):
+        scheduler.step(metric)
+    return scheduler
+
+
+def same_twice() -> native.SequentialLR:
+    optimizer = optimizer_for()
+    one, other = native.StepLR(optimizer, 3), native.StepLR(optimizer, 3)
+    return native.SequentialLR(optimizer, [one, other, one], [5, 10])
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (lambda: Own(optimizer_for(), 3), {}, r"expected one of LambdaLR, .*; got Own; wrap its formula"),
+        (lambda: sequential([(Own, {"step_size": 3})], []), {}, "got Own; wrap its formula"),
+        (lambda: 3, {}, "got int"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"group": 2}, "expected a group from 0 to 1; got 2"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"base_lr": 0.1}, "which a StepLR knows; got 0.1"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "beta"}, "expected lr or momentum"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "momentum"}, "expected one of CyclicLR, OneCycleLR"),
+        (
+            lambda: native.OneCycleLR(optimizer_for(), 0.1, 50, cycle_momentum=False),
+            {"parameter": "momentum"},
+            "expected a OneCycleLR with cycle_momentum",
+        ),
+        (
+            lambda: lrcore_torch.LRScheduler(optimizer_for(), lrcore.Constant(0.1)),
+            {"parameter": "momentum"},
+            "expected a scheduler that drives the momentum",
+        ),
+        (
+            lambda: lrcore_torch.LRScheduler(optimizer_for(), lrcore.Plateau(lrcore.Constant(1.0)), relative=True),
+            {},
+            "expected a plateau that nothing multiplies in group 0; got the factor 0.5",
+        ),
+        (lambda: native.StepLR(optimizer_for(), 0), {}, "expected a step_size other than 0"),
+        (lambda: native.StepLR(optimizer_for(), math.inf), {}, "expected a finite step_size; got inf"),
+        (lambda: native.CosineAnnealingLR(optimizer_for(), 0), {}, "expected a T_max other than 0"),
+        (lambda: native.PolynomialLR(optimizer_for(), 5, -1), {}, "expected power >= 0"),
+        (lambda: native.MultiStepLR(optimizer_for(), [1] * 400, 1e10), {}, "expected a finite number; got inf"),
+        (lambda: native.CyclicLR(optimizer_for(), 0.1, 0.5, 20, -5), {}, "boundaries rise"),
+        (lambda: native.CyclicLR(optimizer_for(), 0.1, 0.5, 3.7, 0), {}, "a whole number of updates, or halves of one"),
+        (lambda: native.ReduceLROnPlateau(optimizer_for(), patience=-1), {}, "expected patience >= 0; got -1"),
+        (plateau_that_may_have_reduced, {}, "got one that may have; give base_lr"),
+        (same_twice, {}, "got the same one twice"),
+        (lambda: sequential([WARMUP, WAVE, SWA, FADE], [10, 60, 20]), {}, "rising integers"),
+        (lambda: sequential([WARMUP, WAVE], [5.5]), {}, "rising integers"),  # type: ignore[list-item]
+        (lambda: sequential([WARMUP, (native.LinearLR, {"total_iters": 0})], [5]), {}, "torch divides by 0"),
+        (lambda: sequential([WARMUP, (native.PolynomialLR, {"total_iters": 0})], [5]), {}, "torch divides by 0"),
+        (lambda: sequential([WAVE, ONE_CYCLE], [5]), {}, "which a OneCycleLR has put into the group"),
+        (lambda: chained([WARMUP, (native.LambdaLR, {"lr_lambda": Fading(0.1)})]), {}, "got LambdaLR, which does not"),
+        (lambda: chained([WARMUP, WAVE]), {}, "got CosineAnnealingLR, which adds its eta_min"),
+        (lambda: chained([SWA, WARMUP]), {}, "got SWALR, which does not"),
+    ],
+)
+def test_what_cannot_be_imported_is_said(make: Callable[[], Any], arguments: Options, message: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=message):
+        lrcore_torch.from_native(make(), **arguments)
+
+
+def test_step_of_what_is_no_scheduler() -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a scheduler of torch\.optim; got float"):
+        lrcore_torch.native_step(0.1)
+
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+def agree(scheduler: Any, updates: int) -> None:
+    schedule = lrcore_torch.from_native(scheduler)
+    rates = run(scheduler, updates)[0]
+    assert rates == pytest.approx([schedule(step) for step in range(updates)], rel=1e-9)
+
+
+@known_difference("torch-one-cycle-beyond-its-end")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"anneal_strategy": "linear"}, {"anneal_strategy": "linear", "three_phase": True}, {"pct_start": 1.0}],
+)
+def test_one_cycle_beyond_its_end(options: Options) -> None:
+    agree(native.OneCycleLR(optimizer_for(), 0.5, total_steps=20, **options), 21)
+
+
+@known_difference("torch-constant-from-zero")
+def test_constant_from_zero() -> None:
+    agree(native.ConstantLR(optimizer_for(), 0.0, 5), 10)
+
+
+@known_difference("torch-restarts-jumped-to")
+@pytest.mark.parametrize(("factor", "restart"), [(3, 121), (10, 111)])
+def test_restart_that_is_jumped_to(factor: int, restart: int) -> None:
+    scheduler = native.CosineAnnealingWarmRestarts(optimizer_for(), T_0=1, T_mult=factor)
+    schedule = lrcore_torch.from_native(scheduler)
+    scheduler.step(restart)
+    assert scheduler.get_last_lr()[0] == pytest.approx(schedule(restart))
+
+
+@known_difference("torch-resumed-recursion")
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (native.StepLR, {"step_size": 3}),
+        (native.MultiStepLR, {"milestones": [3]}),
+        (native.ConstantLR, {}),
+        (native.LinearLR, {"total_iters": 20}),
+        (native.ExponentialLR, {"gamma": 0.9}),
+        (native.PolynomialLR, {"total_iters": 20}),
+        (native.MultiplicativeLR, {"lr_lambda": Fading(0.1)}),
+    ],
+)
+def test_recursion_that_starts_part_way(cls: type, options: Options) -> None:
+    optimizer = optimizer_for()
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    scheduler = cls(optimizer, **options, last_epoch=3)
+    schedule = lrcore_torch.from_native(scheduler)
+    assert lrcore_torch.native_step(scheduler) == 4
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(schedule(4))
+
+
+@known_difference("torch-growth-beyond-float64")
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (native.ExponentialLR, {"gamma": 1e10}),
+        (native.StepLR, {"step_size": 1, "gamma": 1e10}),
+        (native.CyclicLR, {"base_lr": 0.1, "max_lr": 1, "step_size_up": 2, "mode": "exp_range", "gamma": 1e10}),
+        (native.CyclicLR, {"base_lr": 0.1, "max_lr": 1, "step_size_up": 0.01, "mode": "triangular2"}),
+    ],
+)
+def test_growth_beyond_float64(cls: type, options: Options) -> None:
+    agree(cls(optimizer_for(), **options), 60)
+
+
+def inside(*inner: Part, chain: bool = False) -> Callable[[torch.optim.Optimizer], Any]:
+    def make(optimizer: torch.optim.Optimizer) -> Any:
+        children = [cls(optimizer, **options) for cls, options in inner]
+        return native.ChainedScheduler(children) if chain else native.SequentialLR(optimizer, children, [5])
+
+    return make
+
+
+COMPOSITES = [inside(WARMUP, WAVE), inside(WARMUP, (native.ExponentialLR, {"gamma": 0.9}), chain=True)]
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+@known_difference("torch-composite-first")
+@pytest.mark.parametrize("make", COMPOSITES)
+def test_composite_as_first_child(make: Callable[[Any], Any]) -> None:
+    optimizer = optimizer_for()
+    agree(native.SequentialLR(optimizer, [make(optimizer), native.StepLR(optimizer, 5)], [12]), 30)
+
+
+@known_difference("torch-composite-later")
+@pytest.mark.parametrize("make", COMPOSITES)
+def test_composite_as_later_child(make: Callable[[Any], Any]) -> None:
+    optimizer = optimizer_for()
+    agree(native.SequentialLR(optimizer, [native.StepLR(optimizer, 5), make(optimizer)], [12]), 30)
+
+
+@known_difference("torch-chained-cosine-beyond-its-end")
+def test_chained_cosine_beyond_its_end() -> None:
+    agree(chained([(native.CosineAnnealingLR, {"T_max": 10}), (native.StepLR, {"step_size": 5})]), 20)
+
+
+def test_every_difference_is_shown() -> None:
+    shown = {
+        "torch-one-cycle-beyond-its-end",
+        "torch-constant-from-zero",
+        "torch-restarts-jumped-to",
+        "torch-resumed-recursion",
+        "torch-growth-beyond-float64",
+        "torch-composite-first",
+        "torch-composite-later",
+        "torch-chained-cosine-beyond-its-end",
+        "transformers-beyond-the-end",
+        "transformers-restart-missed",
+        "transformers-polynomial-without-decay",
+    }
+    assert shown == {row["name"] for row in DIFFERENCES if row["framework"] == "torch"}
