@@ -87,9 +87,12 @@ class Worse(keras.callbacks.Callback):
 @pytest.mark.parametrize("where", ["weight_decay", "momentum"])
 def test_a_schedule_where_keras_takes_none_is_an_error_and_no_rate(where: str) -> None:
     """Keras drives nothing but the learning rate by a schedule."""
-    schedule = lrcore_keras.LearningRateSchedule(FALLING)
-    options: dict[str, Any] = {where: schedule}
-    model = keras.Sequential([keras.Input((1,)), Weight()])
-    with pytest.raises((TypeError, ValueError)):
+    options: dict[str, Any] = {where: lrcore_keras.LearningRateSchedule(FALLING)}
+
+    def train() -> None:
+        model = keras.Sequential([keras.Input((1,)), Weight()])
         model.compile(keras.optimizers.SGD(0.1, **options))
         used(model, [], 1)
+
+    with pytest.raises((TypeError, ValueError)):
+        train()

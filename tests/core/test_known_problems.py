@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import multiprocessing
 import pickle
@@ -71,7 +72,7 @@ def test_phases_lie_end_to_end() -> None:
     schedule = Cosine(init_value=1.0, end_value=0.1, decay_steps=280).warmup(20)
     assert [schedule(step) for step in (0, 20, 300)] == [0.0, 1.0, 0.1]
     values = [schedule(step) for step in range(301)]
-    assert max(abs(a - b) for a, b in zip(values, values[1:], strict=False)) == pytest.approx(1 / 20)
+    assert max(abs(a - b) for a, b in itertools.pairwise(values)) == pytest.approx(1 / 20)
 
 
 def test_a_child_after_a_warmup_runs_by_its_own_clock() -> None:
