@@ -19,10 +19,12 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     """Writes schedule(step) into the model's optimizer before every update of `model.fit`.
 
     The step is what the optimizer has counted: micro-batches of `gradient_accumulation_steps` and steps that a
-    LossScaleOptimizer skips are none, and a restored optimizer goes on where it was, with or without `initial_epoch`.
-    Nothing else is held, except for the state of a `lrcore.Plateau`. The rate used last is in the logs and History as
-    `learning_rate`. All optimizers in a MultiOptimizer are driven; give each its own `LearningRateSchedule` for rates of
-    their own.
+    LossScaleOptimizer skips are none, and a restored optimizer goes on where it was. `initial_epoch` does not move it; a
+    warning says so where the optimizer stands at 0, as after every `compile`. Nothing else is held, except for the state
+    of a `lrcore.Plateau`.
+
+    The rate used last is in the logs and History as `learning_rate`. All optimizers in a MultiOptimizer are driven; for
+    rates of their own give each its `LearningRateSchedule`.
 
     `steps_per_execution` > 1 makes several updates between two callbacks, which then share one rate (one warning says so).
     When something else changes the rate in between there is one warning, and the schedule rules.
@@ -93,6 +95,12 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._epoch = epoch
         if self.per == "epoch":
             self._write()
+        elif epoch > 0 and self._step() == 0:
+            self._warn_once(
+                "initial_epoch",
+                f"training begins with epoch {epoch}, but the optimizer has made no update, so the schedule begins at step 0; "
+                "restore the optimizer or call load_state_dict",
+            )
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self.per == "update":

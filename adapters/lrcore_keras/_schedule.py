@@ -20,6 +20,9 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Keras counts micro-batches; here the optimizer that asks is found and its updates are counted. The rate has the bits
     of float32(schedule(step)) wherever the schedule's table is a lookup (`lrcore.lower`).
 
+    The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer goes on where it was, and
+    `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
+
     A model is saved with the description of its schedule; the process that loads it must have imported `lrcore_keras`.
 
     Args:

@@ -255,12 +255,30 @@ def test_per_epoch_the_step_is_the_number_of_the_epoch() -> None:
     assert callback.state_dict()["step"] == 8
 
 
-@both
-def test_initial_epoch_does_not_move_the_step(by: str) -> None:
-    optimizer, callbacks = driven(by, COSINE)
-    model = made_model(optimizer)
-    fit(model, callbacks=callbacks, initial_epoch=2, epochs=3)
-    assert used(model) == rates(COSINE)
+def test_initial_epoch_does_not_move_the_step_and_a_warning_says_so() -> None:
+    in_optimizer = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)))
+    fit(in_optimizer, initial_epoch=2, epochs=3)
+    beside_it = made_model(sgd())
+    with pytest.warns(
+        UserWarning, match="initial_epoch: training begins with epoch 2, but the optimizer has made no update"
+    ):
+        fit(beside_it, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)], initial_epoch=2, epochs=3)
+    assert used(in_optimizer) == used(beside_it) == rates(COSINE)
+
+
+def test_a_schedule_written_in_epochs_is_the_same_per_update() -> None:
+    per_epoch, per_update = (made_model(sgd()) for _ in range(2))
+    fit(per_epoch, DATA[:4], [lrcore_keras.LearningRateScheduler(LINEAR, per="epoch")], epochs=3)
+    fit(per_update, DATA[:4], [lrcore_keras.LearningRateScheduler(Every(LINEAR, steps=4))], epochs=3)
+    assert used(per_epoch) == used(per_update)
+    assert used(per_epoch)[:4] == [pytest.approx(LINEAR(0) + LINEAR(1) + LINEAR(2), rel=1e-6)] * 4
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+def test_a_step_may_be_of_any_type_and_shape(dtype: str) -> None:
+    steps = keras.ops.cast(keras.ops.arange(UPDATES), dtype)
+    found = lrcore_keras.LearningRateSchedule(COSINE)(steps)
+    assert [float(rate) for rate in found] == rates(COSINE)
 
 
 def test_float64_where_keras_computes_in_it() -> None:
