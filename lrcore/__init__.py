@@ -24,7 +24,7 @@ from lrcore.schedules import (
     Sum,
     as_schedule,
 )
-from lrcore.state import LoadedState, load_state, save_state
+from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
 from lrcore.tables import Table, lower
 
 __version__ = "0.1.0"
@@ -45,6 +45,7 @@ __all__ = [
     "PiecewiseConstant",
     "Plateau",
     "PlateauState",
+    "Policy",
     "Polynomial",
     "Product",
     "Repeat",
@@ -54,6 +55,7 @@ __all__ = [
     "Sum",
     "Table",
     "as_schedule",
+    "check_policy",
     "cyclic",
     "dumps",
     "from_dict",

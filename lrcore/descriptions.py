@@ -10,7 +10,7 @@ import numbers
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct, StructMeta
@@ -53,16 +53,17 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
 
     def __post_init__(self) -> None:
-        for name, (annotation, place) in _fields(type(self)).items():
+        for name, field in _fields(type(self)).items():
             given = getattr(self, name)
-            checked = _checked(annotation, given, f"{type(self).__name__}.{place}")
+            checked = _checked(field.annotation, given, f"{type(self).__name__}.{field.encode_name}")
             if checked is not given:
                 msgspec.structs.force_setattr(self, name, checked)
 
     def given(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by the names of files."""
-        fields = [(field, getattr(self, field.name)) for field in msgspec.structs.fields(self)]
-        return {field.encode_name: value for field, value in fields if value != field.default}
+        fields = _fields(type(self))
+        values = [(one, getattr(self, name)) for name, one in fields.items()]
+        return {one.encode_name: value for one, value in values if value != one.default}
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: what differs from the defaults, numbers before tables."""
@@ -70,11 +71,17 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
 
 
+class _Field(NamedTuple):
+    annotation: Any
+    encode_name: str
+    default: Any
+
+
 @cache
-def _fields(cls: type[Struct]) -> dict[str, tuple[Any, str]]:
-    """Field name -> its annotation and the name that a file gives it."""
+def _fields(cls: type[Struct]) -> dict[str, _Field]:
+    """What is known of each field: its annotation, the name that a file gives it, its default."""
     hints = get_type_hints(cls, include_extras=True)
-    return {field.name: (hints[field.name], field.encode_name) for field in msgspec.structs.fields(cls)}
+    return {one.name: _Field(hints[one.name], one.encode_name, one.default) for one in msgspec.structs.fields(cls)}
 
 
 def _checked(annotation: Any, value: Any, where: str) -> Any:

@@ -116,7 +116,14 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
 
 
 def check_policy(on_mismatch: Any, where: str) -> None:
-    """Refuse a policy that does not exist."""
+    """Refuse a policy that does not exist; adapters call it when they are made.
+
+    Raises:
+        ScheduleError: it is none of error, keep_checkpoint and use_config.
+
+    Example:
+        >>> check_policy("use_config", "adapter")
+    """
     if on_mismatch not in POLICIES:
         hint = did_you_mean(on_mismatch, POLICIES)
         raise ScheduleError(

@@ -10,7 +10,19 @@ except ModuleNotFoundError as error:
         raise
     raise lrcore.MissingExtraError("lrcore_optax", package="JAX and optax", extra="optax") from None
 
+from lrcore_optax._native import from_native, native_step
+from lrcore_optax._plateau import reduce_on_plateau
 from lrcore_optax._schedule import as_schedule
 from lrcore_optax._state import current_lr, current_step, load_state_dict, set_step, state_dict
 
-__all__ = ["as_schedule", "current_lr", "current_step", "load_state_dict", "set_step", "state_dict"]
+__all__ = [
+    "as_schedule",
+    "current_lr",
+    "current_step",
+    "from_native",
+    "load_state_dict",
+    "native_step",
+    "reduce_on_plateau",
+    "set_step",
+    "state_dict",
+]

@@ -42,6 +42,11 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
         >>> [float(learning_rate(count)) for count in range(6)]
         [0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
     """
+    if isinstance(schedule, lrcore.Plateau):
+        raise lrcore.ScheduleError(
+            "lrcore_optax.as_schedule",
+            "a plateau is no function of the step; give its `schedule` here and chain lrcore_optax.reduce_on_plateau",
+        )
     if isinstance(schedule, TableSchedule):
         schedule = schedule.schedule
     return TableSchedule(lrcore.as_schedule(schedule, horizon), horizon)

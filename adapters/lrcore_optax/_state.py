@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrcore
+from lrcore_optax._plateau import plateau_state, with_plateau_state
 from lrcore_optax._schedule import LAST_COUNT, TableSchedule
 
-Scheduled = lrcore.Schedule | TableSchedule | Callable[[int], float]
+Scheduled = lrcore.Schedule | lrcore.Plateau | TableSchedule | Callable[[int], float]
 
 
 def current_step(opt_state: Any) -> int:
@@ -101,7 +102,7 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
 
     Args:
         opt_state: the state of an optax optimizer.
-        schedule: what the optimizer is driven by.
+        schedule: what the optimizer is driven by; the plateau, where `reduce_on_plateau` is chained.
 
     Raises:
         ScheduleError: the state holds no count, or counts that differ.
@@ -113,7 +114,9 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
         >>> state_dict(optax.sgd(lrcore_optax.as_schedule(schedule)).init(0.0), schedule)
         {'format': 1, 'step': 0, 'schedule': '{"kind":"constant","value":0.1}', 'plateau': ''}
     """
-    return lrcore.save_state(current_step(opt_state), _lrcore_schedule(schedule))
+    plateau = plateau_state(opt_state)
+    plain = None if plateau is None else plateau.to_dict()
+    return lrcore.save_state(current_step(opt_state), _configured(schedule), plain)
 
 
 def load_state_dict(
@@ -121,13 +124,13 @@ def load_state_dict(
     state: Any,
     schedule: Scheduled,
     on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
-) -> tuple[Any, lrcore.Schedule]:
+) -> tuple[Any, Any]:
     """The state of an optimizer at the step that a saved state says, and the schedule to go on with.
 
     Args:
         opt_state: the state of an optax optimizer, as `init` or a checkpoint gives it.
         state: what `state_dict` of this or another adapter returned.
-        schedule: the configured schedule.
+        schedule: the configured schedule or plateau.
         on_mismatch: what to do when the saved schedule differs: raise ("error"), go on with the saved one
             ("keep_checkpoint"; build the optimizer with what is returned) or with the configured one ("use_config").
 
@@ -143,8 +146,12 @@ def load_state_dict(
         >>> current_step(opt_state)
         3
     """
-    loaded = lrcore.load_state(state, _lrcore_schedule(schedule), on_mismatch, where="lrcore_optax.load_state_dict")
-    return set_step(opt_state, loaded.step), loaded.schedule
+    where = "lrcore_optax.load_state_dict"
+    loaded = lrcore.load_state(state, _configured(schedule), on_mismatch, where)
+    opt_state = set_step(opt_state, loaded.step)
+    if loaded.plateau is not None:
+        opt_state = with_plateau_state(opt_state, lrcore.PlateauState.from_dict(loaded.plateau, where))
+    return opt_state, loaded.schedule
 
 
 def _checked_step(step: Any) -> int:
@@ -156,7 +163,11 @@ def _checked_step(step: Any) -> int:
 
 
 def _lrcore_schedule(schedule: Scheduled) -> lrcore.Schedule:
-    return lrcore.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule) else schedule)
+    return lrcore.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule | lrcore.Plateau) else schedule)
+
+
+def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
+    return schedule if isinstance(schedule, lrcore.Plateau) else _lrcore_schedule(schedule)
 
 
 def _leaves(opt_state: Any, wanted: Callable[[Any, Any], bool]) -> list[Any]:
