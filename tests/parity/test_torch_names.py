@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from transformers import get_scheduler
 
 import lrcore
+from tests.parity.comparison import Conformance, known_difference
 
 RATE = 0.07
 LENGTHS = st.tuples(st.integers(0, 30), st.integers(0, 90)).map(lambda pair: (pair[0], sum(pair)))
@@ -49,22 +50,29 @@ def theirs(name: str, updates: int, **options: Any) -> list[float]:
     return rates
 
 
-def compare(name: str, updates: int, **options: Any) -> None:
+def ours(name: str, updates: int, **options: Any) -> list[float]:
     schedule = lrcore.from_name(name, learning_rate=RATE, **options)
     assert isinstance(schedule, lrcore.Schedule)
-    ours = [schedule(step) for step in range(updates)]
-    assert ours == pytest.approx(theirs(name, updates, **options), rel=0, abs=1e-11 * RATE)
+    return [schedule(step) for step in range(updates)]
+
+
+def compare(conformance: Conformance, name: str, updates: int, **options: Any) -> None:
+    schedule = lrcore.from_name(name, learning_rate=RATE, **options)
+    assert isinstance(schedule, lrcore.Schedule)
+    conformance.compare(f"transformers {name}", schedule, theirs(name, updates, **options), tolerance=1e-11)
     assert lrcore.from_dict(schedule.to_dict()) == schedule
     assert schedule(10 * updates + 10) == pytest.approx(schedule(10 * updates + 11), rel=0.1)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 @given(data=st.data())
-def test_name_gives_the_values_of_transformers(name: str, data: st.DataObject) -> None:
+def test_name_gives_the_values_of_transformers(conformance: Conformance, name: str, data: st.DataObject) -> None:
     warmup, total = data.draw(LENGTHS)
     assume(name != "polynomial" or total > warmup)  # theirs divides 0 by 0
     past = 0 if name.startswith("cosine") else 20  # theirs rebounds
-    compare(name, total + past, num_warmup_steps=warmup, num_training_steps=total, **data.draw(OPTIONS[name]))
+    compare(
+        conformance, name, total + past, num_warmup_steps=warmup, num_training_steps=total, **data.draw(OPTIONS[name])
+    )
 
 
 @given(
@@ -80,21 +88,57 @@ def test_name_gives_the_values_of_transformers(name: str, data: st.DataObject) -
     ),
 )
 def test_warmup_stable_decay_gives_the_values_of_transformers(
-    lengths: tuple[int, int, int], options: dict[str, Any]
+    conformance: Conformance, lengths: tuple[int, int, int], options: dict[str, Any]
 ) -> None:
     warmup, stable, decay = lengths
     given = {"num_warmup_steps": warmup, "num_decay_steps": decay, **options}
-    compare("warmup_stable_decay", sum(lengths) + 10, num_stable_steps=stable, **given)
-    compare("warmup_stable_decay", sum(lengths) + 10, num_training_steps=sum(lengths), **given)
+    compare(conformance, "warmup_stable_decay", sum(lengths) + 10, num_stable_steps=stable, **given)
+    compare(conformance, "warmup_stable_decay", sum(lengths) + 10, num_training_steps=sum(lengths), **given)
 
 
-@pytest.mark.parametrize("name", ["cosine", "cosine_with_min_lr"])
-def test_past_the_end_ours_holds_and_theirs_rebounds(name: str) -> None:
-    options: dict[str, Any] = {"num_warmup_steps": 5, "num_training_steps": 25}
-    options |= {"min_lr_rate": 0.1} if name != "cosine" else {}
-    schedule = lrcore.from_name(name, learning_rate=RATE, **options)
-    assert isinstance(schedule, lrcore.Schedule)
-    assert schedule(45) == schedule(25) < theirs(name, 46, **options)[45]
+BEYOND: dict[str, dict[str, Any]] = {
+    "cosine": {},
+    "cosine_with_min_lr": {"min_lr_rate": 0.1},
+    "cosine_warmup_with_min_lr": {"min_lr_rate": 0.1},
+}
+
+
+@known_difference("transformers-beyond-the-end")
+@pytest.mark.parametrize("name", BEYOND)
+def test_beyond_the_end_theirs_rebounds(name: str) -> None:
+    options = {"num_warmup_steps": 5, "num_training_steps": 25, **BEYOND[name]}
+    assert theirs(name, 46, **options)[45] == pytest.approx(ours(name, 46, **options)[45])
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_beyond_the_end_ours_holds(name: str) -> None:
+    rates = ours(name, 46, num_warmup_steps=5, num_training_steps=25, **BEYOND[name])
+    assert set(rates[25:]) == {min(rates[1:])}
+
+
+@known_difference("transformers-restart-missed")
+def test_restart_that_theirs_misses() -> None:
+    options = {"num_warmup_steps": 0, "num_training_steps": 44, "num_cycles": 22}
+    assert theirs("cosine_with_restarts", 31, **options)[30] == pytest.approx(RATE)
+
+
+def test_restart_that_ours_does_not_miss() -> None:
+    rates = ours("cosine_with_restarts", 44, num_warmup_steps=0, num_training_steps=44, num_cycles=22)
+    assert rates[::2] == [RATE] * 22
+
+
+@known_difference("transformers-polynomial-without-decay")
+def test_polynomial_without_decay() -> None:
+    try:
+        rates = theirs("polynomial", 9, num_warmup_steps=5, num_training_steps=5)
+    except ZeroDivisionError:
+        rates = []
+    assert rates == pytest.approx(ours("polynomial", 9, num_warmup_steps=5, num_training_steps=5))
+
+
+def test_polynomial_without_decay_is_at_its_end_after_the_warmup() -> None:
+    rates = ours("polynomial", 9, num_warmup_steps=5, num_training_steps=5)
+    assert rates == pytest.approx([RATE * step / 5 for step in range(5)] + [1e-7] * 4)
 
 
 @given(
@@ -112,13 +156,19 @@ def test_past_the_end_ours_holds_and_theirs_rebounds(name: str) -> None:
         },
     ),
 )
-def test_reduce_lr_on_plateau_is_torchs_machine(metrics: list[float], options: dict[str, Any]) -> None:
+def test_reduce_lr_on_plateau_is_torchs_machine(
+    conformance: Conformance, metrics: list[float], options: dict[str, Any]
+) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=RATE)
     native = get_scheduler("reduce_lr_on_plateau", optimizer, scheduler_specific_kwargs=options)
     plateau = lrcore.from_name("reduce_lr_on_plateau", learning_rate=RATE, **options)
     assert isinstance(plateau, lrcore.Plateau)
     state = plateau.initial()
-    for step, metric in enumerate(metrics):
+    mine, natives = [], []
+    for metric in metrics:
         native.step(metric)
         state = plateau.update(state, metric)
-        assert plateau.value(step, state) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-11)
+        mine.append(plateau.value(0, state))
+        natives.append(optimizer.param_groups[0]["lr"])
+    schedule = lrcore.Function(mine.__getitem__)
+    conformance.compare("transformers reduce_lr_on_plateau", schedule, natives, tolerance=1e-11, kind="plateau")
