@@ -20,11 +20,11 @@ WHERE = "lrcore_optax.from_native"
 
 
 def from_native(
-    native: Callable[..., Any] | TableSchedule,
+    native: Any,
     *args: Any,
-    base_lr: float | lrcore.Schedule | None = None,
+    base_lr: float | lrcore.Schedule | TableSchedule | None = None,
     **options: Any,
-) -> lrcore.Schedule | lrcore.Plateau:
+) -> lrcore.Schedule | Any:
     """The schedule that a function of `optax.schedules` makes of these arguments.
 
     Args:
@@ -212,7 +212,7 @@ def _join(schedules: Sequence[Any], boundaries: Iterable[int]) -> lrcore.Schedul
 
 
 def _reduce_on_plateau(
-    base_lr: float | lrcore.Schedule,
+    base_lr: float | lrcore.Schedule | TableSchedule,
     factor: float,
     patience: float,
     rtol: float,
