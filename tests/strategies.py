@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 import lrcore
 from lrcore import Schedule
+from lrcore.descriptions import Shape
 from tests import oracle
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-SHAPES = ("linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power")
+SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power")
 GROWTH_AT_MOST = 60  # pieces of a cycle that is repeated with growing length: the cycles multiply them
 
 rates = st.one_of(st.sampled_from([0.0, 1e-8, 3e-4, 0.1, 1.0, -0.5]), st.floats(1e-6, 10.0))
@@ -29,6 +30,14 @@ def lengths(longest: int) -> st.SearchStrategy[int]:
 def schedules(longest: int = 60, leaves: int = 5) -> st.SearchStrategy[Schedule]:
     """Trees of schedules, of which each part takes at most `longest` updates."""
     return st.recursive(_leaves(longest), lambda inner: _ramped(_combined(inner, longest), longest), max_leaves=leaves)
+
+
+def segments(longest: int = 40) -> st.SearchStrategy[Schedule]:
+    """Trees whose values lie on straight lines between their cuts: no curves, and no products of lines."""
+    lines = st.builds(lrcore.Linear, init_value=rates, end_value=rates, decay_steps=lengths(longest))
+    stairs = st.builds(_stairs, rates, st.floats(0.1, 0.9), times)
+    leaves = st.one_of(_constants(), lines, stairs, _pieces(longest), _knots(longest, ("linear", "constant")))
+    return st.recursive(leaves, lambda inner: _straight(inner, longest), max_leaves=4)
 
 
 def steps(schedule: Schedule) -> st.SearchStrategy[int]:
@@ -76,12 +85,16 @@ def _pieces(draw: Draw, longest: int) -> Schedule:
     return lrcore.PiecewiseConstant(boundaries=boundaries, values=values)
 
 
+def _stairs(init_value: float, decay_rate: float, decay_steps: float) -> Schedule:
+    return lrcore.Exponential(init_value=init_value, decay_rate=decay_rate, decay_steps=decay_steps, staircase=True)
+
+
 @st.composite
-def _knots(draw: Draw, longest: int) -> Schedule:
+def _knots(draw: Draw, longest: int, shapes: Sequence[Shape] = SHAPES) -> Schedule:
     knots = st.one_of(lengths(longest), st.integers(0, 8 * longest).map(lambda eighths: eighths / 8))
     boundaries = sorted(draw(st.lists(knots, min_size=1, max_size=4)))
     values = draw(st.lists(rates, min_size=len(boundaries), max_size=len(boundaries)))
-    shape = draw(st.sampled_from([shape for shape in SHAPES if shape != "exponential" or min(values) > 0]))
+    shape = draw(st.sampled_from([shape for shape in shapes if shape != "exponential" or min(values) > 0]))
     power = draw(powers) if shape == "power" else None
     return lrcore.Interpolate(boundaries=boundaries, values=values, shape=shape, power=power)
 
@@ -99,6 +112,18 @@ def _combined(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
         st.builds(lrcore.Shift, inner, lengths(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
+    )
+
+
+def _straight(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStrategy[Schedule]:
+    some = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        _joins(some, longest),
+        st.builds(lrcore.Sum, some),
+        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Every, inner, st.integers(1, 9)),
+        _repeats(inner),
+        _ramped(inner, longest, ("linear", "constant")),
     )
 
 
@@ -137,22 +162,22 @@ def _repeats(draw: Draw, inner: st.SearchStrategy[Schedule]) -> Schedule:
 
 
 @st.composite
-def _ramped(draw: Draw, inner: st.SearchStrategy[Schedule], longest: int) -> Schedule:
+def _ramped(draw: Draw, inner: st.SearchStrategy[Schedule], longest: int, shapes: Sequence[Shape] = SHAPES) -> Schedule:
     schedule = draw(inner)
     if draw(st.booleans()):
-        arguments = draw(_ramp(schedule(0), "init_value", longest))
+        arguments = draw(_ramp(schedule(0), "init_value", longest, shapes))
         schedule = schedule.warmup(**arguments)
     if draw(st.booleans()):
         end = oracle.length(schedule.to_dict())
         start = draw(lengths(longest)) if end is None else draw(st.sampled_from([None, end // 2, end + 5]))
-        arguments = draw(_ramp(schedule(end if start is None else start), "end_value", longest))
+        arguments = draw(_ramp(schedule(end if start is None else start), "end_value", longest, shapes))
         schedule = schedule.cooldown(**arguments, start=start)
     return schedule
 
 
 @st.composite
-def _ramp(draw: Draw, value: float, other: str, longest: int) -> dict[str, Any]:
+def _ramp(draw: Draw, value: float, other: str, longest: int, shapes: Sequence[Shape]) -> dict[str, Any]:
     outer = draw(rates)
-    shape = draw(st.sampled_from([shape for shape in SHAPES if shape != "exponential" or min(value, outer) > 0]))
+    shape = draw(st.sampled_from([shape for shape in shapes if shape != "exponential" or min(value, outer) > 0]))
     power = draw(powers) if shape == "power" else None
     return {"steps": draw(lengths(longest)), other: outer, "shape": shape, "power": power}

@@ -68,7 +68,7 @@ def test_the_file_gives_the_rates_of_the_class(seed: Seed) -> None:
     scheduler: Scheduler = eval(seed.call, globals())
     schedule = lrcore.loads(dedent(seed.toml))
     for t in range(EPOCHS):
-        assert schedule(t) == pytest.approx(scheduler(t), rel=EXACT)
+        assert schedule(t) == pytest.approx(scheduler(t), rel=EXACT, abs=0)
 
 
 @parametrized(BOOK)
@@ -78,7 +78,7 @@ def test_the_same_file_drives_each_update_of_an_epoch(seed: Seed) -> None:
     schedule = lrcore.from_dict({"kind": "every", "steps": UPDATES_PER_EPOCH, "schedule": inner})
     for epoch in range(40):
         first, last = epoch * UPDATES_PER_EPOCH, (epoch + 1) * UPDATES_PER_EPOCH - 1
-        assert schedule(first) == schedule(last) == pytest.approx(scheduler(epoch), rel=EXACT)
+        assert schedule(first) == schedule(last) == pytest.approx(scheduler(epoch), rel=EXACT, abs=0)
 
 
 @parametrized([*BOOK, *MXNET, *TORCH])
