@@ -53,6 +53,7 @@ def test_every_optimizer_that_takes_a_rate_takes_a_schedule(name: str) -> None:
     assert movements(made(learning_rate=lrcore_optax.as_schedule(FALLING))) == pytest.approx(by_hand, rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:`optimistic_adam` is deprecated")
 @pytest.mark.parametrize("name", sorted(TAKES_A_NUMBER))
 def test_an_optimizer_that_takes_a_number_does_not_take_a_schedule_in_silence(name: str) -> None:
     with pytest.raises((TypeError, ValueError)):
