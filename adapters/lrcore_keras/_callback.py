@@ -10,7 +10,7 @@ import keras
 
 import lrcore
 from lrcore_keras._logger import check_per, used_rates
-from lrcore_keras._optimizers import parts, rate, set_updates, updates
+from lrcore_keras._optimizers import is_variable, parts, rate, set_updates, updates
 
 WHERE = "lrcore_keras.LearningRateScheduler"
 
@@ -232,7 +232,7 @@ def _initial_state(schedule: lrcore.Schedule | lrcore.Plateau) -> lrcore.Plateau
 
 
 def _check_settable(optimizer: Any) -> None:
-    if not isinstance(optimizer.learning_rate, keras.Variable):
+    if not is_variable(optimizer.learning_rate):
         raise lrcore.ScheduleError(
             WHERE,
             f"expected an optimizer whose learning_rate is a number; got {optimizer.name} with a schedule of its own; "

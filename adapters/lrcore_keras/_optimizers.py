@@ -34,12 +34,17 @@ def set_updates(optimizer: Any, step: int) -> None:
         one._iterations.assign(step * (one.gradient_accumulation_steps or 1))  # noqa: SLF001 - Keras has no setter
 
 
+def is_variable(value: Any) -> bool:
+    """Whether it can be set. In older Keras the variables of a backend are no instances of `keras.Variable`."""
+    return hasattr(value, "assign")
+
+
 def asking_optimizer(step: Any) -> Any:
     """The optimizer whose own counter `step` is and that is asking for a rate now; None for any other step.
 
     Keras hands a schedule the counter and nothing else, and the counter does not know its optimizer: the caller does.
     """
-    if not isinstance(step, keras.Variable):
+    if not is_variable(step):
         return None
     try:
         raise LookupError  # noqa: TRY301 - torch.compile warns of `sys._getframe`, but not of this
