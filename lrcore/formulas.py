@@ -35,6 +35,7 @@ class Library(Protocol):
     def minimum(self, x: Value, y: Value, /) -> Value: ...
     def where(self, condition: Value, x: Value, y: Value, /) -> Value: ...
     def clip(self, x: Value, low: float, high: float, /) -> Value: ...
+    def bounded(self, function: TimeFunction, low: float, high: float, /) -> TimeFunction: ...
     def fmod(self, x: Value, y: float, /) -> Value: ...
     def round(self, x: Value, /) -> Value: ...
     def each(self, function: Callable[[Any], float], /) -> TimeFunction: ...
@@ -73,6 +74,14 @@ class _Scalars:
         return low if x < low else high if x > high else x
 
     @staticmethod
+    def bounded(function: TimeFunction, low: float, high: float) -> TimeFunction:
+        def value(t: float) -> float:
+            x = function(t)
+            return low if x < low else high if x > high else x
+
+        return value
+
+    @staticmethod
     def each(function: Callable[[Any], float]) -> TimeFunction:
         return function
 
@@ -83,6 +92,12 @@ class _Scalars:
     @staticmethod
     def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
         later = tuple(starts[1:])
+        if len(later) == 1:
+            [change], (before, after) = later, functions
+            return lambda t: before(t) if t < change else after(t)
+        if len(later) == 2:  # a warmup, a decay and its end
+            (begin, end), (before, between, after) = later, functions
+            return lambda t: between(t) if begin <= t < end else before(t) if t < begin else after(t)
         return lambda t: functions[bisect_right(later, t)](t)
 
 
@@ -110,6 +125,10 @@ def arrays() -> Library:
             return np.power(base, np.asarray(exponent, dtype=np.float64))
 
         @staticmethod
+        def bounded(function: TimeFunction, low: float, high: float) -> TimeFunction:
+            return lambda t: np.clip(function(t), low, high)
+
+        @staticmethod
         def each(function: Callable[[Any], float]) -> TimeFunction:
             return lambda t: np.array([function(one) for one in t.tolist()], dtype=np.float64)
 
@@ -122,6 +141,9 @@ def arrays() -> Library:
             later = np.array(starts[1:], dtype=np.float64)
 
             def value(t: Value) -> Value:
+                lowest, highest = np.searchsorted(later, (t.min(), t.max()), side="right").tolist()
+                if lowest == highest:
+                    return functions[lowest](t)
                 piece = np.asarray(np.searchsorted(later, t, side="right"), dtype=np.int64)
                 order = np.argsort(piece, kind="stable")
                 changes = np.flatnonzero(np.diff(piece[order])) + 1
@@ -211,15 +233,9 @@ def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]
 Weights: TypeAlias = Callable[[Value, Value], tuple[Value, Value]]
 
 
-def _linear(lib: Library, length: float, power: float) -> Weights:
-    return lambda elapsed, remaining: (remaining / length, elapsed / length)
-
-
 def _cosine(lib: Library, length: float, power: float) -> Weights:
-    """cos(pi/2 x)**2 and sin(pi/2 x)**2; with an exponent e, cos(pi/2 x)**(2 e) and one minus that."""
+    """cos(pi/2 x)**(2 power) and one minus that."""
     sin, turn = lib.sin, math.pi / 2 / length
-    if power == 1:
-        return lambda elapsed, remaining: (sin(turn * remaining) ** 2, sin(turn * elapsed) ** 2)
 
     def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
         root = sin(turn * remaining)
@@ -232,8 +248,6 @@ def _cosine(lib: Library, length: float, power: float) -> Weights:
 
 def _power(lib: Library, length: float, power: float) -> Weights:
     """(1 - x)**power and one minus that."""
-    if power == 1:
-        return _linear(lib, length, power)
     left = ratio_power(lib, power)
 
     def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
@@ -261,12 +275,38 @@ def _one_minus_square(lib: Library, length: float, power: float) -> Weights:
 
 
 SHAPES: dict[str, Callable[[Library, float, float], Weights]] = {
-    "linear": _linear,
     "cosine": _cosine,
     "power": _power,
     "1-sqrt": _one_minus_sqrt,
     "1-square": _one_minus_square,
 }
+
+
+def _straight(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
+    """start * (1 - x) + end * x, x = (t - first) / (last - first)."""
+    length = last - first
+    return lambda t: start * ((last - t) / length) + end * ((t - first) / length)
+
+
+def _half_wave(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
+    """start * cos(pi/2 x)**2 + end * sin(pi/2 x)**2: of the two squares the smaller, and one minus it."""
+    sin, turn = lib.sin, math.pi / 2 / (last - first)
+
+    def early(t: Value) -> Value:
+        root = sin(turn * (t - first))
+        reached = root * root
+        return start * (1.0 - reached) + end * reached
+
+    def late(t: Value) -> Value:
+        root = sin(turn * (last - t))
+        left = root * root
+        return start * left + end * (1.0 - left)
+
+    return lib.select((first, (first + last) // 2), (early, late))
+
+
+SYMMETRIC = {"linear": _straight, "power": _straight, "cosine": _half_wave}
+"""The ramps that are their own mirror image, their power being 1: the common ones, each in a single call."""
 
 
 def for_arrays(time: float) -> float:
@@ -285,19 +325,20 @@ def ramp(
     With `rising` the shape runs backwards in time, as a warmup does: it is the fall from `end` to `start`, seen in a
     mirror. The value never leaves the interval of its two ends.
     """
-    last = for_arrays(last)
+    last, low, high = for_arrays(last), min(start, end), max(start, end)
+    if power == 1 and shape in SYMMETRIC:
+        return lib.bounded(SYMMETRIC[shape](lib, start, end, first, last), low, high)
     weights = SHAPES[shape](lib, last - first, power)
-    clip, low, high = lib.clip, min(start, end), max(start, end)
 
     def rise(t: Value) -> Value:
         of_end, of_start = weights(last - t, t - first)
-        return clip(start * of_start + end * of_end, low, high)
+        return start * of_start + end * of_end
 
     def fall(t: Value) -> Value:
         of_start, of_end = weights(t - first, last - t)
-        return clip(start * of_start + end * of_end, low, high)
+        return start * of_start + end * of_end
 
-    return rise if rising else fall
+    return lib.bounded(rise if rising else fall, low, high)
 
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
@@ -408,9 +449,3 @@ def product(lib: Library, factors: Sequence[TimeFunction]) -> TimeFunction:
         return result
 
     return value
-
-
-def clipped(lib: Library, inner: TimeFunction, low: float, high: float) -> TimeFunction:
-    """inner(t), not below `low` and not above `high`."""
-    clip = lib.clip
-    return lambda t: clip(inner(t), low, high)
