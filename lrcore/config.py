@@ -7,7 +7,6 @@ that an error names the innermost place, what is required there, what was found 
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -171,6 +170,12 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _read_toml(text: str) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(text)
+
+
 def _write_toml(plain: dict[str, Any]) -> str:
     import tomli_w
 
@@ -178,7 +183,7 @@ def _write_toml(plain: dict[str, Any]) -> str:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
-    "toml": tomllib.loads,
+    "toml": _read_toml,
     "json": lambda text: json.loads(text, object_pairs_hook=_unique_pairs),
     "yaml": _read_yaml,
 }

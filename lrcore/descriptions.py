@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import json
 import math
 import numbers
@@ -139,7 +137,9 @@ def _nearest(annotation: Any, value: Any) -> str:
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
     """A hint with the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -151,8 +151,10 @@ def short(value: Any) -> str:
 
 def digest(plain: dict[str, Any]) -> str:
     """16 hexadecimal digits that are the same for equal plain forms."""
+    from hashlib import sha256
+
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def name_of(function: Any) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from lrcore.descriptions import Shape, did_you_mean, short
 from lrcore.errors import ScheduleError
@@ -205,16 +205,15 @@ def running_product(init_value: float, factor: Callable[[int], float]) -> Functi
     return Function(_RunningProduct(float(init_value), factor))
 
 
-@dataclass(frozen=True)
-class _RunningProduct:
+class _RunningProduct(Struct, frozen=True, dict=True):
     """The products up to the last step asked for."""
 
     init_value: float
     factor: Callable[[int], float]
-    products: list[float] = field(default_factory=list, init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self.products.append(self.init_value)
+    @cached_property
+    def products(self) -> list[float]:
+        return [self.init_value]
 
     def __call__(self, step: int) -> float:
         while len(self.products) <= step:
@@ -261,6 +260,8 @@ def _cosine(
 def _cosine_with_restarts(
     *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
 ) -> Schedule:
+    from fractions import Fraction
+
     rest = _rest(num_warmup_steps, num_training_steps)
     starts = [Fraction(rest) * number / Fraction(num_cycles) for number in range(math.ceil(num_cycles) + 1)]
     knots = [float(start) for start in starts for _ in range(2)][1:-1]
@@ -413,7 +414,9 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     make = _NAMES[name]
     if name == "greedy":
         return make()
-    parameters = inspect.signature(make).parameters
+    from inspect import signature  # as costly to import as all of lrcore
+
+    parameters = signature(make).parameters
     for option in options:
         if option not in parameters and option not in _RUN:
             raise ScheduleError(
@@ -450,6 +453,8 @@ def _waves(init_value: float, end_value: float, steps: int, num_cycles: float) -
         return Cosine(init_value=init_value, end_value=end_value, decay_steps=steps)
     if steps == 0 or num_cycles == 0:
         return Constant(init_value)
+    from fractions import Fraction
+
     half = float(Fraction(steps) / Fraction(num_cycles) / 2)
     wave = Repeat(Interpolate(boundaries=[0, half], values=[init_value, end_value], shape="cosine"), half, mirror=True)
     return Join([wave, Constant(wave(steps))], boundaries=[steps])

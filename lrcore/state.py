@@ -11,8 +11,9 @@ import heapq
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from lrcore.config import from_dict
 from lrcore.descriptions import LAST_STEP, did_you_mean, short
@@ -29,8 +30,7 @@ _SEARCHED_ONE_BY_ONE = 1 << 16
 _SEARCHED_CUTS = 1 << 12
 
 
-@dataclass(frozen=True)
-class LoadedState:
+class LoadedState(Struct, frozen=True):
     """What a checkpoint says, after the policy has spoken.
 
     Attributes:

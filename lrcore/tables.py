@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lrcore.descriptions import Description, Steps
 from lrcore.errors import ScheduleError
@@ -98,8 +100,7 @@ class Table(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """How a step becomes the number of an entry, in integers. One entry is one step up to the tail.
 
     Attributes:
@@ -136,8 +137,7 @@ class Clock:
         return np.where(entries < self.start, entries, (entries - self.start) * self.tick + self.start)
 
 
-@dataclass(frozen=True, eq=False)
-class Lookup:
+class Lookup(Struct, frozen=True, eq=False, dict=True):
     """A table with one value per entry: exactly the float64 value of the schedule, rounded once."""
 
     clock: Clock
@@ -162,8 +162,7 @@ class Lookup:
         return xp.take(self._float32 if dtype == "float32" else self.values, entry, axis=0)
 
 
-@dataclass(frozen=True, eq=False)
-class Cubics:
+class Cubics(Struct, frozen=True, eq=False):
     """A table of cubic polynomials, evaluated in fixed point.
 
     Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is

@@ -10,10 +10,12 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from functools import cached_property
 from typing import Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lrcore import formulas
 from lrcore.descriptions import LAST_STEP
@@ -45,7 +47,7 @@ class Formula(Protocol):
         ...
 
 
-class _Smooth:
+class _Smooth(Struct, frozen=True):
     """What formulas without cuts share."""
 
     @property
@@ -60,8 +62,7 @@ class _Smooth:
         return iter(())
 
 
-@dataclass(frozen=True)
-class Constant(_Smooth):
+class Constant(_Smooth, frozen=True):
     """value."""
 
     value: float
@@ -80,8 +81,7 @@ class Constant(_Smooth):
         return self
 
 
-@dataclass(frozen=True)
-class Ramp(_Smooth):
+class Ramp(_Smooth, frozen=True):
     """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
 
     shape: str
@@ -106,8 +106,7 @@ class Ramp(_Smooth):
         return replace(self, first=self.first * factor, last=self.last * factor)
 
 
-@dataclass(frozen=True)
-class Exponential(_Smooth):
+class Exponential(_Smooth, frozen=True):
     """init * rate**((t - origin) / decay_steps)."""
 
     init: float
@@ -135,8 +134,7 @@ class Exponential(_Smooth):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-@dataclass(frozen=True)
-class InverseTime(_Smooth):
+class InverseTime(_Smooth, frozen=True):
     """init / (1 + rate * (t - origin) / decay_steps)**power."""
 
     init: float
@@ -161,8 +159,7 @@ class InverseTime(_Smooth):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """A user's Python function. Its value is checked each time: it is the one formula that may be wrong."""
 
     function: Any
@@ -197,8 +194,7 @@ class Call:
         return iter(range(first + 1, last))
 
 
-@dataclass(frozen=True)
-class Held(_Smooth):
+class Held(_Smooth, frozen=True):
     """The value that a formula has at one time, for ever; evaluated when it is first asked for."""
 
     formula: Formula
@@ -219,8 +215,7 @@ class Held(_Smooth):
         return self
 
 
-@dataclass(frozen=True)
-class Stairs:
+class Stairs(Struct, frozen=True):
     """formula((t - origin) // width): an inner clock that ticks once in `width` updates."""
 
     formula: Formula
@@ -249,8 +244,7 @@ class Stairs:
         return _multiples(self.origin, self.width, first, last)
 
 
-@dataclass(frozen=True)
-class Cycle:
+class Cycle(Struct, frozen=True):
     """A timeline that repeats; with `mirror` odd cycles run backwards, each cycle is `factor` times the one before."""
 
     timeline: Timeline
@@ -296,8 +290,7 @@ class Cycle:
             number += 1
 
 
-@dataclass(frozen=True)
-class Reverse:
+class Reverse(Struct, frozen=True):
     """timeline(about - t)."""
 
     timeline: Timeline
@@ -326,8 +319,7 @@ class Reverse:
         yield from sorted(step for cut in inner if first < (step := math.floor(self.about - cut) + 1) < last)
 
 
-@dataclass(frozen=True)
-class Pointwise:
+class Pointwise(Struct, frozen=True):
     """The sum or the product of formulas."""
 
     operation: str
@@ -356,8 +348,7 @@ class Pointwise:
         return _merged(formula.cuts(first, last) for formula in self.formulas)
 
 
-@dataclass(frozen=True)
-class Clipped:
+class Clipped(Struct, frozen=True):
     """A formula that is kept between two values."""
 
     formula: Formula
@@ -373,7 +364,7 @@ class Clipped:
         return self.formula.monotone
 
     def bind(self, lib: Library) -> TimeFunction:
-        return formulas.clipped(lib, self.formula.bind(lib), self.low, self.high)
+        return lib.bounded(self.formula.bind(lib), self.low, self.high)
 
     def moved(self, by: float) -> Clipped:
         return replace(self, formula=self.formula.moved(by))
@@ -385,8 +376,7 @@ class Clipped:
         return self.formula.cuts(first, last)
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(Struct, frozen=True, dict=True):
     """Formulas and the times at which each begins; the first begins at 0.
 
     Attributes:
