@@ -145,9 +145,10 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             lrcore.ScheduleError: it is not such a state, or its schedule is not the configured one (see `on_mismatch`).
         """
         loaded = self._read(state)
-        kept = None if loaded.plateau is None else lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
-        self.schedule = loaded.schedule
-        self._plateau_state = kept or _initial_state(loaded.schedule)
+        plateau_state = _initial_state(loaded.schedule)
+        if plateau_state is not None and loaded.plateau is not None:
+            plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
+        self.schedule, self._plateau_state = loaded.schedule, plateau_state
         if self.per == "epoch":
             self._epoch = loaded.step
         elif self.model is None:
@@ -166,7 +167,9 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     def _step(self) -> int:
         if self.per == "epoch":
             return self._epoch
-        return updates(self._optimizers()[0]) if self.model is not None else self._step_to_load or 0
+        if self.model is None:
+            return self._step_to_load or 0
+        return max(map(updates, self._optimizers()))  # an optimizer without variables makes none
 
     def _set_step(self, step: int) -> None:
         self._optimizers()  # builds what has to be

@@ -245,6 +245,15 @@ def test_the_callback_drives_all_optimizers(by_function: bool) -> None:
     assert history["learning_rate_first"] == history["learning_rate_second"] == rates(COSINE)[-1:]
 
 
+def test_an_optimizer_without_variables_does_not_hold_the_step_back() -> None:
+    optimizers = keras.optimizers.OptimizerMap(sgd(), {"nothing": sgd()})
+    model = made_model(keras.optimizers.MultiOptimizer(optimizers))
+    callback = lrcore_keras.LearningRateScheduler(COSINE)
+    fit(model, callbacks=[callback])
+    assert used(model) == rates(COSINE)
+    assert callback.state_dict()["step"] == UPDATES
+
+
 def test_per_epoch_the_step_is_the_number_of_the_epoch() -> None:
     callback = lrcore_keras.LearningRateScheduler(LINEAR, per="epoch")
     model = made_model(sgd())
@@ -518,6 +527,13 @@ def test_the_policy_decides_which_schedule_goes_on(policy: Any, rate: float) -> 
     callback.load_state_dict(lrcore.save_state(7, Constant(0.1)))
     fit(model, DATA[:1], [callback])
     assert used(model)[:1] == [float(np.float32(rate))]
+
+
+def test_a_plateau_may_become_a_plain_schedule() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(COSINE, on_mismatch="use_config"), made_model(sgd())
+    callback.load_state_dict(lrcore.save_state(30, PLATEAU, PLATEAU.initial()._replace(scale=0.5).to_dict()))
+    fit(model, DATA[30:], [callback])
+    assert used(model)[30:] == rates(COSINE)[30:]
 
 
 def test_sync_writes_the_rate_of_a_step() -> None:
