@@ -23,6 +23,7 @@ from torch.optim import lr_scheduler as torch_lr
 from torch.optim.swa_utils import SWALR
 
 import lrcore
+from lrcore_torch._chain import Chain
 from lrcore_torch._scheduler import LRScheduler
 
 WHERE = "lrcore_torch.from_native"
@@ -50,7 +51,7 @@ def from_native(
 
     Raises:
         lrcore.ScheduleError: the native is not one of torch's, has options for which it has no rate, has forgotten its
-            base rate, or chains children that do not just multiply.
+            base rate, or chains children that overwrite each other.
 
     Example:
         >>> import lrcore_torch, torch
@@ -177,7 +178,8 @@ def _linear(native: torch_lr.LinearLR, start: _Start) -> lrcore.Schedule:
         _check_closed_form(native)
         return lrcore.Constant(start.rate * last)
     steps = max(0, math.floor(end))
-    reached = first + (last - first) * steps / end if steps else first
+    part = steps / end if steps else 0.0
+    reached = first * (1 - part) + last * part
     return lrcore.Linear(init_value=start.rate * first, end_value=start.rate * reached, decay_steps=steps)
 
 
@@ -308,7 +310,7 @@ def _sequential(native: torch_lr.SequentialLR, start: _Start) -> lrcore.Schedule
     if len({id(child) for child in children}) < len(children):
         raise _refusal("expected a SequentialLR of different schedulers; got the same one twice")
     (_, number), *later = _turns(native._milestones)
-    parts = [_converted(children[number], _Start(group, _rewound(native, children[number], group)))]
+    parts = [_rewound(children[number], group, _initial_rate(native, group))]
     boundaries = [0]
     for boundary, number in later:
         child, before = children[number], boundary - 1 - boundaries[-1]
@@ -334,31 +336,43 @@ def _turns(milestones: Sequence[int]) -> Iterator[tuple[int, int]]:
             current = number
 
 
-def _rewound(native: torch_lr.SequentialLR, first: Any, group: int) -> float:
-    """The rate that a SequentialLR gives back to its optimizer for the first child: a OneCycleLR may have changed it."""
-    rate = _initial_rate(native, group)
-    if type(first) is torch_lr.CosineAnnealingLR and rate != float(first.base_lrs[group]):
-        raise _refusal(
-            f"expected a CosineAnnealingLR that begins with its own base rate {float(first.base_lrs[group])}; "
-            f"got {rate}, which a OneCycleLR has put into the group"
-        )
-    return rate
+def _rewound(first: Any, group: int, rate: float) -> lrcore.Schedule:
+    """The first child, from the `initial_lr` that a SequentialLR puts back: not its own where a OneCycleLR changed it."""
+    schedule: lrcore.Schedule = _converted(first, _Start(group, rate))
+    if type(first) is not torch_lr.CosineAnnealingLR or not float(first.T_max).is_integer():
+        return schedule
+    own = _converted(first, _Start(group, _first_rate(first, group)))
+    steps = abs(int(first.T_max))
+    return own if own == schedule else lrcore.Join([schedule, lrcore.Shift(own, steps)], boundaries=[steps])
 
 
 def _chained(native: torch_lr.ChainedScheduler, start: _Start) -> lrcore.Schedule:
-    first, *others = _links(native)
-    if not others:
-        return _converted(first, start)
-    for child in (first, *others):
-        if type(child) not in _FACTORS or getattr(child, "eta_min", 0) != 0:
-            why = "adds its eta_min" if type(child) in _FACTORS else "does not"
+    children = list(_links(native))
+    if len(children) == 1:
+        return _converted(children[0], start)
+    for child in children:
+        if type(child) not in _FACTORS:
             raise _refusal(
-                f"expected children of a ChainedScheduler that multiply the rate; got {type(child).__name__}, "
-                f"which {why}; build the rates that you want of lrcore's kinds"
+                f"expected children of a ChainedScheduler that change the rate they find; got {type(child).__name__}, "
+                "which overwrites it; build the rates that you want of lrcore's kinds"
             )
-    parts = [_converted(first, _Start(start.group, start.rate))]
-    parts += [_converted(child, _Start(start.group, 1.0)) for child in others]
-    return lrcore.Product(parts)
+    first, *others = [
+        _converted(child, _Start(start.group, 1.0 if number else start.rate)) for number, child in enumerate(children)
+    ]
+    if all(_is_factor(child, children, start) for child in children):
+        return lrcore.Product([first, *others])
+    if any(getattr(child, "factor", 1) == 0 for child in children):
+        raise _refusal("expected a factor other than 0, by which torch divides, in a ConstantLR chained with a cosine")
+    return lrcore.Function(Chain.of(children, start.group, start.rate))
+
+
+def _is_factor(child: Any, chain: list[Any], start: _Start) -> bool:
+    """Whether a child only multiplies. Beyond its end a cosine adds: it is one if by then the others leave the rate."""
+    if type(child) is not torch_lr.CosineAnnealingLR:
+        return True
+    others = lrcore.Product([_converted(one, _Start(start.group, 1.0)) for one in chain if one is not child])
+    rests = others.length is not None and others.length <= abs(child.T_max) and others(others.length) == 1
+    return child.eta_min == 0 and rests
 
 
 def _links(native: Any) -> Iterator[Any]:
