@@ -449,8 +449,9 @@ def _check(native: Any, parameter: str, group: int) -> None:
         raise _refusal(f"expected lr or momentum as parameter; got {parameter!r}")
     if type(native) not in table[parameter]:
         raise _unknown(native, table[parameter])
-    if not 0 <= group < len(_groups(native)):
-        raise _refusal(f"expected a group from 0 to {len(_groups(native)) - 1}; got {group}")
+    count = len(_groups(native) if type(native) is LRScheduler else _made_for(native))
+    if not 0 <= group < count:
+        raise _refusal(f"expected one of the {count} groups that the scheduler was made for, from 0 on; got {group}")
     if parameter == "momentum" and getattr(native, "cycle_momentum", True) is False:
         raise _refusal(f"expected a {type(native).__name__} with cycle_momentum; got one without")
 
@@ -461,6 +462,14 @@ def _converted(native: Any, start: _Start, parameter: str = "lr") -> Any:
     if type(native) not in _CONVERTERS:
         raise _unknown(native, _CONVERTERS)
     return _CONVERTERS[type(native)](native, start)
+
+
+def _made_for(native: Any) -> list[Any]:
+    """One value for each group that a scheduler was made for."""
+    if type(native) in (torch_lr.SequentialLR, torch_lr.ChainedScheduler):
+        return min((_made_for(child) for child in native._schedulers), key=len)
+    values: list[Any] = native.min_lrs if type(native) is torch_lr.ReduceLROnPlateau else native.base_lrs
+    return values
 
 
 def _groups(native: Any) -> list[dict[str, Any]]:
@@ -477,8 +486,6 @@ def _first_rate(native: Any, group: int) -> float:
         return _first_rate(native._schedulers[0], group)
     if type(native) in _BEGINNINGS:
         return _BEGINNINGS[type(native)](native, group)
-    if group >= len(native.base_lrs):
-        raise _refusal(f"expected a group that was there when the scheduler was made; got {group}")
     return float(native.base_lrs[group])
 
 

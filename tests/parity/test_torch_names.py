@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import get_scheduler
 
@@ -141,6 +141,7 @@ def test_polynomial_without_decay_is_at_its_end_after_the_warmup() -> None:
     assert rates == pytest.approx([RATE * step / 5 for step in range(5)] + [1e-7] * 4)
 
 
+@settings(max_examples=200)
 @given(
     metrics=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.29999, 1.0, float("nan"), float("inf")]), max_size=60),
     options=st.fixed_dictionaries(

@@ -489,6 +489,12 @@ def plateau_that_may_have_reduced() -> native.ReduceLROnPlateau:
     return scheduler
 
 
+def with_a_group_added_later() -> native.SequentialLR:
+    scheduler = sequential([WARMUP, WAVE], [9])
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(()))]})
+    return scheduler
+
+
 def same_twice() -> native.SequentialLR:
     optimizer = optimizer_for()
     one, other = native.StepLR(optimizer, 3), native.StepLR(optimizer, 3)
@@ -501,7 +507,7 @@ def same_twice() -> native.SequentialLR:
         (lambda: Own(optimizer_for(), 3), {}, r"expected one of LambdaLR, .*; got Own; wrap its formula"),
         (lambda: sequential([(Own, {"step_size": 3})], []), {}, "got Own; wrap its formula"),
         (lambda: 3, {}, "got int"),
-        (lambda: native.StepLR(optimizer_for(), 3), {"group": 2}, "expected a group from 0 to 1; got 2"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"group": 2}, "one of the 2 groups .* from 0 on; got 2"),
         (lambda: native.StepLR(optimizer_for(), 3), {"base_lr": 0.1}, "which a StepLR knows; got 0.1"),
         (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "beta"}, "expected lr or momentum"),
         (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "momentum"}, "expected one of CyclicLR, OneCycleLR"),
@@ -529,6 +535,7 @@ def same_twice() -> native.SequentialLR:
         (lambda: native.CyclicLR(optimizer_for(), 0.1, 0.5, 3.7, 0), {}, "a whole number of updates, or halves of one"),
         (lambda: native.ReduceLROnPlateau(optimizer_for(), patience=-1), {}, "expected patience >= 0; got -1"),
         (plateau_that_may_have_reduced, {}, "got one that may have; give base_lr"),
+        (with_a_group_added_later, {"group": 2}, "one of the 2 groups that the scheduler was made for"),
         (same_twice, {}, "got the same one twice"),
         (lambda: sequential([WARMUP, WAVE, SWA, FADE], [10, 60, 20]), {}, "rising integers"),
         (lambda: sequential([WARMUP, WAVE], [5.5]), {}, "rising integers"),  # type: ignore[list-item]
