@@ -48,6 +48,16 @@ PEERS = {
     "torch": ["transformers==5.23.*"],
 }
 
+# What others build on the frameworks: tests/ecosystem/<name> runs with these on top of a framework's pins. None of them
+# brings a framework of its own along, since torch and JAX are pinned.
+ECOSYSTEM = {
+    # Trainers change how they step and save in minor releases; each is tested in the one named here.
+    "torch": ("torch", ["lightning==2.6.*", "accelerate==1.15.*", "transformers==5.23.*", "pytorch-ignite==0.5.*"]),
+    "optax": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
+    # Has to be of TensorFlow's own version.
+    "tf_keras": ("keras", ["tf_keras==2.21.*"]),
+}
+
 # Tiny arrays on few cores: more threads only cost. TensorFlow's start-up notes are no news.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -150,10 +160,20 @@ def check_wheel(session: nox.Session, path: Path) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("name", list(ECOSYSTEM), ids=list(ECOSYSTEM))
+def ecosystem(session: nox.Session, name: str) -> None:
+    """Test an adapter inside what others build on its framework: trainers, checkpoints, Keras 2."""
+    framework, requirements = ECOSYSTEM[name]
+    session.install("-e", f".[{framework}]", *PINS[framework], *requirements, *group("test"))
+    session.run("pytest", f"tests/ecosystem/{name}", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """Write docs/conformance.md and docs/differences.md from what the last runs of the framework sessions compared."""
+    """Write the pages in docs/: what the last runs of the framework sessions compared, and the known problems."""
     session.install("-e", ".", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
+    session.run("python", "-m", "tests.known_problems")
 
 
 @nox.session(default=False)

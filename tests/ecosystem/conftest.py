@@ -1,0 +1,30 @@
+"""What others build on the frameworks: these tests run where they are named, as by `nox -s ecosystem`, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ABOUT_THE_RATE = pytest.mark.filterwarnings("error:.*lrcore", "error:.*lr_scheduler")
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    return None if _named(config) else True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trainers warn of themselves and of each other, also while they are imported."""
+    if _named(config):
+        config.addinivalue_line("filterwarnings", "ignore")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(ABOUT_THE_RATE)
+
+
+def _named(config: pytest.Config) -> bool:
+    return any(Path(argument.split("::")[0]).resolve().is_relative_to(HERE) for argument in config.args)
