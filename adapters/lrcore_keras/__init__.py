@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
 
 from lrcore_keras._callback import LearningRateScheduler
 from lrcore_keras._logger import LRLogger
+from lrcore_keras._native import from_native, native_step
 from lrcore_keras._schedule import LearningRateSchedule
 
-__all__ = ["LRLogger", "LearningRateSchedule", "LearningRateScheduler"]
+__all__ = ["LRLogger", "LearningRateSchedule", "LearningRateScheduler", "from_native", "native_step"]

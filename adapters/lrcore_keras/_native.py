@@ -1,0 +1,246 @@
+"""The schedules of Keras as lrcore schedules. A boundary of theirs is the last step of the old value, not the first of the new."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+from keras.optimizers.schedules import (
+    CosineDecay,
+    CosineDecayRestarts,
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
+
+import lrcore
+from lrcore_keras._callback import LearningRateScheduler
+from lrcore_keras._optimizers import parts, updates
+from lrcore_keras._schedule import LearningRateSchedule
+
+WHERE = "lrcore_keras.from_native"
+
+
+def from_native(native: Any, *, base_lr: float | None = None) -> lrcore.Schedule | Any:
+    """The schedule of one of Keras' own schedules or callbacks, however far it has run.
+
+    Args:
+        native: a schedule of `keras.optimizers.schedules`, or a callback: LearningRateScheduler over a function of the epoch
+            alone, or ReduceLROnPlateau.
+        base_lr: for ReduceLROnPlateau: the rate of the optimizer, which the callback does not know.
+
+    Returns:
+        A schedule that is equal to the native at every step that it is asked for: under `gradient_accumulation_steps` Keras
+        asks with the count of micro-batches. For a LearningRateScheduler the step is the number of the epoch:
+        `lrcore.Every(schedule, steps_per_epoch)` is the same per update. For ReduceLROnPlateau a `lrcore.Plateau`. For what
+        lrcore_keras has made, its own schedule.
+
+    Raises:
+        lrcore.ScheduleError: the native is not one of Keras', depends on the rate that it has set before, or has options for
+            which it has no finite rate.
+
+    Example:
+        >>> import keras, lrcore_keras
+        >>> native = keras.optimizers.schedules.CosineDecay(0.0, 900, alpha=0.1, warmup_target=0.5, warmup_steps=100)
+        >>> lrcore_keras.from_native(native)
+        Cosine(init_value=0.5, end_value=0.05, decay_steps=900).warmup(steps=100)
+    """
+    if isinstance(native, (LearningRateSchedule, LearningRateScheduler)):
+        return native.schedule
+    if type(native) is keras.callbacks.ReduceLROnPlateau:
+        return _plateau(native, base_lr)
+    if base_lr is not None:
+        raise lrcore.ScheduleError(f"{WHERE}.base_lr", f"goes with ReduceLROnPlateau alone; got {base_lr}")
+    if type(native) not in _CONVERTERS:
+        known = ", ".join(cls.__name__ for cls in _CONVERTERS)
+        raise lrcore.ScheduleError(
+            WHERE,
+            f"expected one of {known}, ReduceLROnPlateau; got {type(native).__name__}; wrap its formula in lrcore.Function",
+        )
+    return _CONVERTERS[type(native)](native)
+
+
+def native_step(native: Any) -> int:
+    """The updates that an optimizer has made; Keras' schedules themselves do not know.
+
+    Args:
+        native: a `keras.optimizers.Optimizer`, or a model that is compiled with one.
+
+    Raises:
+        lrcore.ScheduleError: it is neither.
+
+    Example:
+        >>> import keras, lrcore_keras
+        >>> lrcore_keras.native_step(keras.optimizers.SGD())
+        0
+    """
+    optimizer = getattr(native, "optimizer", native)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise lrcore.ScheduleError(
+            "lrcore_keras.native_step",
+            f"expected an optimizer or a compiled model, which count the updates; got {type(native).__name__}",
+        )
+    return updates((parts(optimizer) or [optimizer])[0])
+
+
+# --- one converter for each class -------------------------------------------------------------------------------------
+
+
+def _exponential(native: ExponentialDecay) -> lrcore.Schedule:
+    return lrcore.Exponential(
+        init_value=_number(native.initial_learning_rate),
+        decay_rate=_number(native.decay_rate),
+        decay_steps=_number(native.decay_steps),
+        staircase=bool(native.staircase),
+    )
+
+
+def _inverse_time(native: InverseTimeDecay) -> lrcore.Schedule:
+    return lrcore.InverseTime(
+        init_value=_number(native.initial_learning_rate),
+        decay_rate=_number(native.decay_rate),
+        decay_steps=_number(native.decay_steps),
+        staircase=bool(native.staircase),
+    )
+
+
+def _piecewise_constant(native: PiecewiseConstantDecay) -> lrcore.Schedule:
+    last_steps = [int(boundary) for boundary in native.boundaries]  # as Keras, which cuts fractions off
+    if last_steps != sorted(last_steps):
+        raise lrcore.ScheduleError(
+            WHERE, f"expected rising boundaries, without which Keras adds values up; got {list(native.boundaries)}"
+        )
+    return lrcore.PiecewiseConstant(
+        boundaries=[max(last + 1, 0) for last in last_steps], values=[_number(value) for value in native.values]
+    )
+
+
+def _polynomial(native: PolynomialDecay) -> lrcore.Schedule:
+    init_value, end_value = _number(native.initial_learning_rate), _number(native.end_learning_rate)
+    steps, power = _number(native.decay_steps), _number(native.power)
+    if power == 0:
+        return lrcore.Constant(init_value)
+    if power < 0:
+        raise lrcore.ScheduleError(WHERE, f"expected power >= 0, as the rate is infinite at the end; got {power}")
+    if not native.cycle and not steps.is_integer():
+        return lrcore.Interpolate(boundaries=[0, steps], values=[init_value, end_value], shape="power", power=power)
+    decay: dict[str, Any] = {"init_value": init_value, "end_value": end_value, "decay_steps": steps, "power": power}
+    return lrcore.polynomial_cycle(**decay) if native.cycle else lrcore.Polynomial(**decay)
+
+
+def _cosine(native: CosineDecay) -> lrcore.Schedule:
+    steps, alpha = _number(native.decay_steps), _number(native.alpha)
+    if native.warmup_target is None:
+        return _half_cosine(_number(native.initial_learning_rate), alpha, steps)
+    decay = _half_cosine(_number(native.warmup_target), alpha, steps)
+    if native.warmup_steps == 0:
+        return decay
+    return decay.warmup(native.warmup_steps, init_value=_number(native.initial_learning_rate))
+
+
+def _restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
+    options = {name: _number(value) for name, value in native.get_config().items() if name != "name"}
+    peak, alpha, steps = options["initial_learning_rate"], options["alpha"], options["first_decay_steps"]
+    cycle: dict[str, Any] = {
+        "period": None if steps.is_integer() else steps,
+        "length_factor": options["t_mul"],
+        "value_factor": options["m_mul"],
+    }
+    if alpha == 0 or options["m_mul"] == 1:
+        return lrcore.Repeat(_half_cosine(peak, alpha, steps), **cycle)
+    return lrcore.Constant(alpha * peak) + lrcore.Repeat(_half_cosine((1 - alpha) * peak, 0.0, steps), **cycle)
+
+
+def _scheduler(native: keras.callbacks.LearningRateScheduler) -> lrcore.Schedule:
+    if _takes_a_rate(native.schedule):
+        raise lrcore.ScheduleError(
+            WHERE,
+            "expected a function of the epoch alone, since feedback of the rate that was set before is no schedule; "
+            f"got {native.schedule!r}",
+        )
+    return lrcore.as_schedule(native.schedule)
+
+
+_CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
+    CosineDecay: _cosine,
+    CosineDecayRestarts: _restarts,
+    ExponentialDecay: _exponential,
+    InverseTimeDecay: _inverse_time,
+    PiecewiseConstantDecay: _piecewise_constant,
+    PolynomialDecay: _polynomial,
+    keras.callbacks.LearningRateScheduler: _scheduler,
+}
+
+
+def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -> lrcore.Plateau:
+    """An absolute limit as a part of the rate; a count that is checked after it has changed as one that is checked before."""
+    if base_lr is None or not base_lr > 0:
+        raise lrcore.ScheduleError(
+            f"{WHERE}.base_lr",
+            f"expected the rate of the optimizer, > 0, as the callback does not know it; got {base_lr}",
+        )
+    factor, floor = _number(native.factor), _number(native.min_lr)
+    if factor < 0 and floor < 0:
+        raise lrcore.ScheduleError(WHERE, f"expected factor >= 0 or min_lr >= 0; got {factor} and {floor}")
+    return lrcore.Plateau(
+        lrcore.Constant(base_lr),
+        mode=_mode(native),
+        factor=max(factor, 0.0),
+        patience=max(math.ceil(native.patience), 1) - 1,
+        rtol=0.0,
+        atol=abs(_number(native.min_delta)),
+        cooldown=max(math.ceil(native.cooldown), 1) - 1,
+        min_scale=min(max(floor / base_lr, 0.0), 1.0),
+        accept_first=True,
+        arithmetic="keras",
+    )
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+
+
+def _half_cosine(peak: float, alpha: float, steps: float) -> lrcore.Schedule:
+    """From the peak to the part `alpha` of it."""
+    if not steps.is_integer():
+        return lrcore.Interpolate(boundaries=[0, steps], values=[peak, alpha * peak], shape="cosine")
+    return lrcore.Cosine(init_value=peak, end_value=alpha * peak, decay_steps=int(steps))
+
+
+def _takes_a_rate(function: Callable[..., Any]) -> bool:
+    """Whether Keras hands it the rate too: it tries that first."""
+    try:
+        inspect.signature(function).bind(0, 0.1)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not tell
+        return True
+    return True
+
+
+def _mode(native: keras.callbacks.ReduceLROnPlateau) -> Literal["min", "max"]:
+    """`auto` as Keras would find it out: by the metrics of the callback's model."""
+    if native.mode != "auto":
+        return "min" if native.mode == "min" else "max"
+    asked = copy.copy(native)
+    try:
+        asked._set_monitor_op()  # noqa: SLF001 - Keras has no other way to ask
+    except (AttributeError, ValueError):
+        raise lrcore.ScheduleError(
+            f"{WHERE}.mode",
+            f"expected a callback with mode 'min' or 'max', for its model does not tell which way "
+            f"{native.monitor!r} gets better; got 'auto'",
+        ) from None
+    return "min" if asked.monitor_op is keras.ops.less else "max"
+
+
+def _number(value: Any) -> float:
+    """A number of Python, numpy or a backend."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise lrcore.ScheduleError(WHERE, f"expected a number; got {value!r}") from None
