@@ -281,10 +281,9 @@ class Cycle(Struct, frozen=True):
         while (start := self.origin + number * self.length) < last:
             turned = self.mirror and number % 2
             places = [start, *(start + self.length - cut if turned else start + cut for cut in inner)]
-            # Both neighbours of a place: a cycle may begin between two steps, and backwards the new value comes one later.
-            near = {step for place in places for step in (math.ceil(place), math.floor(place) + 1)}
-            for step in sorted(near):
-                if first < step < last:
+            until = min(last, math.ceil(start + self.length) + 1)
+            for step in sorted({step for place in places for step in _around(place)}):
+                if first < step < until:
                     first = step
                     yield step
             number += 1
@@ -316,7 +315,8 @@ class Reverse(Struct, frozen=True):
 
     def cuts(self, first: int, last: int) -> Iterator[int]:
         inner = self.timeline.cuts(math.floor(self.about - first) + 1)
-        yield from sorted(step for cut in inner if first < (step := math.floor(self.about - cut) + 1) < last)
+        steps = {step for cut in inner for step in _around(self.about - cut)}
+        yield from sorted(step for step in steps if first < step < last)
 
 
 class Pointwise(Struct, frozen=True):
@@ -411,7 +411,7 @@ class Timeline(Struct, frozen=True, dict=True):
         """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
         for start, end, formula in zip(self.starts, (*self.starts[1:], horizon), self.formulas, strict=True):
             first, last = math.ceil(start), min(math.ceil(end), horizon)
-            if 0 < first < horizon:
+            if 0 < first < last:  # a piece between two steps is never asked
                 yield first
             yield from formula.cuts(first, last)
 
@@ -627,6 +627,15 @@ def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: i
 def from_pieces(starts: Sequence[float], pieces: Sequence[Formula], length: int | None = None) -> Timeline:
     """A timeline of pieces that may be empty."""
     return _without_empty(starts, pieces, length)
+
+
+def _around(place: float) -> tuple[int, ...]:
+    """Where a change may show that a clock begun at a real time, or running backwards, moves to a place.
+
+    Forwards it shows at the place; backwards one step later; a cut at a real time is known to one step only.
+    """
+    below = math.floor(place)
+    return (below, below + 1) if place == below else (below, below + 1, below + 2)
 
 
 def _multiples(origin: float, width: float, first: int, last: int) -> Iterator[int]:
