@@ -46,6 +46,8 @@ PINS = {
 PEERS = {
     # `from_name` promises its schedules value for value.
     "torch": ["transformers==5.23.*"],
+    # Keras' other two backends, each in a process of its own.
+    "keras": ["torch==2.13.0", "jax==0.10.2"],
 }
 
 # What others build on the frameworks: tests/ecosystem/<name> runs with these on top of a framework's pins. None of them
