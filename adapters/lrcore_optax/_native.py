@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import jax
 import optax
 import optax.contrib
 
@@ -36,8 +35,8 @@ def from_native(
         options: its arguments by name.
 
     Returns:
-        A schedule that is equal to the native at every step; for reduce_on_plateau a `lrcore.Plateau`. It scales the update
-        to which the metric is given, so update the state first and then ask for the value.
+        A schedule that is equal to the native at every step; for reduce_on_plateau a `lrcore.Plateau`. The native scales
+        the very update that the metric comes with, as `lrcore_optax.reduce_on_plateau` does: update the state, then ask.
 
     Raises:
         lrcore.ScheduleError: an unknown function, arguments that optax refuses, or for which it has no finite rate.
@@ -62,7 +61,7 @@ def native_step(native: Any) -> int:
     """The number of updates already made, as the state of an optax optimizer counts them.
 
     Args:
-        native: the state of an optimizer. What `reduce_on_plateau` counts in it are metrics, not updates.
+        native: the state of an optimizer.
 
     Raises:
         lrcore.ScheduleError: the state holds no count, or counts that differ.
@@ -72,11 +71,7 @@ def native_step(native: Any) -> int:
         >>> native_step(optax.adam(optax.linear_schedule(0.5, 0.0, 4)).init(0.0))
         0
     """
-    return current_step(jax.tree.map(lambda node: () if _is_plateau(node) else node, native, is_leaf=_is_plateau))
-
-
-def _is_plateau(node: Any) -> bool:
-    return isinstance(node, optax.contrib.ReduceLROnPlateauState)
+    return current_step(native)
 
 
 # --- one converter for each function, with its parameters -------------------------------------------------------------

@@ -60,7 +60,7 @@ def set_step(opt_state: Any, step: int) -> Any:
     def moved(path: Any, leaf: Any) -> Any:
         return jnp.full_like(leaf, count) if _is_count(path, leaf) or _is_outer_count(path) else leaf
 
-    return jax.tree_util.tree_map_with_path(moved, opt_state)
+    return jax.tree_util.tree_map_with_path(moved, opt_state, is_leaf=_counts_metrics)
 
 
 def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
@@ -171,7 +171,13 @@ def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
 
 
 def _leaves(opt_state: Any, wanted: Callable[[Any, Any], bool]) -> list[Any]:
-    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(opt_state) if wanted(path, leaf)]
+    leaves = jax.tree_util.tree_leaves_with_path(opt_state, is_leaf=_counts_metrics)
+    return [leaf for path, leaf in leaves if wanted(path, leaf)]
+
+
+def _counts_metrics(node: Any) -> bool:
+    """Whether it is the state of `optax.contrib.reduce_on_plateau`, whose `count` is not of updates."""
+    return "plateau_count" in (node if isinstance(node, dict) else getattr(node, "_fields", ()))
 
 
 def _is_count(path: Any, leaf: Any) -> bool:

@@ -330,6 +330,9 @@ def test_step_is_the_optimizers() -> None:
     for _ in range(3):
         _, state = optimizer.update(jnp.float32(1), state, value=1.0)
     assert lrcore_optax.native_step(state) == 3
+    moved = lrcore_optax.set_step(state, 7)
+    assert lrcore_optax.native_step(moved) == 7
+    assert moved[1] == state[1]  # its count is of metrics
 
 
 # --- plateau ----------------------------------------------------------------------------------------------------------
