@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-_OF_THE_RUN = {"optimizer", "last_epoch", "base_lrs", "lr_lambdas", "_last_lr", "_step_count", "_is_initial"}
+import lrcore
+
+_OF_THE_RUN = {
+    "optimizer",
+    "base_lrs",
+    "lr_lambdas",
+    "last_epoch",
+    "_last_lr",
+    "_step_count",
+    "_is_initial",
+    "_get_lr_called_within_step",
+}
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,21 @@ class Chain:
 
     def __call__(self, step: int) -> float:
         while len(self.rates) <= step:
-            if self.running:
-                for child in self.running:
-                    child.step()
-            else:
-                self.running.extend(self._begun())
-            self.rates.append(float(self.running[0].optimizer.param_groups[0]["lr"]))
+            self._advance()
         return self.rates[step]
+
+    def _advance(self) -> None:
+        try:
+            for child in self.running:
+                child.step()
+        except ArithmeticError as error:
+            step = len(self.rates)
+            self.running.clear()  # some children have made the step and some have not
+            self.rates.clear()
+            raise lrcore.ScheduleError(f"ChainedScheduler at step {step}", f"expected a rate; got {error!r}") from error
+        if not self.running:
+            self.running.extend(self._begun())
+        self.rates.append(float(self.running[0].optimizer.param_groups[0]["lr"]))
 
     def _begun(self) -> list[Any]:
         """The children after their first step, over what they need of an optimizer."""

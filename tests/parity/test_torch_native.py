@@ -341,6 +341,17 @@ def test_chain_is_a_product_where_a_cosine_is_a_factor_beyond_its_end(parts: lis
     assert is_writable(lrcore_torch.from_native(chained(parts))) == writable
 
 
+def test_chain_that_torch_cannot_go_on_with_says_so_each_time() -> None:
+    parts: list[Part] = [(native.StepLR, {"step_size": 3}), (native.CosineAnnealingLR, {"T_max": 10 / 3})]
+    schedule = lrcore_torch.from_native(chained(parts))
+    for step in (11, 40):
+        with pytest.raises(
+            lrcore.ScheduleError, match=r"ChainedScheduler at step 11: expected a rate; got ZeroDivision"
+        ):
+            schedule(step)
+    assert schedule(9) == pytest.approx(run(chained(parts), 10)[0][9])
+
+
 def test_chain_in_a_chain() -> None:
     optimizer = optimizer_for()
     inner = native.ChainedScheduler([native.LinearLR(optimizer), native.StepLR(optimizer, 20)])
@@ -583,6 +594,12 @@ def test_constant_from_zero() -> None:
     agree(native.ConstantLR(optimizer_for(), 0.0, 5), 10, 5)
 
 
+@known_difference("torch-cosine-at-a-real-turn")
+@pytest.mark.parametrize(("length", "turn"), [(2.2, 33), (10 / 3, 10)])
+def test_cosine_at_a_real_turn(length: Any, turn: int) -> None:
+    agree(native.CosineAnnealingLR(optimizer_for(), length, 0.01), turn + 5, turn)
+
+
 @known_difference("torch-restarts-jumped-to")
 @pytest.mark.parametrize(("factor", "restart"), [(3, 121), (10, 111)])
 def test_restart_that_is_jumped_to(factor: int, restart: int) -> None:
@@ -673,6 +690,7 @@ def test_every_difference_is_shown() -> None:
     shown = {
         "torch-one-cycle-beyond-its-end",
         "torch-constant-from-zero",
+        "torch-cosine-at-a-real-turn",
         "torch-restarts-jumped-to",
         "torch-resumed-recursion",
         "torch-growth-beyond-float64",
