@@ -54,10 +54,10 @@ PEERS = {
 # brings a framework of its own along, since torch and JAX are pinned.
 ECOSYSTEM = {
     # Trainers change how they step and save in minor releases; each is tested in the one named here.
-    "torch": ("torch", ["lightning==2.6.*", "accelerate==1.15.*", "transformers==5.23.*", "pytorch-ignite==0.5.*"]),
-    "optax": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
+    "trainers": ("torch", ["lightning==2.6.*", "accelerate==1.15.*", "transformers==5.23.*", "pytorch-ignite==0.5.*"]),
+    "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
     # Has to be of TensorFlow's own version.
-    "tf_keras": ("keras", ["tf_keras==2.21.*"]),
+    "keras2": ("keras", ["tf_keras==2.21.*"]),
 }
 
 # Tiny arrays on few cores: more threads only cost. TensorFlow's start-up notes are no news.

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 import lrcore
 import lrcore_torch
-from tests.ecosystem.torch.training import BATCHES, SCHEDULE, Weight, loader, movements, rates
+from tests.ecosystem.trainers.training import BATCHES, SCHEDULE, Weight, loader, movements, rates
 
 EPOCHS = 2
 OTHER = lrcore.Constant(0.125)
@@ -95,7 +95,7 @@ def test_a_fit_goes_on_from_any_checkpoint(accumulated: int, tmp_path: Path) -> 
     """In the middle of an epoch, at its end, and where the run is over."""
     whole = Weights()
     every = ModelCheckpoint(tmp_path, "{step}", save_top_k=-1, every_n_train_steps=1)
-    options = {"accumulate_grad_batches": accumulated}
+    options: dict[str, Any] = {"accumulate_grad_batches": accumulated}
     fit(tmp_path, Module(), [whole, every], enable_checkpointing=True, **options)
     checkpoints = sorted(tmp_path.glob("step=*.ckpt"))
     updates = EPOCHS * BATCHES // accumulated

@@ -12,7 +12,7 @@ from accelerate import Accelerator, debug_launcher
 from accelerate.state import AcceleratorState
 
 import lrcore
-from tests.ecosystem.torch.training import SCHEDULE, made, movements, rates
+from tests.ecosystem.trainers.training import SCHEDULE, made, movements, rates
 
 UPDATES = 16
 
@@ -23,8 +23,9 @@ def fresh() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def train(accelerator: Accelerator, model: Any, optimizer: Any, scheduler: Any, batches: int = UPDATES) -> list[float]:
-    """Accelerate's own loop; the weight after each batch."""
+def train(accelerator: Accelerator, run: Any, batches: int = UPDATES) -> list[float]:
+    """Accelerate's own loop over a model, an optimizer and a scheduler or None; the weight after each batch."""
+    model, optimizer, scheduler = run
     weights = []
     for _ in range(batches):
         with accelerator.accumulate(model):
@@ -40,7 +41,7 @@ def train(accelerator: Accelerator, model: Any, optimizer: Any, scheduler: Any, 
 def test_each_update_uses_the_schedule() -> None:
     accelerator = Accelerator(cpu=True)
     prepared = accelerator.prepare(*made())
-    assert movements(train(accelerator, *prepared)) == pytest.approx(rates(range(UPDATES)), rel=1e-12)
+    assert movements(train(accelerator, prepared)) == pytest.approx(rates(range(UPDATES)), rel=1e-12)
 
 
 @pytest.mark.parametrize("attached", [False, True])
@@ -49,10 +50,9 @@ def test_accumulated_gradients_are_one_update(*, attached: bool) -> None:
     model, optimizer, scheduler = made()
     if attached:
         scheduler.attach()
-        model, optimizer = accelerator.prepare(model, optimizer)
-        weights = train(accelerator, model, optimizer, None, 4 * UPDATES)
+        weights = train(accelerator, (*accelerator.prepare(model, optimizer), None), 4 * UPDATES)
     else:
-        weights = train(accelerator, *accelerator.prepare(model, optimizer, scheduler), 4 * UPDATES)
+        weights = train(accelerator, accelerator.prepare(model, optimizer, scheduler), 4 * UPDATES)
     assert movements(weights)[3::4] == pytest.approx(rates(range(UPDATES)), rel=1e-12)
     assert set(movements(weights)[:3]) == {0.0}
     assert scheduler.state_dict() == lrcore.save_state(UPDATES, SCHEDULE)
@@ -62,13 +62,13 @@ def test_accumulated_gradients_are_one_update(*, attached: bool) -> None:
 def test_a_run_goes_on_from_a_checkpoint(done: int, tmp_path: Path) -> None:
     accelerator = Accelerator(cpu=True)
     run = accelerator.prepare(*made())
-    train(accelerator, *run, done)
+    train(accelerator, run, done)
     accelerator.save_state(str(tmp_path))
-    whole = train(accelerator, *run, UPDATES - done)
+    whole = train(accelerator, run, UPDATES - done)
     accelerator = Accelerator(cpu=True)
     resumed = accelerator.prepare(*made())
     accelerator.load_state(str(tmp_path))
-    assert train(accelerator, *resumed, UPDATES - done) == whole
+    assert train(accelerator, resumed, UPDATES - done) == whole
 
 
 WAYS: dict[str, Any] = {
@@ -86,12 +86,12 @@ def run_in_two_processes(folder: str) -> None:
         model, optimizer, scheduler = made()
         assert accelerator.num_processes == 2
         if way.startswith("prepared"):
-            weights = train(accelerator, *accelerator.prepare(model, optimizer, scheduler))
+            weights = train(accelerator, accelerator.prepare(model, optimizer, scheduler))
         elif way == "attached":
             scheduler.attach()
-            weights = train(accelerator, *accelerator.prepare(model, optimizer), None)
+            weights = train(accelerator, (*accelerator.prepare(model, optimizer), None))
         else:
-            weights = train(accelerator, *accelerator.prepare(model, optimizer), scheduler)
+            weights = train(accelerator, (*accelerator.prepare(model, optimizer), scheduler))
         Path(folder, f"{way} {accelerator.process_index}").write_text(json.dumps(movements(weights)), encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 import lrcore
 import lrcore_torch
-from tests.ecosystem.torch.training import SCHEDULE, Weight, movements, rates
+from tests.ecosystem.trainers.training import SCHEDULE, Weight, movements, rates
 
 UPDATES = 16
 
@@ -81,7 +81,7 @@ def test_accumulated_gradients_are_one_update(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("accumulated", [1, 2])
 def test_a_run_goes_on_from_a_checkpoint(accumulated: int, tmp_path: Path) -> None:
-    options = {"gradient_accumulation_steps": accumulated}
+    options: dict[str, Any] = {"gradient_accumulation_steps": accumulated}
     whole, _ = trained(tmp_path, save_strategy="steps", save_steps=3, **options)
     checkpoints = sorted(tmp_path.glob("checkpoint-*"))
     assert len(checkpoints) == UPDATES // 3 + 1  # and one at the end

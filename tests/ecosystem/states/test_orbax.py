@@ -27,7 +27,8 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
-def go_on(optimizer: Any, weights: Any, state: Any, updates: int) -> tuple[Any, Any]:
+def go_on(optimizer: Any, start: Any, updates: int) -> tuple[Any, Any]:
+    weights, state = start
     update = jax.jit(optimizer.update)
     for _ in range(updates):
         change, state = update(weights * 0.5 - 0.3, state, weights)
@@ -41,13 +42,13 @@ def test_a_run_goes_on_from_a_checkpoint(name: str, done: int, tmp_path: Path) -
     optimizer = OPTIMIZERS[name]()
     weights = jnp.array([1.0, -2.0])
     start = (weights, optimizer.init(weights))
-    half = go_on(optimizer, *start, done)
+    half = go_on(optimizer, start, done)
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(tmp_path / "checkpoint", half)
         checkpointer.wait_until_finished()
         restored = checkpointer.restore(tmp_path / "checkpoint", start)
-    whole, _ = go_on(optimizer, *start, UPDATES)
-    again, _ = go_on(OPTIMIZERS[name](), *restored, UPDATES - done)
+    whole, _ = go_on(optimizer, start, UPDATES)
+    again, _ = go_on(OPTIMIZERS[name](), restored, UPDATES - done)
     np.testing.assert_array_equal(again, whole)
 
 
@@ -55,7 +56,7 @@ def test_a_state_that_is_restored_without_a_target_can_be_read(tmp_path: Path) -
     """orbax then gives dicts and lists, not the state's own tuples."""
     optimizer = OPTIMIZERS["sgd"]()
     weights = jnp.array([1.0, -2.0])
-    state = go_on(optimizer, weights, optimizer.init(weights), 7)
+    state = go_on(optimizer, (weights, optimizer.init(weights)), 7)
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(tmp_path / "checkpoint", state)
         checkpointer.wait_until_finished()

@@ -10,7 +10,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import LRScheduler, create_lr_scheduler_with_warmup
 
 import lrcore
-from tests.ecosystem.torch.training import BATCHES, SCHEDULE, made, movements, rates
+from tests.ecosystem.trainers.training import BATCHES, SCHEDULE, made, movements, rates
 
 EPOCHS = 2
 
