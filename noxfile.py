@@ -26,6 +26,8 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
 DIST = Path("build/dist")
+MOVE = Path("build/move/run.json")
+MOVES = ["torch", "paddle", "optax", "check"]
 PACKAGES = {"lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"}
 
 # What a test environment installs beside the extra of the same name, whose own requirements stay as wide as is true.
@@ -212,3 +214,19 @@ def report(session: nox.Session) -> None:
     """Print the demo's table and write build/demo/report.json and curves.png; queued by `demo`."""
     session.install("-e", ".[plot]")
     session.run("python", "examples/report.py", str(DEMO), *known(session, session.posargs), env=ENVIRONMENT)
+
+
+@nox.session(default=False, venv_backend="none")
+def move(session: nox.Session) -> None:
+    """Train one run in PyTorch, go on in Paddle, end in JAX, and compare it with one that never moved."""
+    shutil.rmtree(MOVE.parent, ignore_errors=True)
+    for name in MOVES:
+        session.notify(f"phase({name})", posargs=[])
+
+
+@nox.session(default=False)
+@nox.parametrize("name", MOVES, ids=MOVES)
+def phase(session: nox.Session, name: str) -> None:
+    """Go on with the run in the framework that is its next, or compare it; queued by `move`."""
+    session.install(*(["-e", f".[{name}]", *PINS[name]] if name in PINS else ["-e", "."]))
+    session.run("python", "examples/move_between_frameworks.py", name, str(MOVE), env=ENVIRONMENT)
