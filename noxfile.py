@@ -25,6 +25,7 @@ nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
+BENCH = Path("build/bench")
 DIST = Path("build/dist")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
@@ -61,6 +62,10 @@ ECOSYSTEM = {
     # Has to be of TensorFlow's own version.
     "keras2": ("keras", ["tf_keras==2.21.*"]),
 }
+
+# The fastest scheduler without dependencies, which the benchmarks of the core compare with.
+RIVAL = "lrsched==0.5.0"
+MEASURED = ("core", *PINS)
 
 # Tiny arrays on few cores: more threads only cost. TensorFlow's start-up notes are no news.
 ENVIRONMENT = {
@@ -214,6 +219,35 @@ def report(session: nox.Session) -> None:
     """Print the demo's table and write build/demo/report.json and curves.png; queued by `demo`."""
     session.install("-e", ".[plot]")
     session.run("python", "examples/report.py", str(DEMO), *known(session, session.posargs), env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure costs and errors beside the natives and write docs/benchmarks.md; `-- torch core` measures only those."""
+    unknown = [name for name in session.posargs if name not in MEASURED]
+    if unknown:
+        session.error(f"benchmarks are {', '.join(MEASURED)}; got {', '.join(unknown)}")
+    for name in session.posargs or MEASURED:
+        session.notify(f"measure({name})", posargs=[])
+    session.notify("figures", posargs=session.posargs)
+
+
+@nox.session(default=False)
+@nox.parametrize("name", MEASURED, ids=MEASURED)
+def measure(session: nox.Session, name: str) -> None:
+    """Run the benchmark of the core or of one framework; queued by `bench`."""
+    if name == "core":
+        session.install("-e", ".", RIVAL)
+    else:
+        session.install("-e", f".[{name}]", *PINS[name])
+    session.run("python", "-m", f"tests.benchmarks.bench_{name}", str(BENCH / f"{name}.json"), env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def figures(session: nox.Session) -> None:
+    """Print what was measured beside its marks, and write the report; queued by `bench`."""
+    session.install("-e", ".[plot]")
+    session.run("python", "-m", "tests.benchmarks.report", str(BENCH), *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session(default=False, venv_backend="none")

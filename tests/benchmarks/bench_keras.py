@@ -1,0 +1,95 @@
+"""Keras: an update with a schedule in the optimizer, and the error of compiled rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.optimizers import schedules
+
+import lrcore
+import lrcore_keras
+from lrcore import Cosine, Exponential, Linear, Schedule
+from tests.benchmarks.accuracy import errors, telling_steps
+from tests.benchmarks.measure import Bench, Call, output, use_one_core
+
+RATE = 3e-4
+LAST = 2**31 - 1
+SOME = 5_000
+
+
+def pairs(length: int) -> dict[str, tuple[Schedule, Any]]:
+    return {
+        "cosine to 0": (Cosine(init_value=RATE, decay_steps=length), schedules.CosineDecay(RATE, length)),
+        "linear to 0": (Linear(init_value=RATE, decay_steps=length), schedules.PolynomialDecay(RATE, length, 0.0)),
+        "0.9999 ** t": (Exponential(init_value=RATE, decay_rate=0.9999), schedules.ExponentialDecay(RATE, 1, 0.9999)),
+    }
+
+
+def update(rate: Any) -> Callable[[], Any]:
+    """One update of 256 weights in a TensorFlow graph."""
+    weights, optimizer = keras.Variable(np.zeros(256, dtype="float32")), keras.optimizers.SGD(rate, momentum=0.9)
+    optimizer.build([weights])
+    gradient = tf.ones(256)
+
+    @tf.function
+    def step() -> None:
+        optimizer.apply([gradient], [weights])
+
+    return step
+
+
+def compiled(rate: Any, steps: Any, *, jit: bool) -> Any:
+    """One rate after another, as the updates of a training loop ask for them."""
+    loop = tf.function(lambda counts: tf.map_fn(rate, counts, fn_output_signature=tf.float32), jit_compile=jit)
+    return loop(tf.constant(steps, dtype=tf.int32)).numpy()
+
+
+def costs(bench: Bench) -> None:
+    for length, method in ((10**5, "lookup"), (10**6, "cubics")):
+        schedule, native = pairs(length)["cosine to 0"]
+        ours, theirs = update(lrcore_keras.LearningRateSchedule(schedule)), update(native)
+        what = f"cosine of {length:.0e} steps ({method}) to CosineDecay"
+        bench.ratio("Keras: an update of SGD with momentum in a graph", what, Call(ours), Call(theirs))
+
+
+def accuracy(bench: Bench) -> None:
+    for length in (10**6, LAST):
+        for name, (schedule, native) in pairs(length).items():
+            steps = telling_steps(length, schedule, SOME)
+            ours = lrcore_keras.LearningRateSchedule(schedule)
+            for who, rate, jit, mark in (
+                ("graph", ours, False, 1.0),
+                ("XLA", ours, True, 1.0),
+                ("native, graph", native, False, None),
+            ):
+                worst = errors(schedule, steps, compiled(rate, steps, jit=jit)).max()
+                what = f"{name}, {length:.3g} steps, {who}: largest error at {steps.size:,} steps"
+                bench.number("Keras: compiled values", what, worst, "ulp", mark)
+
+
+def scale(bench: Bench) -> None:
+    """The error of the native rate against the step."""
+    length = 10**6
+    schedule, native = pairs(length)["cosine to 0"]
+    steps = np.arange(length + 1)
+    edges = np.linspace(0, length + 1, 201).astype(np.int64)[:-1]
+    worst = np.maximum.reduceat(
+        errors(schedule, steps, tf.function(native)(tf.constant(steps, tf.int32)).numpy()), edges
+    )
+    bench.curve("error", "Keras CosineDecay, graph", edges.tolist(), worst.tolist())
+
+
+def main() -> None:
+    use_one_core()
+    bench = Bench({"lrcore": lrcore.__version__, "keras": keras.__version__, "tensorflow": tf.__version__})
+    for measure in (costs, accuracy, scale):
+        measure(bench)
+    bench.write(output())
+
+
+if __name__ == "__main__":
+    main()
