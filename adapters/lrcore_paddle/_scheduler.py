@@ -74,6 +74,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         ... )
     """
 
+    last_epoch: int
+    last_lr: float
+
     def __init__(
         self,
         schedule: Source | lrcore.Plateau | Sequence[Source],
@@ -91,7 +94,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
         self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
+        self._alone: lrcore.Schedule | None = None
         super().__init__(self._written, last_epoch, verbose)
+        self._alone = _alone(self.schedule)
 
     @property
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
@@ -115,6 +120,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             lrcore.ScheduleError: `epoch` is not an integer >= 0, or a Python function gives no finite number; nothing
                 has changed then.
         """
+        alone = self._alone
+        if alone is not None and epoch is None and self.last_lr == self._written and not self.verbose:
+            # The common case, written out for its speed: one schedule, and nobody else has written the rate.
+            step = self.last_epoch + 1
+            self.last_lr = self._written = alone.at(step)
+            self.last_epoch = step
+            return
         step = self.last_epoch + 1 if epoch is None else epoch
         rates = [rule(step) for rule in self._rules]
         if self.last_lr != self._written:
@@ -180,6 +192,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             )
         rates = [rule(step) for rule in rules]
         self.schedule, self.plateau_state, self._rules = schedule, plateau_state, rules
+        self._alone = _alone(schedule)
         self._write(step, rates)
 
     def _write(self, step: int, rates: Sequence[float]) -> None:
@@ -227,6 +240,11 @@ def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> lis
         assert plateau_state is not None
         return [partial(schedule.value, state=plateau_state)]
     return [schedule]
+
+
+def _alone(schedule: Followed) -> lrcore.Schedule | None:
+    """The schedule where one is all there is, else None."""
+    return schedule if isinstance(schedule, lrcore.Schedule) else None
 
 
 def _tensor() -> paddle.Tensor:
