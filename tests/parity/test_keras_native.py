@@ -98,7 +98,7 @@ def in_float64(options: dict[str, Any]) -> dict[str, Any]:
 def check(conformance: Conformance, cls: type, options: dict[str, Any]) -> None:
     schedule = lrcore_keras.from_native(cls(**options))
     conformance.compare(cls.__name__, schedule, rates(cls(**options)), tolerance=SINGLE)
-    conformance.compare(cls.__name__, schedule, rates(cls(**in_float64(options))), tolerance=EXACT)
+    conformance.compare(f"{cls.__name__} in float64", schedule, rates(cls(**in_float64(options))), tolerance=EXACT)
     assert lrcore.loads(lrcore.dumps(schedule)) == schedule
 
 
@@ -220,11 +220,44 @@ def test_function_of_the_epoch_agrees(conformance: Conformance, length: float) -
     assert [every(step) for step in (9, 10)] == [schedule(0), schedule(1)]
 
 
+PLATEAUS: dict[str, list[Any]] = {
+    "factor": [0.5, 0.0],
+    "patience": [0, 1, 3],
+    "min_delta": [0.0, 0.0625],
+    "cooldown": [0, 1, 3],
+    "min_lr": [0.0, 0.05],
+    "mode": ["min", "max"],
+}
+SERIES = [*(2.0 - 0.1 * number for number in range(15)), math.nan, *([0.6, 0.61, 0.55] * 8), math.inf, *[0.3] * 19]
 METRICS = st.lists(
     st.sampled_from([1.0, 0.9, 0.5, 0.5, 0.45, 0.0, -1.0, 2.0, math.nan, math.inf, -math.inf]) | st.floats(-2, 2),
     min_size=60,
     max_size=60,
 )
+
+
+def check_plateau(conformance: Conformance, options: dict[str, Any], base_lr: float, metrics: list[float]) -> None:
+    callback = keras.callbacks.ReduceLROnPlateau(**options)
+    callback.set_model(MODEL)
+    MODEL.optimizer.learning_rate = base_lr
+    plateau: Any = lrcore_keras.from_native(callback, base_lr=base_lr)
+    state, ours, theirs = plateau.initial(), [], []
+    callback.on_train_begin()
+    for epoch, metric in enumerate(metrics):
+        callback.on_epoch_end(epoch, {callback.monitor: metric})
+        theirs.append(rate_of(MODEL))
+        state = plateau.update(state, metric)
+        ours.append(plateau.value(0, state))
+    conformance.compare(
+        "ReduceLROnPlateau", lrcore.Function(ours.__getitem__), theirs, tolerance=SINGLE, kind="plateau"
+    )
+    assert lrcore_keras.from_native(callback, base_lr=base_lr) == plateau
+    assert lrcore.loads(lrcore.dumps(plateau)) == plateau
+
+
+@pytest.mark.parametrize("values", list(itertools.product(*PLATEAUS.values())))
+def test_plateau_agrees(conformance: Conformance, values: tuple[Any, ...]) -> None:
+    check_plateau(conformance, dict(zip(PLATEAUS, values, strict=True)), 0.5, SERIES)
 
 
 @settings(max_examples=50)
@@ -244,25 +277,10 @@ METRICS = st.lists(
         },
     ),
 )
-def test_plateau_agrees(
+def test_any_plateau_agrees(
     conformance: Conformance, metrics: list[float], base_lr: float, options: dict[str, Any]
 ) -> None:
-    callback = keras.callbacks.ReduceLROnPlateau(**options)
-    callback.set_model(MODEL)
-    MODEL.optimizer.learning_rate = base_lr
-    plateau: Any = lrcore_keras.from_native(callback, base_lr=base_lr)
-    state, ours, theirs = plateau.initial(), [], []
-    callback.on_train_begin()
-    for epoch, metric in enumerate(metrics):
-        callback.on_epoch_end(epoch, {callback.monitor: metric})
-        theirs.append(rate_of(MODEL))
-        state = plateau.update(state, metric)
-        ours.append(plateau.value(0, state))
-    conformance.compare(
-        "ReduceLROnPlateau", lrcore.Function(ours.__getitem__), theirs, tolerance=SINGLE, kind="plateau"
-    )
-    assert lrcore_keras.from_native(callback, base_lr=base_lr) == plateau
-    assert lrcore.loads(lrcore.dumps(plateau)) == plateau
+    check_plateau(conformance, options, base_lr, metrics)
 
 
 def told_of_metrics() -> keras.Model:
