@@ -85,7 +85,7 @@ def _mix(start: Exact, end: Exact, shape: str, elapsed: Fraction, steps: Fractio
     if shape == "exponential":
         if start.value == end.value:
             return start
-        value = mp.sign(start.value) * abs(start.value) ** (1 - x) * abs(end.value) ** x
+        value = (1 if start.value > 0 else -1) * abs(start.value) ** (1 - x) * abs(end.value) ** x
         return Exact(value, abs(value) * max(start.size / abs(start.value), end.size / abs(end.value)))
     weight = _WEIGHTS[shape](x, power)
     value = start.value * weight + end.value * (1 - weight)
