@@ -59,9 +59,9 @@ class _Scalars:
         return math.log(x) if x > 0 else -math.inf
 
     @staticmethod
-    def power(base: float, exponent: float) -> float:
+    def power(base: float, exponent: float) -> Value:
         try:
-            return float(base**exponent)
+            return base**exponent
         except OverflowError:
             return -math.inf if base < 0 and exponent % 2 else math.inf
 
@@ -226,55 +226,58 @@ def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]
 
 # --- shapes: how a ramp leaves one value for another ------------------------------------------------------------------
 #
-# A shape takes the library, the length and its exponent; it returns the function of (elapsed, remaining) that gives the
-# weight of the value that is left and the weight of the value that is reached. Both weights are computed without a
-# subtraction, so that neither end of a ramp loses digits.
+# A shape takes the library, the length and its exponent. It returns two functions of (elapsed, remaining): the weight of
+# the value that is left, and the weight of the value that is reached. Both are computed without a subtraction, so that
+# neither end of a ramp loses digits.
 
-Weights: TypeAlias = Callable[[Value, Value], tuple[Value, Value]]
+Weight: TypeAlias = Callable[[Value, Value], Value]
 
 
-def _cosine(lib: Library, length: float, power: float) -> Weights:
+def _cosine(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
     """cos(pi/2 x)**(2 power) and one minus that."""
     sin, turn = lib.sin, math.pi / 2 / length
 
-    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+    def left(elapsed: Value, remaining: Value) -> Value:
         root = sin(turn * remaining)
+        return lib.power(root * root, power)
+
+    def reached(elapsed: Value, remaining: Value) -> Value:
         near = lib.log1p(-(sin(turn * lib.minimum(elapsed, remaining)) ** 2))
-        logarithm = lib.where(elapsed < remaining, near, 2 * lib.log(root))
-        return lib.power(root * root, power), -lib.expm1(power * logarithm)
+        logarithm = lib.where(elapsed < remaining, near, 2 * lib.log(sin(turn * remaining)))
+        return -lib.expm1(power * logarithm)
 
-    return weights
+    return left, reached
 
 
-def _power(lib: Library, length: float, power: float) -> Weights:
+def _power(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
     """(1 - x)**power and one minus that."""
-    left = ratio_power(lib, power)
+    ratio = ratio_power(lib, power)
 
-    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+    def reached(elapsed: Value, remaining: Value) -> Value:
         near = lib.log1p(-(lib.minimum(elapsed, remaining) / length))
         logarithm = lib.where(elapsed < remaining, near, lib.log(remaining / length))
-        return left(remaining, length), -lib.expm1(power * logarithm)
+        return -lib.expm1(power * logarithm)
 
-    return weights
-
-
-def _one_minus_sqrt(lib: Library, length: float, power: float) -> Weights:
-    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
-        root = lib.sqrt(elapsed / length)
-        return remaining / length / (1 + root), root
-
-    return weights
+    return lambda elapsed, remaining: ratio(remaining, length), reached
 
 
-def _one_minus_square(lib: Library, length: float, power: float) -> Weights:
-    def weights(elapsed: Value, remaining: Value) -> tuple[Value, Value]:
+def _one_minus_sqrt(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+    sqrt = lib.sqrt
+    return (
+        lambda elapsed, remaining: remaining / length / (1 + sqrt(elapsed / length)),
+        lambda elapsed, remaining: sqrt(elapsed / length),
+    )
+
+
+def _one_minus_square(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+    def reached(elapsed: Value, remaining: Value) -> Value:
         part = elapsed / length
-        return remaining / length * (1 + part), part * part
+        return part * part
 
-    return weights
+    return lambda elapsed, remaining: remaining / length * (1 + elapsed / length), reached
 
 
-SHAPES: dict[str, Callable[[Library, float, float], Weights]] = {
+SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
     "cosine": _cosine,
     "power": _power,
     "1-sqrt": _one_minus_sqrt,
@@ -327,18 +330,21 @@ def ramp(
     """
     last, low, high = for_arrays(last), min(start, end), max(start, end)
     if power == 1 and shape in SYMMETRIC:
-        return lib.bounded(SYMMETRIC[shape](lib, start, end, first, last), low, high)
-    weights = SHAPES[shape](lib, last - first, power)
+        even = SYMMETRIC[shape](lib, start, end, first, last)
+        return even if 0 in (start, end) else lib.bounded(even, low, high)  # a part of one number cannot exceed it
+    of_left, of_reached = SHAPES[shape](lib, last - first, power)
+    left, reached = (end, start) if rising else (start, end)
 
-    def rise(t: Value) -> Value:
-        of_end, of_start = weights(last - t, t - first)
-        return start * of_start + end * of_end
+    def blend(elapsed: Value, remaining: Value) -> Value:
+        return left * of_left(elapsed, remaining) + reached * of_reached(elapsed, remaining)
 
-    def fall(t: Value) -> Value:
-        of_start, of_end = weights(t - first, last - t)
-        return start * of_start + end * of_end
+    def fade(elapsed: Value, remaining: Value) -> Value:
+        return left * of_left(elapsed, remaining)
 
-    return lib.bounded(rise if rising else fall, low, high)
+    value = blend if reached else fade
+    return lib.bounded(
+        (lambda t: value(last - t, t - first)) if rising else (lambda t: value(t - first, last - t)), low, high
+    )
 
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
@@ -352,18 +358,18 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
-    power, clip, parts = lib.power, lib.clip, split(lib, period)
+    power, parts = lib.power, split(lib, period)
     if staircase:
-        return lambda t: clip(init * power(rate, parts(t - origin)[0]), -LARGEST, LARGEST)
+        return lib.bounded(lambda t: init * power(rate, parts(t - origin)[0]), -LARGEST, LARGEST)
     if period == 1:
-        return lambda t: clip(init * power(rate, t - origin), -LARGEST, LARGEST)
+        return lib.bounded(lambda t: init * power(rate, t - origin), -LARGEST, LARGEST)
     fraction = fractional_power(lib, rate)
 
     def value(t: Value) -> Value:
         whole, left = parts(t - origin)
-        return clip(init * power(rate, whole) * fraction(left, period), -LARGEST, LARGEST)
+        return init * power(rate, whole) * fraction(left, period)
 
-    return value
+    return lib.bounded(value, -LARGEST, LARGEST)
 
 
 def inverse_time(
