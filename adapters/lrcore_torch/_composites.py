@@ -26,7 +26,7 @@ def _caller_of(scheduler: LRScheduler) -> object:
     """The object whose method called the scheduler's, be it through `torch.compiler.disable`."""
     frame = sys._getframe(2)  # noqa: SLF001 - a composite hands its child nothing but the call
     while frame.f_back is not None and (
-        frame.f_locals.get("self") is scheduler or frame.f_globals["__name__"].startswith("torch._dynamo")
+        frame.f_locals.get("self") is scheduler or str(frame.f_globals.get("__name__")).startswith("torch._dynamo")
     ):
         frame = frame.f_back
     return frame.f_locals.get("self")

@@ -157,3 +157,11 @@ def test_an_epoch_without_a_step_is_made_up_for() -> None:
         scheduler.sync(epoch * 10)
         for _ in range(10):
             assert update(optimizer) == [FALLING(epoch)]
+
+
+def test_code_that_is_in_no_module_may_load_a_state() -> None:
+    """As what runs examples, notebooks and configurations does it."""
+    optimizer = sgd()
+    names = {"scheduler": lrcore_torch.LRScheduler(optimizer, FALLING), "state": lrcore.save_state(5, FALLING)}
+    exec("scheduler.load_state_dict(state)", names)
+    assert update(optimizer) == [FALLING(5)]
