@@ -171,7 +171,14 @@ class Schedule(
     @cached_property
     def depth(self) -> int:
         """How many schedules are inside one another, this one included."""
-        return 1 + max((child.depth for child in self._children()), default=0)
+        return 1 + max((child.depth for child in self.children), default=0)
+
+    @property
+    def children(self) -> tuple[Schedule, ...]:
+        """The schedules that this one is made of."""
+        fields = (getattr(self, name) for name in self.__struct_fields__)
+        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
+        return tuple(part for part in parts if isinstance(part, Schedule))
 
     @property
     def length(self) -> int | None:
@@ -274,9 +281,6 @@ class Schedule(
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
         return self.timeline.bind(formulas.arrays())
-
-    def _children(self) -> tuple[Schedule, ...]:
-        return ()
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
@@ -583,9 +587,6 @@ class Join(Schedule, frozen=True, tag="join"):
 
         def __init__(self, schedules: Sequence[Schedule], boundaries: Sequence[int] | None = None) -> None: ...
 
-    def _children(self) -> tuple[Schedule, ...]:
-        return self.schedules
-
     def _lower(self) -> Timeline:
         _check_some(self.schedules, "Join.schedules")
         boundaries = self._own_lengths() if self.boundaries is None else self.boundaries
@@ -623,9 +624,6 @@ class Sum(Schedule, frozen=True, tag="sum"):
 
         def __init__(self, schedules: Sequence[Schedule]) -> None: ...
 
-    def _children(self) -> tuple[Schedule, ...]:
-        return self.schedules
-
     def _lower(self) -> Timeline:
         _check_some(self.schedules, "Sum.schedules")
         return timeline.pointwise("sum", [part.timeline for part in self.schedules])
@@ -649,9 +647,6 @@ class Product(Schedule, frozen=True, tag="product"):
     if TYPE_CHECKING:
 
         def __init__(self, schedules: Sequence[Schedule]) -> None: ...
-
-    def _children(self) -> tuple[Schedule, ...]:
-        return self.schedules
 
     def _lower(self) -> Timeline:
         _check_some(self.schedules, "Product.schedules")
@@ -678,9 +673,6 @@ class Clip(Schedule, frozen=True, tag="clip"):
     min_value: Number | None = None
     max_value: Number | None = None
 
-    def _children(self) -> tuple[Schedule, ...]:
-        return (self.schedule,)
-
     def _lower(self) -> Timeline:
         low = -formulas.LARGEST if self.min_value is None else self.min_value
         high = formulas.LARGEST if self.max_value is None else self.max_value
@@ -705,9 +697,6 @@ class Shift(Schedule, frozen=True, tag="shift"):
 
     schedule: Schedule
     steps: Steps
-
-    def _children(self) -> tuple[Schedule, ...]:
-        return (self.schedule,)
 
     def _lower(self) -> Timeline:
         return self.schedule.timeline.skipped(self.steps)
@@ -740,9 +729,6 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
     mirror: bool = False
     length_factor: Growth = 1.0
     value_factor: Number = 1.0
-
-    def _children(self) -> tuple[Schedule, ...]:
-        return (self.schedule,)
 
     def _lower(self) -> Timeline:
         line = self.schedule.timeline
@@ -780,9 +766,6 @@ class Every(Schedule, frozen=True, tag="every"):
 
     schedule: Schedule
     steps: SomeSteps
-
-    def _children(self) -> tuple[Schedule, ...]:
-        return (self.schedule,)
 
     def _lower(self) -> Timeline:
         return self.schedule.timeline.slowed(self.steps)

@@ -389,7 +389,7 @@ def _peak(line: Timeline, length: float) -> float:
 
 
 def _calls_python(schedule: Schedule) -> bool:
-    return isinstance(schedule, Function) or any(map(_calls_python, schedule._children()))  # noqa: SLF001
+    return isinstance(schedule, Function) or any(map(_calls_python, schedule.children))
 
 
 def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
