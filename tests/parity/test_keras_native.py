@@ -388,6 +388,12 @@ def test_restart_that_a_logarithm_misses() -> None:
     agree_at([20, 21, 22], CosineDecayRestarts(0.1, 10, t_mul=1.1))
 
 
+@known_difference("keras-options-rounded")
+@pytest.mark.parametrize("native", [ExponentialDecay(0.1, 1, 0.999), CosineDecayRestarts(0.1, 1, t_mul=1.05)])
+def test_options_that_float32_does_not_have(native: Any) -> None:
+    agree_at(list(range(360, 400)), native)
+
+
 @known_difference("keras-integer-rate")
 @pytest.mark.parametrize(
     "native",

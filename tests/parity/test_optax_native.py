@@ -519,6 +519,11 @@ def test_growth_beyond_float32() -> None:
     agree_at([38, 39], optax.exponential_decay, 1.0, 1, 10.0)
 
 
+@known_difference("optax-options-rounded")
+def test_rate_that_float32_does_not_have() -> None:
+    agree_at([0, 399], optax.exponential_decay, 0.1, 1, 0.999)
+
+
 @known_difference("optax-small-exponents")
 def test_cosine_to_a_small_power() -> None:
     agree_at([388, 389, 390], optax.cosine_decay_schedule, 1.0, 390, 0.0, 0.1)
