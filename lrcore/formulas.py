@@ -201,7 +201,7 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
     """(n, d) -> (n / d) ** exponent, also where a large exponent magnifies the rounding of n / d."""
     power = lib.power
     if exponent <= _POWER_THAT_MAGNIFIES:
-        return lambda n, d: power(n / d, exponent)
+        return lambda n, d: (n / d) ** exponent
 
     def value(n: Value, d: float) -> Value:
         quotient = n / d

@@ -679,6 +679,8 @@ def _whole(period: float) -> int | None:
 
 
 def _finite(value: Any, name: str, step: Any) -> float:
+    if type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, (bool, str, bytes, complex)):
         number = math.nan
     else:
