@@ -112,10 +112,14 @@ def updates(bench: Bench) -> None:
     }
     for name, (schedule, native) in cases.items():
         ours, theirs = update(lrcore_optax.as_schedule(schedule)), update(native)
-        bench.ratio("optax: a jitted update of SGD with momentum", name, Call(ours), Call(theirs), 1.0, LIMIT)
+        bench.ratio("optax: a jitted update of SGD with momentum", name, Call(ours), Call(theirs), NO_MORE, LIMIT)
 
 
-LIMIT = "of about 20 us the rate is one at most; the rest, which is the same, is what varies"
+NO_MORE = 1.05  # the native's cost, as near as it can be measured
+LIMIT = (
+    "XLA's CPU compiler makes eight kernels of a table of cubics, each of which is started by itself, where the native rate "
+    "and a lookup are one; in the body of lax.scan it makes one of all"
+)
 
 
 def accuracy(bench: Bench) -> None:

@@ -37,9 +37,9 @@ INTRODUCTION = """# Benchmarks
 `nox -s bench` measured everything here and wrote this page. {machine}.
 
 lrcore and its rival take turns in one process, so that a busy machine hurts both; {versions}.
-A time is CPU time, except in the compiled updates, which several threads share. Each figure is the median of 15 repetitions
-(9 for a million values), or of three times as many where the first ones missed the mark; in brackets the middle half. An error is
-counted in units in the last place of float32, against the schedule's own float64 values.
+A time is CPU time, and what JAX and TensorFlow compile runs on one core, so that no thread waits for another. Each figure is
+the median of 15 repetitions (9 for a million values), or of three times as many where the first ones missed the mark; beside it
+stands the middle half of them. An error is counted in units in the last place of float32, against the schedule's own float64 values.
 
 {summary}
 """
@@ -136,7 +136,7 @@ def number(value: float) -> str:
 
 def draw(curves: list[Curve]) -> None:
     """The plots, with the same bytes for the same figures."""
-    rcParams["svg.hashsalt"] = "lrcore"
+    rcParams["svg.hashsalt"], rcParams["svg.fonttype"] = "lrcore", "none"
     folder = PAGE.with_suffix("")
     folder.mkdir(exist_ok=True)
     for name, (title, x, y) in PLOTS.items():
