@@ -168,7 +168,7 @@ def check_wheel(session: nox.Session, path: Path) -> None:
         session.error(f"{path.name} holds {sorted(packages)}; without py.typed: {sorted(untyped)}")
 
 
-@nox.session(default=False)
+@nox.session
 @nox.parametrize("name", list(ECOSYSTEM), ids=list(ECOSYSTEM))
 def ecosystem(session: nox.Session, name: str) -> None:
     """Test an adapter inside what others build on its framework: trainers, checkpoints, Keras 2."""

@@ -82,6 +82,18 @@ def test_accumulated_gradients_are_one_update(tmp_path: Path) -> None:
     assert trainer.lr_scheduler_configs[0].scheduler.last_epoch == EPOCHS * BATCHES // 4
 
 
+def test_attached_it_needs_no_place_in_the_module(tmp_path: Path) -> None:
+    class Attached(Module):
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.SGD(self.parameters())
+            lrcore_torch.LRScheduler(optimizer, SCHEDULE).attach()
+            return optimizer
+
+    weights = Weights()
+    fit(tmp_path, Attached(), [weights], accumulate_grad_batches=2)
+    assert movements(weights.seen)[1::2] == pytest.approx(rates(range(EPOCHS * BATCHES // 2)), rel=1e-12)
+
+
 def test_the_monitor_logs_the_rates(tmp_path: Path) -> None:
     logger = CSVLogger(tmp_path)
     fit(tmp_path, Module(), [LearningRateMonitor("step")], logger=logger, log_every_n_steps=1)
