@@ -34,13 +34,10 @@ def page() -> str:
 def _row(problem: dict[str, Any]) -> str:
     mark = " •" if problem.get("still_happens") else ""
     seen = ", ".join([problem["where"], *problem.get("threads", [])])
-    answer = [problem[key] for key in ("answer",) if key in problem]
-    if "open" in problem:
-        answer.append(f"**Open:** {problem['open']}")
-    tests = [f"`{test}`" for test in problem.get("tests", [])]
-    return (
-        f"| {problem['number']}{mark} | {problem['what']} | {seen} | {' '.join([*answer, ', '.join(tests)]).strip()} |"
-    )
+    tests = ", ".join(f"`{test}`" for test in problem.get("tests", []))
+    unmet = f"**Open:** {problem['open']}" if "open" in problem else None
+    answers = " ".join(filter(None, [problem.get("answer"), unmet, tests]))
+    return f"| {problem['number']}{mark} | {problem['what']} | {seen} | {answers} |"
 
 
 @cache

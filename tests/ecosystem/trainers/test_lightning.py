@@ -21,7 +21,9 @@ OTHER = lrcore.Constant(0.125)
 
 
 class Module(lightning.LightningModule):
-    def __init__(self, schedule: lrcore.Schedule = SCHEDULE, interval: str = "step", **options: Any) -> None:
+    def __init__(
+        self, schedule: lrcore.Schedule | lrcore.Plateau = SCHEDULE, interval: str = "step", **options: Any
+    ) -> None:
         super().__init__()
         self.model = Weight()
         self.schedule = schedule
@@ -130,3 +132,23 @@ def test_another_schedule_is_not_taken_in_silence(tmp_path: Path) -> None:
     weights = Weights()
     fit(tmp_path, Module(OTHER, on_mismatch="use_config"), [weights], tmp_path / "step=4.ckpt")
     assert movements(weights.seen)[1:] == [0.125] * (EPOCHS * BATCHES - 5)
+
+
+class ToldOfEpochs(Module):
+    """Tells a plateau a loss that stops getting better."""
+
+    def on_train_epoch_end(self) -> None:
+        scheduler: Any = self.lr_schedulers()
+        scheduler.report(max(2 - self.current_epoch, 0))
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4, 6])
+def test_a_plateau_goes_on_from_a_checkpoint(epochs: int, tmp_path: Path) -> None:
+    plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
+    whole, first, second = Weights(), Weights(), Weights()
+    fit(tmp_path, ToldOfEpochs(plateau), [whole], max_epochs=8)
+    trainer = fit(tmp_path, ToldOfEpochs(plateau), [first], max_epochs=epochs)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    fit(tmp_path, ToldOfEpochs(plateau), [second], tmp_path / "half.ckpt", max_epochs=8)
+    assert first.seen + second.seen == whole.seen
+    assert movements(whole.seen)[-1] == pytest.approx(SCHEDULE(10**6) * 0.5**4, rel=1e-9)
