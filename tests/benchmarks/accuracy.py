@@ -22,7 +22,7 @@ def errors(schedule: lrcore.Schedule, steps: Any, got: Any) -> Any:
     return np.where(wanted == got, 0.0, np.abs(got - wanted) / ulp)
 
 
-def telling_steps(length: int, schedule: lrcore.Schedule, some: int = 50_000) -> Any:
+def telling_steps(length: int, schedule: lrcore.Schedule, some: int = 250_000) -> Any:
     """Both ends densely, cuts and their neighbours, where float32 stops counting, and many others."""
     chance = np.random.default_rng(0)
     cuts = [*islice(schedule.timeline.cuts(length + 1), 1000)]

@@ -11,6 +11,7 @@ from lrcore import Cosine, Exponential, Linear, Schedule
 from tests.benchmarks.measure import Bench, Call, output
 
 STEPS = 10**8  # no measurement comes to the end
+LIMIT = "ExponentialDecay is one power in one method; the value of a cosine alone takes longer than 1.5 times that"
 
 
 def pairs() -> dict[str, tuple[Schedule, lr.LRScheduler]]:
@@ -34,7 +35,9 @@ def main() -> None:
         bench.ratio(section, name, Call(ours.step), Call(native.step), mark)
     cheapest = lr.ExponentialDecay(0.1, 0.999999)
     ours = lrcore_paddle.LRScheduler(cosine[0])
-    bench.ratio(section, "our cosine to ExponentialDecay, Paddle's cheapest", Call(ours.step), Call(cheapest.step), 1.5)
+    bench.ratio(
+        section, "our cosine to ExponentialDecay, Paddle's cheapest", Call(ours.step), Call(cheapest.step), 1.5, LIMIT
+    )
     bench.write(output())
 
 
