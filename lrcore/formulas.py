@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
 TimeFunction: TypeAlias = Callable[[Any], Any]
 
+ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
 EXACT = 2**53
 """Up to here every integer is a float."""
@@ -211,15 +212,19 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
 
 
 def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]:
-    """t -> (whole periods before t, what is left), exactly: integers by integers, reals by fmod."""
+    """t -> (whole periods before t, what is left): integers by integers, reals by fmod, which is exact too.
+
+    A period that ends within the rounding of t has ended: ten periods of 3.7 are 37, though the float is a little more.
+    """
     if period <= EXACT and float(period).is_integer():
         whole = int(period)
         return lambda t: (t // whole, t % whole)
-    fmod, rounded, period = lib.fmod, lib.round, float(period)
+    fmod, rounded, where, period = lib.fmod, lib.round, lib.where, float(period)
 
     def value(t: Value) -> tuple[Value, Value]:
         left = fmod(t, period)
-        return rounded((t - left) / period), left
+        ended = period - left <= t * ROUNDING
+        return rounded((t - left) / period) + ended, where(ended, 0.0, left)
 
     return value
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from lrcore import formulas
 from lrcore.descriptions import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.formulas import LARGEST, SCALARS, Library, TimeFunction
+from lrcore.formulas import LARGEST, ROUNDING, SCALARS, Library, TimeFunction
 
 PIECE_LIMIT = 32_768
 _DIGITS = 100  # 1.5**84 has 84 decimals
@@ -641,7 +641,7 @@ def _around(place: float) -> tuple[int, ...]:
 def _multiples(origin: float, width: float, first: int, last: int) -> Iterator[int]:
     """The integer steps in (first, last) at which (t - origin) // width changes."""
     number = max(1, math.floor((first - origin) / width))
-    while (step := math.ceil(origin + number * width)) < last:
+    while (step := math.ceil(origin + number * width * (1 - ROUNDING))) < last:
         if step > first:
             yield step
         number += 1 if width >= 1 else max(1, math.floor(1 / width))

@@ -214,3 +214,15 @@ def test_a_join_of_a_thousand_parts_costs_one_bisection() -> None:
     parts = Join([Constant(float(number)) for number in range(1000)], boundaries=range(10, 10_000, 10))
     assert [parts(step) for step in (0, 9, 10, 5005, 9_999, 10**6)] == [0.0, 0.0, 1.0, 500.0, 999.0, 999.0]
     assert len(parts.timeline.starts) == 1000
+
+
+def test_decimal_periods_end_where_they_are_written_to_end() -> None:
+    """Ten periods of 3.7 updates are 37, though the float nearest to 3.7 is a little more."""
+    staircase = Exponential(init_value=1.0, decay_rate=0.5, decay_steps=3.7, staircase=True)
+    assert [staircase(step) for step in (36, 37)] == [0.5**9, 0.5**10]
+    assert staircase.values([36, 37]).tolist() == [0.5**9, 0.5**10]
+    assert 37 in set(staircase.timeline.cuts(100))
+    thirds = InverseTime(init_value=1.0, decay_steps=100 / 3, staircase=True)
+    assert [thirds(step) for step in (99, 100)] == [1 / 3, 1 / 4]
+    restarts = Repeat(Linear(init_value=1.0, end_value=0.0, decay_steps=20), period=3.7)
+    assert restarts(37) == 1.0
