@@ -162,7 +162,7 @@ def _checked_step(step: Any) -> int:
     return int(step)
 
 
-def _lrcore_schedule(schedule: Scheduled) -> lrcore.Schedule:
+def _lrcore_schedule(schedule: Any) -> lrcore.Schedule:
     return lrcore.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule | lrcore.Plateau) else schedule)
 
 
