@@ -47,8 +47,9 @@ PINS = {
 
 # What tests compare with besides, on top of the pins.
 PEERS = {
-    # `from_name` promises its schedules value for value.
-    "torch": ["transformers==5.23.*"],
+    # `from_name` promises its schedules value for value; the README trains with Lightning and flax.
+    "torch": ["transformers==5.23.*", "lightning==2.6.*"],
+    "optax": ["flax==0.12.*"],
     # Keras' other two backends, each in a process of its own.
     "keras": ["torch==2.13.0", "jax==0.10.2"],
 }
