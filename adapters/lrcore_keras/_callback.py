@@ -63,19 +63,19 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         per: Literal["update", "epoch"] = "update",
         *,
         monitor: str = "val_loss",
-        on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
+        on_mismatch: lrcore.Policy = "error",
     ) -> None:
         check_per(per, WHERE)
+        lrcore.check_policy(on_mismatch, WHERE)
         super().__init__(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         self.per = per
         self.monitor = monitor
-        self.on_mismatch = on_mismatch
+        self.on_mismatch: lrcore.Policy = on_mismatch
         self._plateau_state = _initial_state(self.schedule)
         self._epoch = 0
         self._step_to_load: int | None = None
         self._written: list[float] = []
         self._warned_of: set[str] = set()
-        self._read(self.state_dict())  # refuses an unknown policy
 
     # --- what fit calls -----------------------------------------------------------------------------------------------
 

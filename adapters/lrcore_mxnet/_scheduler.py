@@ -7,14 +7,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import index
-from typing import Any, Literal, TypeAlias
+from typing import Any
 from weakref import WeakSet
 
 import mxnet as mx
 
 import lrcore
-
-Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -69,15 +67,15 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
         *,
-        on_mismatch: Policy = "error",
+        on_mismatch: lrcore.Policy = "error",
         first: int = 1,
     ) -> None:
         # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
-        self.on_mismatch: Policy = on_mismatch
+        self.on_mismatch: lrcore.Policy = on_mismatch
         self.first = first
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         # A wrong policy is refused here, not when a checkpoint is loaded.
-        lrcore.load_state(lrcore.save_state(0, self.schedule), self.schedule, on_mismatch, _NAME)
+        lrcore.check_policy(on_mismatch, _NAME)
         _live.add(self)
 
     def __call__(self, num_update: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -123,7 +123,7 @@ def load_state_dict(
     opt_state: Any,
     state: Any,
     schedule: Scheduled,
-    on_mismatch: Literal["error", "keep_checkpoint", "use_config"] = "error",
+    on_mismatch: lrcore.Policy = "error",
 ) -> tuple[Any, Any]:
     """The state of an optimizer at the step that a saved state says, and the schedule to go on with.
 

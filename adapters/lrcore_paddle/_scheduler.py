@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import paddle
 
 import lrcore
 
 Source: TypeAlias = lrcore.Schedule | Callable[[int], float]
-Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 Followed: TypeAlias = lrcore.Schedule | lrcore.Plateau | list[lrcore.Schedule]
 
 _NAME = "lrcore_paddle.LRScheduler"
@@ -83,13 +82,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         last_epoch: int = -1,
         verbose: bool = False,
         *,
-        on_mismatch: Policy = "error",
+        on_mismatch: lrcore.Policy = "error",
     ) -> None:
         self.schedule = _followed(schedule)
         self.plateau_state = _plateau_state(self.schedule, None)
-        self.on_mismatch: Policy = on_mismatch
+        self.on_mismatch: lrcore.Policy = on_mismatch
         # A wrong policy is refused here, not when a checkpoint is loaded.
-        lrcore.load_state(lrcore.save_state(0, self.schedule), self.schedule, on_mismatch, _NAME)
+        lrcore.check_policy(on_mismatch, _NAME)
         self._rules = _rules(self.schedule, self.plateau_state)
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True

@@ -6,7 +6,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias, get_args
+from typing import Any, NamedTuple, SupportsIndex
 
 import torch
 from torch import optim
@@ -14,8 +14,6 @@ from torch import optim
 import lrcore
 from lrcore_torch import _composites, _groups
 from lrcore_torch._groups import Group, Schedules, Source, Target
-
-Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
 WHERE = "lrcore_torch.LRScheduler"
 
@@ -75,17 +73,15 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         *,
         relative: bool = False,
         also: Mapping[str, Any] | None = None,
-        on_mismatch: Policy = "error",
+        on_mismatch: lrcore.Policy = "error",
         last_epoch: int = -1,
     ) -> None:
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"{WHERE}: expected a torch.optim.Optimizer; got {type(optimizer).__name__}")
-        if on_mismatch not in get_args(Policy):
-            known = ", ".join(get_args(Policy))
-            raise lrcore.ScheduleError(f"{WHERE}.on_mismatch", f"expected one of {known}; got {on_mismatch!r}")
+        lrcore.check_policy(on_mismatch, WHERE)
         self.optimizer = optimizer
         self.relative = relative
-        self.on_mismatch: Policy = on_mismatch
+        self.on_mismatch: lrcore.Policy = on_mismatch
         self._configure(schedule, also or {})
         self._hook: Any = None
         self._load_hook: Any = None
@@ -320,7 +316,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _configure(self, schedule: Any, also: Mapping[str, Any]) -> None:
         self.plateau = schedule if isinstance(schedule, lrcore.Plateau) else None
-        self.schedule = _groups.as_schedules(self.plateau.schedule if self.plateau else schedule, f"{WHERE}.schedule")
+        followed: Any = self.plateau.schedule if self.plateau else schedule
+        self.schedule = _groups.as_schedules(followed, f"{WHERE}.schedule")
         self._metric_state = self.plateau.initial() if self.plateau else None
         self.also = _groups.also_schedules(also, self.optimizer.param_groups[0], WHERE)
         self._targets = _groups.targets(self.also, self.optimizer.param_groups[0])

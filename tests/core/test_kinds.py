@@ -172,7 +172,7 @@ def test_schedules_add_and_multiply() -> None:
     assert Product([DOWN, HALVES]) == DOWN * HALVES
     assert DOWN * 2 == 2 * DOWN == Product([DOWN, Constant(2.0)])
     with pytest.raises(TypeError):
-        UNTYPED + 1
+        _ = UNTYPED + 1
 
 
 def test_a_description_is_frozen() -> None:
