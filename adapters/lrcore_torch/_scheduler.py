@@ -94,11 +94,12 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             group.setdefault("initial_lr", float(group["lr"]))  # what torch asks for where it does not start at 0
         super().__init__(optimizer, last_epoch)
 
-    def step(self, epoch: int | None = None, *, metrics: Any = None) -> None:
+    def step(self, epoch: Any = None, *, metrics: Any = None) -> None:
         """Go on to the next update: call it after every `optimizer.step()`.
 
         Args:
-            epoch: the step to go to instead (deprecated in torch); `sync` does this without torch's warning.
+            epoch: the step to go to instead (deprecated in torch); `sync` does this without torch's warning. With a
+                plateau it is the metric, as torch's ReduceLROnPlateau takes it and trainers pass it.
             metrics: a metric to `report` with this step.
 
         Raises:
@@ -123,6 +124,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 return
         if self._hook is not None:
             raise RuntimeError(f"{WHERE}.step: expected no call, since attach() makes it after every update; got one")
+        if self.plateau is not None and metrics is None:
+            epoch, metrics = None, epoch
         self._advance(epoch, metrics)
 
     def report(self, metric: Any) -> None:

@@ -289,15 +289,19 @@ def test_interrupted_after_any_metric() -> None:
         assert with_metrics(optimizer, scheduler, METRICS[epoch:]) == used[epoch * PER_EPOCH :]
 
 
-def test_a_step_may_carry_a_metric() -> None:
-    """Once an epoch, in the place of torch's ReduceLROnPlateau."""
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_step_may_carry_a_metric(by_name: bool) -> None:
+    """Once an epoch, in the place of torch's ReduceLROnPlateau, whose metric trainers pass by place."""
     constant = lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=1)
     optimizer, native_optimizer = sgd(), sgd(lr=0.4)
     scheduler = lrcore_torch.LRScheduler(optimizer, constant)
     native = torch.optim.lr_scheduler.ReduceLROnPlateau(native_optimizer, factor=0.5, patience=1)
     for metric in METRICS:
         assert update(optimizer) == update(native_optimizer)
-        scheduler.step(metrics=metric)
+        if by_name:
+            scheduler.step(metrics=metric)
+        else:
+            scheduler.step(metric)
         native.step(metric)
     assert scheduler.last_epoch == len(METRICS)
     assert scheduler.get_last_lr()[0] < 0.4
