@@ -7,6 +7,7 @@ that an error names the innermost place, what is required there, what was found 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -133,6 +134,8 @@ def _read_yaml(text: str) -> Any:
         raise ValueError(f"{problem} (at line {mark.line + 1}, column {mark.column + 1})") from None
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
+    except LookupError as error:  # PyYAML's own, for `!!bool x` and `!!int ""`
+        raise ValueError(f"a value does not fit its tag: {error}") from None
 
 
 def _write_yaml(plain: dict[str, Any]) -> str:
@@ -307,6 +310,11 @@ class _Reader:
             raise self.error(
                 place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
             )
+        if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
+            end = ramps["cooldown"].start + cooldown
+            raise self.error(
+                place, f"expected {end}, where the cooldown ends, or a cooldown without start; got {total}"
+            )
         if kind in _WITH_A_LENGTH:
             if "decay_steps" in table:
                 raise self.error(place, "expected decay_steps or total_steps; got both")
@@ -345,7 +353,7 @@ class _Reader:
             number = float(value) if isinstance(value, str) else None
         except ValueError:
             number = None
-        if number is None:
+        if number is None or not math.isfinite(number):
             return ""
         if self.format == "yaml":
             return f"; YAML reads {value} as text: write {_with_a_point(number)}"

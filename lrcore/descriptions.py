@@ -6,7 +6,7 @@ import json
 import math
 import numbers
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -26,8 +26,12 @@ Time: TypeAlias = Annotated[float, Meta(ge=0, le=LAST_STEP, description="a numbe
 Period: TypeAlias = Annotated[
     float, Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)")
 ]
-Steps: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates)")]
-SomeSteps: TypeAlias = Annotated[int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates)")]
+Steps: TypeAlias = Annotated[
+    int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)")
+]
+SomeSteps: TypeAlias = Annotated[
+    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)")
+]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
 
 
@@ -158,8 +162,21 @@ def digest(plain: dict[str, Any]) -> str:
 
 
 def name_of(function: Any) -> str:
-    """What a Python function is called."""
-    return getattr(function, "__qualname__", None) or repr(function)
+    """What a Python function, or an object that is called like one, is called: the same in every process."""
+    if isinstance(name := getattr(function, "__qualname__", None), str):
+        return name
+    if isinstance(function, partial):
+        parts = [function.func, *function.args, *function.keywords.values()]
+    elif isinstance(function, Struct):
+        parts = [getattr(function, field) for field in function.__struct_fields__]
+    else:
+        parts = list(getattr(function, "__dict__", {}).values())
+    shown = [name_of(part) if callable(part) else repr(part) for part in parts if _tells(part)]
+    return f"{type(function).__qualname__}({', '.join(shown)})"
+
+
+def _tells(part: Any) -> bool:
+    return callable(part) or isinstance(part, (int, float, str))
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -212,13 +213,18 @@ class _RunningProduct(Struct, frozen=True, dict=True):
     factor: Callable[[int], float]
 
     @cached_property
-    def products(self) -> list[float]:
-        return [self.init_value]
+    def known(self) -> list[tuple[float, ...]]:
+        """One tuple, replaced whole, so that threads that ask together cannot spoil it."""
+        return [(self.init_value,)]
 
     def __call__(self, step: int) -> float:
-        while len(self.products) <= step:
-            self.products.append(self.products[-1] * self.factor(len(self.products)))
-        return self.products[step]
+        products = self.known[0]
+        if step >= len(products):
+            later = list(products)
+            while len(later) <= step:
+                later.append(later[-1] * self.factor(len(later)))
+            products = self.known[0] = tuple(later)
+        return products[step]
 
 
 # --- the names of Hugging Face's get_scheduler ------------------------------------------------------------------------
@@ -356,8 +362,8 @@ def _reduce_lr_on_plateau(
         rtol=threshold if relative else 0.0,
         atol=0.0 if relative else threshold,
         cooldown=cooldown,
-        min_scale=min_lr / learning_rate,
-        eps=eps / learning_rate,
+        min_scale=min(min_lr / learning_rate, 1.0) if learning_rate > 0 else 1.0,
+        eps=eps / learning_rate if learning_rate > 0 else 0.0,
     )
 
 
@@ -384,6 +390,7 @@ _NAMES: dict[str, Callable[..., Schedule | Plateau]] = {
     "greedy": _greedy,
 }
 _RUN = ("num_warmup_steps", "num_training_steps")
+_WORDS = ("warmup_type", "decay_type", "mode", "threshold_mode")
 
 
 def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
@@ -426,7 +433,15 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
         if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:
             raise ScheduleError(f"{name}.{option}", "required; got none")
     given = {option: value for option, value in options.items() if option in parameters}
-    return make(learning_rate=learning_rate, **given)
+    for option, value in {"learning_rate": learning_rate, **given}.items():
+        if option not in _WORDS and value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+            raise ScheduleError(f"{name}.{option}", f"expected a number; got {short(value)}")
+    try:
+        return make(learning_rate=learning_rate, **given)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        if isinstance(error, ScheduleError):
+            raise
+        raise ScheduleError(name, f"expected numbers that give a schedule; got {given} ({error})") from None
 
 
 def _rest(num_warmup_steps: int, num_training_steps: int) -> int:

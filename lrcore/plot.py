@@ -172,13 +172,15 @@ def _figure(schedules: Mapping[str, Schedule], steps: int, *, log: bool) -> Any:
         raise MissingExtraError("lrcore plot", package="matplotlib", extra="plot") from error
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot(xlabel="step", ylabel="value")
-    for name, schedule in schedules.items():
-        axes.plot(*curve(schedule, steps), label=name, linewidth=1.8)
+    for schedule in schedules.values():
+        axes.plot(*curve(schedule, steps), linewidth=1.8)
     if log:
         axes.set_yscale("log", nonpositive="mask")
     axes.set_xlim(0, steps)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(visible=True, alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    legend = axes.legend(axes.get_lines(), list(schedules), frameon=False)  # a name may begin with _ and hold a $
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     return figure

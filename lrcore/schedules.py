@@ -113,7 +113,7 @@ class Schedule(
             ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
         """
         if type(step) is not int or step < 0:
-            step = _checked_step(step)
+            step = checked_step(step)
         return self.at(step)
 
     def __repr__(self) -> str:
@@ -856,13 +856,14 @@ def _segment(
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
-def _checked_step(step: Any) -> int:
+def checked_step(step: Any, where: str = "step") -> int:
+    """The step as a Python integer, or an error that names the place."""
     try:
         number = -1 if isinstance(step, bool) else operator.index(step)
     except TypeError:
         number = -1
     if number < 0:
-        raise ScheduleError("step", f"expected an integer >= 0, the number of updates already made; got {short(step)}")
+        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
     return number
 
 

@@ -19,7 +19,7 @@ from lrcore.config import from_dict
 from lrcore.descriptions import LAST_STEP, did_you_mean, short
 from lrcore.errors import ScheduleError
 from lrcore.plateau import Plateau
-from lrcore.schedules import Schedule
+from lrcore.schedules import Schedule, checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
@@ -62,7 +62,7 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     """
     return {
         "format": FORMAT,
-        "step": int(step),
+        "step": checked_step(step, "save_state"),
         "schedule": _text(_described(schedule)),
         "plateau": "" if plateau is None else _text(dict(plateau)),
     }
@@ -144,11 +144,9 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
         raise ScheduleError(
             f"{where}: format", f"expected {FORMAT}; got {short(state['format'])}; a newer lrcore may read it"
         )
-    step = state["step"]
-    if isinstance(step, bool) or not isinstance(step, int) or step < 0:
-        raise ScheduleError(f"{where}: step", f"expected an integer >= 0; got {short(step)}")
+    step = checked_step(state["step"], f"{where}: step")
     for key in ("schedule", "plateau"):
-        if not isinstance(state[key], str) or not _is_json(state[key] or "null"):
+        if not isinstance(state[key], str) or not _is_json(state[key] or ("null" if key == "plateau" else "")):
             raise ScheduleError(f"{where}: {key}", f"expected a JSON text; got {short(state[key])}")
     return step, state["schedule"], json.loads(state["plateau"] or "null")
 
@@ -156,7 +154,7 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -29,7 +29,7 @@ DEEPEST = 100
 CONSTANT = {"kind": "constant", "value": 1.0}
 LINEAR = {"kind": "linear", "init_value": 1.0, "decay_steps": 5}
 COSINE = {"kind": "cosine", "init_value": 0.1, "decay_steps": 10}
-STEPS = "expected an integer >= 0 (optimizer updates)"
+STEPS = "expected an integer >= 0 (optimizer updates, at most 2**53)"
 WRITABLE = {name: schedule for name, schedule in KINDS.items() if name != "function"}
 
 
@@ -418,3 +418,23 @@ def test_a_function_cannot_be_written() -> None:
     for schedule in (Function(math.sqrt), Every(Function(math.sqrt), 3).warmup(2)):
         for write in (schedule.to_dict, lambda: lrcore.dumps(schedule), lambda: schedule.fingerprint):  # noqa: B023
             assert "a Python function cannot be written to a file" in refusal(write).problem
+
+
+def test_total_steps_and_a_cooldown_that_ends_elsewhere_contradict_one_another() -> None:
+    text = 'kind="cosine"\ninit_value=1\ntotal_steps=1000\n[cooldown]\nstart=800\nsteps=100'
+    with pytest.raises(ScheduleError, match=r"total_steps: expected 900, where the cooldown ends.*; got 1000"):
+        lrcore.loads(text)
+    assert lrcore.loads(text.replace("800", "900")).length == 1000
+
+
+@pytest.mark.parametrize("text", ["kind: constant\nvalue: !!bool foo", '!!int ""'])
+def test_yaml_tags_that_do_not_fit_are_one_line(text: str) -> None:
+    with pytest.raises(ScheduleError, match="expected YAML; got text that is not"):
+        lrcore.loads(text, "yaml")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_text_that_is_no_finite_number_gets_no_wrong_advice(value: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        lrcore.loads(f"kind: constant\nvalue: {value}", "yaml")
+    assert str(caught.value) == f"value: expected a finite number; got '{value}'"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -116,3 +118,36 @@ def test_running_product_may_be_asked_in_any_order() -> None:
     schedule = lrcore.running_product(2.0, half)
     assert [schedule(step) for step in (4, 0, 2, 4)] == [0.125, 2.0, 0.5, 0.125]
     assert asked == [1, 2, 3, 4]
+
+
+def test_running_product_may_be_asked_by_several_threads() -> None:
+    def half(step: int) -> float:
+        time.sleep(1e-4)
+        return 0.5
+
+    schedule = lrcore.running_product(8.0, half)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(schedule, [10] * 8))
+    assert [schedule(step) for step in range(12)] == [8.0 * 0.5**step for step in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("cosine_with_restarts", {"num_cycles": 0}, "cosine_with_restarts: expected numbers that give a schedule"),
+        ("cosine_with_restarts", {"num_cycles": float("nan")}, "expected numbers that give a schedule"),
+        ("cosine", {"num_cycles": "1"}, r"cosine\.num_cycles: expected a number; got '1'"),
+        ("cosine", {"num_cycles": float("inf")}, "expected numbers that give a schedule"),
+        ("linear", {"num_training_steps": "10"}, r"linear\.num_training_steps: expected a number; got '10'"),
+        ("cosine_with_min_lr", {"min_lr_rate": "0.1"}, r"min_lr_rate: expected a number; got '0\.1'"),
+    ],
+)
+def test_wrong_values_are_said(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=message):
+        lrcore.from_name(name, learning_rate=0.1, **{**RUN, **options})
+
+
+def test_plateau_over_nothing_never_falls() -> None:
+    plateau = lrcore.from_name("reduce_lr_on_plateau", learning_rate=0.0)
+    assert isinstance(plateau, lrcore.Plateau)
+    assert plateau.value(0, plateau.initial()) == 0.0
