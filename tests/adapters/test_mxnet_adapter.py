@@ -468,7 +468,7 @@ def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -
     [
         (None, "expected a state saved by lrcore"),
         ({"step": 3}, "expected a state saved by lrcore"),
-        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0; got -1"),
+        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0, .*; got -1"),
         (lrcore.save_state(3, OTHER), "the saved schedule is not the configured one"),
     ],
 )

@@ -576,7 +576,7 @@ NATIVE = paddle.optimizer.lr.ExponentialDecay(0.1, 0.5)
     [
         (None, "expected a state saved by lrcore"),
         (NATIVE.state_dict(), "this is the state of a native scheduler"),
-        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0; got -1"),
+        ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0, .*; got -1"),
         (lrcore.save_state(3, OTHER), "the saved schedule is not the configured one"),
     ],
 )
