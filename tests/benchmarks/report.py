@@ -34,7 +34,7 @@ PLOTS = {
 
 INTRODUCTION = """# Benchmarks
 
-`nox -s bench` measured everything here and wrote this page. {machine}.
+`nox -s bench` measures everything here and writes this page. {machine}.
 
 lrcore and its rival take turns in one process, so that a busy machine hurts both; {versions}.
 A time is CPU time, and what JAX and TensorFlow compile runs on one core, so that no thread waits for another. Each figure is
