@@ -521,7 +521,8 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
 def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
     """The timeline's first `period` updates, again and again."""
     inner = _one_cycle(timeline, period, mirror=mirror)
-    if len(inner.formulas) == 1 and inner.formulas[0].period == 1 and value_factor == 1:
+    # A period of 1 would not do: a cycle of one step is constant at whole steps only, and a real period asks between them.
+    if len(inner.formulas) == 1 and isinstance(inner.formulas[0], Constant | Held) and value_factor == 1:
         return inner
     return Timeline((0,), (Cycle(inner, period, mirror, value_factor),))
 

@@ -226,3 +226,8 @@ def test_decimal_periods_end_where_they_are_written_to_end() -> None:
     assert [thirds(step) for step in (99, 100)] == [1 / 3, 1 / 4]
     restarts = Repeat(Linear(init_value=1.0, end_value=0.0, decay_steps=20), period=3.7)
     assert restarts(37) == 1.0
+
+
+def test_a_real_period_asks_a_cycle_of_one_step_between_its_steps() -> None:
+    inner = Repeat(Linear(init_value=1.0, end_value=0.0, decay_steps=1))
+    assert [Repeat(inner, period=2.5)(step) for step in range(6)] == [1.0, 1.0, 1.0, 0.5, 0.5, 1.0]
