@@ -23,6 +23,7 @@ from lrcore.schedules import (
     Shift,
     Sum,
     as_schedule,
+    checked_step,
 )
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
 from lrcore.tables import Table, lower
@@ -56,6 +57,7 @@ __all__ = [
     "Table",
     "as_schedule",
     "check_policy",
+    "checked_step",
     "cyclic",
     "dumps",
     "from_dict",

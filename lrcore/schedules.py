@@ -857,7 +857,15 @@ def _segment(
 
 
 def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer, or an error that names the place."""
+    """The step as a Python integer; adapters ask before they count from one.
+
+    Raises:
+        ScheduleError: it is no integer >= 0, of Python or numpy.
+
+    Example:
+        >>> checked_step(7)
+        7
+    """
     try:
         number = -1 if isinstance(step, bool) else operator.index(step)
     except TypeError:

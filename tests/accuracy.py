@@ -12,6 +12,7 @@ from lrcore import Cosine, Exponential, InverseTime, Join, Linear, Polynomial, S
 LAST = 2**31 - 1
 BILLION = 10**9
 TINY = float(np.finfo(np.float32).tiny)
+LARGEST = float(np.finfo(np.float32).max)
 
 LONG: dict[str, Schedule] = {
     "warmup and cosine": Cosine(init_value=3e-4, end_value=0.0, decay_steps=BILLION - 2_000).warmup(2_000),
@@ -47,9 +48,9 @@ def telling_steps(schedule: Schedule, count: int) -> Any:
     return np.unique(steps[(steps >= 0) & (steps <= end + 1)])
 
 
-def error(schedule: Schedule, steps: Any, got: Any) -> float:
-    """The largest distance from the schedule's own values, in ulp of float32; below its normal numbers 0 is wanted."""
-    wanted = schedule.values(steps)
+def error(schedule: Schedule, steps: Any, got: Any) -> Any:
+    """How far values are from the schedule's own, in ulp of float32; below its normal numbers 0 is wanted."""
+    wanted = schedule.values(steps).clip(-LARGEST, LARGEST)
     wanted = np.where(np.abs(wanted).astype(np.float32) < TINY, 0.0, wanted)
     distance = np.abs(np.asarray(got, dtype=np.float64) - wanted) / np.ldexp(1.0, np.frexp(wanted)[1] - 24)
-    return float(np.where(wanted == got, 0.0, distance).max())
+    return np.where(wanted == got, 0.0, distance)

@@ -154,7 +154,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: `step` is not an integer >= 0.
         """
-        number = self.last_epoch if step is None else _checked(step)
+        number = self.last_epoch if step is None else lrcore.checked_step(step)
         self._write(number, self._computed(number))
 
     def attach(self) -> LRScheduler:
@@ -225,7 +225,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     @torch.compiler.disable  # what is traced here would be traced again for every value of the schedule
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
-        step = self.last_epoch + 1 if epoch is None else _checked(epoch)
+        step = self.last_epoch + 1 if epoch is None else lrcore.checked_step(epoch)
         usual = epoch is None and metrics is None and self._step_count > 1
         untouched = self._written.untouched(self.optimizer.param_groups)
         if usual and untouched and self._fills_alike():
@@ -355,8 +355,3 @@ def _initial_rate(group: Group) -> float:
     if "initial_lr" not in group:
         group["initial_lr"] = float(group["lr"])
     return float(group["initial_lr"])
-
-
-def _checked(step: Any) -> int:
-    lrcore.Constant(0.0)(step)  # refuses what is no step
-    return int(step)

@@ -30,23 +30,12 @@ from lrcore import (
     ScheduleError,
     Sum,
 )
+from tests.accuracy import LARGEST, LAST, TINY, error
 from tests.strategies import schedules
-
-LAST = 2**31 - 1
-TINY = float(np.finfo(np.float32).tiny)
-LARGEST = float(np.finfo(np.float32).max)
 
 
 def evaluate(table: lrcore.Table, steps: Any, dtype: Any = "float32") -> Any:
     return table.evaluate(np, np.asarray(steps), lambda array, name: array.astype(name), dtype)
-
-
-def error(schedule: Schedule, steps: Any, got: Any) -> Any:
-    """How far values are from the schedule's own, in ulp of float32; below its normal numbers 0 is wanted."""
-    wanted = schedule.values(steps).clip(-LARGEST, LARGEST)
-    wanted = np.where(np.abs(wanted).astype(np.float32) < TINY, 0.0, wanted)
-    distance = np.abs(np.asarray(got, dtype=np.float64) - wanted) / np.ldexp(1.0, np.frexp(wanted)[1] - 24)
-    return np.where(wanted == got, 0.0, distance)
 
 
 def host(schedule: Schedule, steps: Any) -> list[float]:
