@@ -166,19 +166,20 @@ class Cubics(Struct, frozen=True, eq=False):
     """A table of cubic polynomials, evaluated in fixed point.
 
     Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is
-    (c0 + u (c1 + u (c2 + u c3))) 2**-30 scale, all but the last two factors in 32-bit integers: a compiler may fuse and
-    reorder floating-point sums as it likes, but there is none here, so every compiler gives the same bits.
+    (c0 + u (c1 + u (c2 + u c3))) root**2, the sum in 32-bit integers: a compiler may fuse and reorder floating-point sums
+    as it likes, but there is none here, so every compiler gives the same bits. Nor is there a constant factor: multiplied
+    with a row's before anything else, as TensorFlow does, it would leave float32's range.
 
     Attributes:
         starts: the first entry of each row.
         rows: start, shift, c0, c1, c2, c3 of each row.
-        scales: a power of two for each row, so that small values keep their digits.
+        roots: a power of two for each row, so that small values keep their digits.
     """
 
     clock: Clock
     starts: NDArray[np.int32]
     rows: NDArray[np.int32]
-    scales: NDArray[np.float32]
+    roots: NDArray[np.float32]
 
     @property
     def method(self) -> str:
@@ -186,7 +187,7 @@ class Cubics(Struct, frozen=True, eq=False):
 
     @property
     def nbytes(self) -> int:
-        return self.starts.nbytes + self.rows.nbytes + self.scales.nbytes
+        return self.starts.nbytes + self.rows.nbytes + self.roots.nbytes
 
     def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
         entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
@@ -194,8 +195,8 @@ class Cubics(Struct, frozen=True, eq=False):
         start, shift, *coefficients = xp.split(xp.take(self.rows, row, axis=0), 6, axis=1)
         elapsed = xp.left_shift(xp.reshape(entry, (-1, 1)) - start, shift)
         fixed = xp.reshape(_polynomial(xp, elapsed, *coefficients), xp.shape(step))
-        scale = xp.reshape(xp.take(self.scales, row, axis=0), xp.shape(step))
-        return cast(fixed, dtype) * 2.0**-30 * cast(scale, dtype)
+        root = cast(xp.reshape(xp.take(self.roots, row, axis=0), xp.shape(step)), dtype)
+        return cast(fixed, dtype) * root * root
 
 
 def _polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
@@ -430,11 +431,11 @@ def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
     exponents = fitted[:, 6]
     fitted[:, 2] = _first_values(schedule, clock.step(fitted[:, 0]), exponents)
     rows32 = fitted[:, :6].astype(np.int32)
-    return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), exponents - 1))
+    return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
 
 
 def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[Any, Any]:
-    """Rows (start, shift, c0, c1, c2, c3, exponent) of value 2**(31 - exponent), and which of them fit."""
+    """Rows (start, shift, c0, c1, c2, c3, exponent) of value 2**(31 - exponent), exponents odd, and which of them fit."""
     import numpy as np
 
     last = (ends - starts - 1)[:, None]
@@ -442,7 +443,7 @@ def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64
     nodes = np.rint(last * np.array(NODES)).astype(np.int64)
     samples = last * np.arange(SAMPLES + 1) // SAMPLES
     values = _in_range(value(starts[:, None] + np.concatenate([nodes, samples], axis=1)))
-    exponent = np.minimum(np.frexp(np.abs(values).max(axis=1, keepdims=True) * HEADROOM)[1], 128)
+    exponent = np.minimum(np.frexp(np.abs(values).max(axis=1, keepdims=True) * HEADROOM)[1], 128) | 1
     wanted = np.ldexp(values, 31 - exponent)
     coefficients = np.rint(_through(nodes * 2.0 ** (shift - 30), wanted[:, :4]))
     sound = (np.abs(coefficients[:, 1:]).sum(axis=1) < 2**30) & (shift[:, 0] >= 0)
