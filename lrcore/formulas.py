@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
 TimeFunction: TypeAlias = Callable[[Any], Any]
+Check: TypeAlias = Callable[[Any, Any], float]  # of what a Python function gave, and of the time it was asked for
 
 ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
@@ -39,7 +40,7 @@ class Library(Protocol):
     def bounded(self, function: TimeFunction, low: float, high: float, /) -> TimeFunction: ...
     def fmod(self, x: Value, y: float, /) -> Value: ...
     def round(self, x: Value, /) -> Value: ...
-    def each(self, function: Callable[[Any], float], /) -> TimeFunction: ...
+    def each(self, function: Callable[[Any], Any], checked: Check, /) -> TimeFunction: ...
     def fill(self, value: float, /) -> TimeFunction: ...
     def select(self, starts: Sequence[float], functions: Sequence[TimeFunction], /) -> TimeFunction: ...
 
@@ -83,8 +84,8 @@ class _Scalars:
         return value
 
     @staticmethod
-    def each(function: Callable[[Any], float]) -> TimeFunction:
-        return function
+    def each(function: Callable[[Any], Any], checked: Check) -> TimeFunction:
+        return lambda t: checked(function(t), t)
 
     @staticmethod
     def fill(value: float) -> TimeFunction:
@@ -130,8 +131,15 @@ def arrays() -> Library:
             return lambda t: np.clip(function(t), low, high)
 
         @staticmethod
-        def each(function: Callable[[Any], float]) -> TimeFunction:
-            return lambda t: np.array([function(one) for one in t.tolist()], dtype=np.float64)
+        def each(function: Callable[[Any], Any], checked: Check) -> TimeFunction:
+            def values(t: Value) -> Value:
+                times = t.tolist()
+                given = list(map(function, times))
+                if not (set(map(type, given)) == {float} and np.isfinite(given).all()):
+                    given = list(map(checked, given, times))
+                return np.array(given)
+
+            return values
 
         @staticmethod
         def fill(value: float) -> TimeFunction:

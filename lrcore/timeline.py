@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -176,13 +176,11 @@ class Call(Struct, frozen=True):
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        function, name, origin, scale = self.function, self.name, self.origin, self.scale
-
-        def value(t: Any) -> float:
-            step = t - origin if scale == 1 else (t - origin) / scale
-            return _finite(function(step), name, step)
-
-        return lib.each(value)
+        origin, scale = self.origin, self.scale
+        value = lib.each(self.function, partial(_finite, self.name))
+        if scale != 1:
+            return lambda t: value((t - origin) / scale)
+        return (lambda t: value(t - origin)) if origin else value
 
     def moved(self, by: float) -> Call:
         return replace(self, origin=self.origin + by)
@@ -206,7 +204,11 @@ class Held(_Smooth, frozen=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         function = self.formula.bind(SCALARS)
-        return lib.each(lambda t: function(self.at))
+
+        def value(t: Any) -> Any:
+            return lib.fill(function(self.at))(t)
+
+        return value
 
     def moved(self, by: float) -> Held:
         return self
@@ -679,7 +681,7 @@ def _whole(period: float) -> int | None:
     return int(period) if float(period).is_integer() else None
 
 
-def _finite(value: Any, name: str, step: Any) -> float:
+def _finite(name: str, value: Any, step: Any) -> float:
     if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, (bool, str, bytes, complex)):

@@ -407,11 +407,17 @@ def test_steps_are_integers_from_0_on(steps: Any) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, True, 1j, 10**400])
 def test_a_function_that_gives_no_number_is_named_with_the_step(value: Any) -> None:
     def broken(step: int) -> Any:
-        return value
+        return value if step == 7 else 0.5
 
-    error = refusal(Function(broken), 7)
-    assert error.where == "Function(test_a_function_that_gives_no_number_is_named_with_the_step.<locals>.broken)"
-    assert "expected a finite number at step 7; got " in error.problem
+    for asked, steps in ((Function(broken), 7), (Function(broken).values, [6, 7, 8])):
+        error = refusal(asked, steps)
+        assert error.where == "Function(test_a_function_that_gives_no_number_is_named_with_the_step.<locals>.broken)"
+        assert "expected a finite number at step 7; got " in error.problem
+
+
+def test_a_function_may_give_any_kind_of_number() -> None:
+    given = [1, np.float32(0.5), np.int64(2), 0.25]
+    assert Function(given.__getitem__).values(range(4)).tolist() == [1.0, 0.5, 2.0, 0.25]
 
 
 def test_a_function_cannot_be_written() -> None:
