@@ -247,6 +247,12 @@ class _Reader:
     def root(self, value: Any, path: str) -> Schedule | Plateau:
         """The outermost schedule, beside which a table `plateau` may stand."""
         table = self.table(value, path)
+        inner = "" if "kind" in table else _first_with_a_kind(table)
+        if inner:
+            found = _at(path, inner)
+            raise self.error(
+                _at(path, "kind"), f"required; got none; the table {found!r} has one: ask for it by that key"
+            )
         if "plateau" not in table:
             return self.schedule(table, path, 1)
         options = self.record(table.pop("plateau"), _at(path, "plateau"), PlateauOptions)
@@ -369,6 +375,16 @@ _WITH_A_LENGTH = [
 
 def _at(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
+
+
+def _first_with_a_kind(table: Mapping[Any, Any], levels: int = 3) -> str:
+    """The dotted name of the first table in a larger one that describes a schedule; "" if none is near."""
+    for name, value in table.items():
+        if isinstance(value, Mapping) and levels:
+            inner = "" if "kind" in value else _first_with_a_kind(value, levels - 1)
+            if "kind" in value or inner:
+                return _at(str(name), inner)
+    return ""
 
 
 def _value_at(place: str, fields: Mapping[str, Any]) -> Any:
