@@ -35,9 +35,8 @@ def run(*arguments: object, columns: int = 80) -> Result:
 
 
 def process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = "from lrcore.cli import main; main(prog_name='lrcore')"
     return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
+        [sys.executable, "-m", "lrcore", *map(str, arguments)],
         env={**os.environ, "COLUMNS": "80", **environment},
         capture_output=True,
         check=False,
