@@ -420,8 +420,8 @@ def test_a_function_that_gives_no_number_is_named_with_the_step(value: Any) -> N
 
 
 def test_a_function_may_give_any_kind_of_number() -> None:
-    given = [1, np.float32(0.5), np.int64(2), 0.25]
-    assert Function(given.__getitem__).values(range(4)).tolist() == [1.0, 0.5, 2.0, 0.25]
+    given: list[Any] = [1, np.float32(0.5), np.int64(2), 0.25]
+    assert Function(lambda step: given[step]).values(range(4)).tolist() == [1.0, 0.5, 2.0, 0.25]
 
 
 def test_a_function_cannot_be_written() -> None:
