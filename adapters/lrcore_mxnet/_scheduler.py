@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from operator import index
+from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
@@ -22,7 +25,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     `gluon.Trainer`, a `Module` whose optimizer is initialised, or the optimizer itself. The rate is the schedule's own:
     an optimizer's `learning_rate` does not replace it, `lr_mult` of a parameter multiplies it. Adam, LAMB, RMSProp and
     others write their default `learning_rate` into every scheduler: give them `learning_rate=None`, or a warning says
-    that the default is not used.
+    that the default is not used. Ftrl divides by the rate: begin its warmup above 0.
 
     To resume, `trainer.save_states(path)` saves the updates made and the scheduler too, and `trainer.load_states(path)`
     puts the saved scheduler in the place of yours: `scheduler.sync(trainer)` after it compares the two, applies
@@ -30,12 +33,13 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     beside its files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
     A state loads on other devices as well; there, MXNet counts afresh, which `sync(trainer, state["step"])` cures.
 
-    An error in a Python function leaves the weights as they were, but MXNet counts an update before it asks for its
-    rate: to go on after such an error call `sync(trainer, step)`.
+    An error in a Python function leaves the weights and the counts as they were. Where a store makes the updates, which
+    is what MXNet chooses for several devices, MXNet prints the error and leaves the update out: a function that may fail
+    needs a trainer with `update_on_kvstore=False`.
 
     Args:
-        schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. What MXNet saves must be picklable: a
-            function at the top of a module is, a lambda is not.
+        schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
+            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
         first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
             never asks.
@@ -84,7 +88,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             step = index(num_update) - self.first
         except TypeError:
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
-        return self._at(step if step > 0 else 0)
+        try:
+            return self._at(step if step > 0 else 0)
+        except Exception:
+            if self.first:
+                _take_back_update(sys._getframe(1))  # noqa: SLF001 - only who asks knows what was counted
+            raise
 
     @property
     def base_lr(self) -> float:
@@ -178,19 +187,18 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             _count_from(optimizer, int(step))
 
     def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name != "_at"}
         try:
             pickle.dumps(self.schedule)
-        except (AttributeError, TypeError, pickle.PicklingError) as error:
-            raise lrcore.ScheduleError(
-                _NAME,
-                f"expected a function that can be pickled, since MXNet saves the scheduler; got {self.schedule!r} "
-                f"({error}); define it at the top of a module",
-            ) from None
-        return {name: value for name, value in vars(self).items() if name != "_at"}
+        except (AttributeError, TypeError, pickle.PicklingError):
+            # An error here would be too late: MXNet has emptied the file by now.
+            state["schedule"] = _Unsaved(repr(self.schedule))
+        return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        self._follow(self.schedule, self.plateau_state)
+        schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
+        self._follow(schedule, self.plateau_state)
         # MXNet's load_states drops the configured scheduler for the saved one: only here can it be noticed.
         agreed = (one.schedule == self.schedule or one.on_mismatch == "keep_checkpoint" for one in _live)
         if _live and not any(agreed):
@@ -223,6 +231,24 @@ _NAME = "lrcore_mxnet.LRScheduler"
 _live: WeakSet[LRScheduler] = WeakSet()
 
 
+@dataclass(frozen=True)
+class _Unsaved:
+    """What a file has in the place of a schedule with a function that cannot be pickled: a lambda, for example."""
+
+    name: str
+
+    def found(self) -> lrcore.Schedule | lrcore.Plateau:
+        """The schedule of that name among those in use."""
+        for scheduler in _live:
+            if repr(scheduler.schedule) == self.name:
+                return scheduler.schedule
+        raise lrcore.ScheduleError(
+            _NAME,
+            f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
+            "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
+        )
+
+
 def _optimizer(trainer: Any) -> Any:
     """The optimizer of a Trainer or a Module, or the optimizer itself."""
     optimizer = getattr(trainer, "_optimizer", trainer)
@@ -238,3 +264,15 @@ def _count_from(optimizer: Any, step: int) -> None:
     optimizer.begin_num_update = optimizer.num_update = step
     for counts in optimizer._all_index_update_counts.values():  # noqa: SLF001 - MXNet has no public way
         counts.clear()
+
+
+def _take_back_update(asking: FrameType) -> None:
+    """Where MXNet asks for an update's rate, uncount the update, which it counts first and does not make after an error."""
+    optimizer = asking.f_locals.get("self")
+    if not isinstance(optimizer, mx.optimizer.Optimizer) or asking.f_code.co_name != "_get_lrs":
+        return
+    counted, of_all = optimizer._index_update_count, optimizer._all_index_update_counts  # noqa: SLF001 - no public way
+    for one in asking.f_locals["indices"]:
+        counted[one] -= 1
+    counts = [count for device in of_all.values() for count in device.values()]
+    optimizer.num_update = max(optimizer.begin_num_update, *counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -289,43 +291,66 @@ def test_adam_moves_by_the_schedule() -> None:
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
-def unbroken(schedule: Any, **options: Any) -> list[float]:
-    return Run(LRScheduler(schedule), **options).weights(UPDATES)
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"momentum": 0.9},
+    "nag": {"momentum": 0.9},
+    "adam": {"learning_rate": None},
+    "adagrad": {},
+    "lamb": {"learning_rate": None},
+}
 
 
-def finish(path: str, weight: float, updates: int, schedule: Any, sync: bool) -> list[float]:
-    """What a new process does with a file of `save_states`."""
+def finish(folder: Path, weights: list[float], optimizer: str, schedule: Any, *, sync: bool) -> list[list[float]]:
+    """What a new process does with the files of `save_states` after each update but the last: the weights from there on."""
+    found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scheduler = LRScheduler(schedule)
-        run = Run(scheduler, momentum=0.9)
-        run.weight.set_data(mx.nd.array([weight]))
-        run.trainer.load_states(path)
-        if sync:
-            scheduler.sync(run.trainer)
-            assert run.trainer.optimizer.lr_scheduler is scheduler
-        return run.weights(updates)
+        for made, weight in enumerate(weights[:-1], 1):
+            scheduler = LRScheduler(schedule)
+            run = Run(scheduler, optimizer, **OPTIMIZERS[optimizer])
+            run.weight.set_data(mx.nd.array([weight]))
+            run.trainer.load_states(str(folder / str(made)))
+            if sync:
+                scheduler.sync(run.trainer)
+                assert run.trainer.optimizer.lr_scheduler is scheduler
+            found.append(run.weights(len(weights) - made))
+    return found
 
 
-def test_interrupted_after_any_update(tmp_path: Path) -> None:
-    whole = unbroken(SCHEDULE, momentum=0.9)
-    run = Run(LRScheduler(SCHEDULE), momentum=0.9)
-    path = str(tmp_path / "states")
-    for made in range(UPDATES):
-        run.trainer.save_states(path)
-        weight = run.weight.data().asscalar()
-        assert finish(path, weight, UPDATES - made, SCHEDULE, sync=made % 2 == 0) == whole[made:]
-        assert run.weights(1) == whole[made : made + 1]
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_interrupted_after_any_update_and_resumed_in_a_new_process(optimizer: str, sync: bool, tmp_path: Path) -> None:
+    schedule = lrcore.Function(falling) if optimizer == "nag" else SCHEDULE
+    run = Run(LRScheduler(schedule), optimizer, **OPTIMIZERS[optimizer])
+    whole = []
+    for made in range(1, UPDATES + 1):
+        whole += run.weights(1)
+        run.trainer.save_states(str(tmp_path / str(made)))
+    rests = in_new_process(partial(finish, sync=sync), tmp_path, whole, optimizer, schedule)
+    assert rests == [whole[made:] for made in range(1, UPDATES)]
 
 
-@pytest.mark.parametrize("made", [1, 7, 53])
-def test_interrupted_and_resumed_in_a_new_process(made: int, tmp_path: Path) -> None:
-    run = Run(LRScheduler(falling), momentum=0.9)
-    path = str(tmp_path / "states")
-    weight = run.weights(made)[-1]
-    run.trainer.save_states(path)
-    rest = in_new_process(finish, path, weight, UPDATES - made, falling, made == 7)
-    assert rest == unbroken(falling, momentum=0.9)[made:]
+def finish_without_states(states: list[Any], weights: list[float]) -> list[list[float]]:
+    """The same with a stateless optimizer: the weight and the scheduler's state are all there is."""
+    found = []
+    for made, state in enumerate(states[:-1], 1):
+        scheduler = LRScheduler(SCHEDULE)
+        run = Run(scheduler)
+        run.weight.set_data(mx.nd.array([weights[made - 1]]))
+        scheduler.load_state_dict(state, run.trainer)
+        found.append(run.weights(UPDATES - made))
+    return found
+
+
+def test_interrupted_after_any_update_and_resumed_without_the_optimizers_states() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler)
+    whole, states = [], []
+    for _ in range(UPDATES):
+        whole += run.weights(1)
+        states.append(scheduler.state_dict(run.trainer))
+    rests = in_new_process(finish_without_states, json.loads(json.dumps(states)), whole)
+    assert rests == [whole[made:] for made in range(1, UPDATES)]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
@@ -508,28 +533,102 @@ def test_a_scheduler_can_be_pickled() -> None:
         assert [copy(n) for n in range(UPDATES)] == [scheduler(n) for n in range(UPDATES)]
 
 
-def test_a_lambda_cannot_be_saved_and_says_so(tmp_path: Path) -> None:
+def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+
+    def made() -> Run:
+        return Run(LRScheduler(lambda step: 0.5 / (step + 1)))
+
+    run = made()
+    run.weights(3)
+    run.trainer.save_states(path)
+    run.trainer.optimizer.lr_scheduler = None  # as in another process: the saved scheduler is no more
+    resumed = made()
+    resumed.trainer.load_states(path)
+    assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
+    copied = copy.deepcopy(resumed.trainer.optimizer.lr_scheduler)
+    assert copied(9) == 0.5 / 9
+
+
+def test_a_lambda_that_is_not_in_use_is_missed_before_anything_changes(tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
     run = Run(LRScheduler(lambda step: 0.1))
     run.weights(3)
-    with pytest.raises(lrcore.ScheduleError, match=r"expected a function that can be pickled, .* define it at the top"):
-        run.trainer.save_states(str(tmp_path / "states"))
+    run.trainer.save_states(path)
+    run.trainer.optimizer.lr_scheduler = None
+    resumed = Run(LRScheduler(SCHEDULE))
+    resumed.weights(5)
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a scheduler in use that follows .*<lambda>.*; got none"):
+        resumed.trainer.load_states(path)
+    assert resumed.rates(3) == expected(SCHEDULE, 5, 8)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "0.1", None])
-def test_a_function_that_fails_leaves_the_weights_and_the_run_can_go_on(wrong: Any) -> None:
-    broken = [True]
-    scheduler = LRScheduler(lambda step: wrong if step == 5 and broken else SCHEDULE(step))
-    run = Run(scheduler)
-    weight = run.weights(5)[-1]
-    with pytest.raises(lrcore.ScheduleError, match="expected a finite number at step 5"):
-        run.update()
-    assert run.weight.data().asscalar() == weight
+@pytest.mark.parametrize("failing", [0, 5])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lamb", "lars", "lbsgd"])
+def test_a_function_that_fails_changes_nothing_and_the_run_goes_on(optimizer: str, failing: int, wrong: Any) -> None:
+    options = {"lbsgd": {"warmup_epochs": 0}}.get(optimizer) or OPTIMIZERS.get(optimizer, {})
+    first = int(optimizer != "lbsgd")
+    whole = Run(LRScheduler(SCHEDULE, first=first), optimizer, **options).weights(15)
+    broken: list[bool] = []
+    scheduler = LRScheduler(lambda step: wrong if step == failing and broken else SCHEDULE(step), first=first)
+    run = Run(scheduler, optimizer, **options)
+    assert run.weights(failing) == whole[:failing]
+    weight, state = run.weight.data().asscalar(), scheduler.state_dict(run.trainer)
+    broken.append(True)
+    for _ in range(2):
+        with pytest.raises(lrcore.ScheduleError, match=f"expected a finite number at step {failing}"):
+            run.update()
+        assert run.weight.data().asscalar() == weight
+        assert scheduler.state_dict(run.trainer) == state
     broken.clear()
-    scheduler.sync(run.trainer, 5)
-    assert run.rates(10) == expected(SCHEDULE, 5, 15)
+    assert run.weights(15 - failing) == whole[failing:]
+
+
+def test_a_function_that_raises_leaves_the_counts_of_all_weights() -> None:
+    broken = [True]
+
+    def rate(step: int) -> float:
+        if step == 7 and broken:
+            raise ZeroDivisionError
+        return DYADIC(step)
+
+    weights = [gluon.Parameter(f"weight{number}", shape=(1,), init="zeros") for number in range(6)]
+    for weight in weights:
+        weight.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    scheduler = LRScheduler(rate)
+    trainer = gluon.Trainer(weights, "sgd", {"lr_scheduler": scheduler}, update_on_kvstore=False)
+
+    def update() -> None:
+        with autograd.record():
+            losses = [weight.data(device).sum() for weight in weights for device in (mx.cpu(0), mx.cpu(1))]
+        autograd.backward(losses)
+        trainer.step(2)
+
+    for _ in range(7):
+        update()
+    with pytest.raises(ZeroDivisionError):
+        update()
+    assert scheduler.state_dict(trainer)["step"] == 7
+    broken.clear()
+    for _ in range(3):
+        update()
+    assert {data.asscalar() for weight in weights for data in weight.list_data()} == {-sum(expected(DYADIC, 0, 10))}
+
+
+def test_a_store_that_updates_prints_the_error_and_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    broken = [True]
+    scheduler = LRScheduler(lambda step: float("nan") if step == 4 and broken else SCHEDULE(step))
+    run = Run(scheduler, devices=[mx.cpu(0), mx.cpu(1)], update_on_kvstore=True)
+    assert run.rates(6) == [*expected(SCHEDULE, 0, 4), 0.0, 0.0], "MXNet raises now: the docstring can say so"
+    assert [one.exc_type for one in printed] == [lrcore.ScheduleError] * 2
+    broken.clear()
+    assert run.rates(5) == expected(SCHEDULE, 4, 9)
 
 
 # --- plateaus ---------------------------------------------------------------------------------------------------------
@@ -554,25 +653,32 @@ def test_a_plateau_scales_the_updates_that_follow() -> None:
     assert state.scale < 1
 
 
-@pytest.mark.parametrize("way", ["save_states", "state_dict"])
-def test_a_plateau_interrupted_after_any_epoch(way: str, tmp_path: Path) -> None:
-    scheduler = LRScheduler(PLATEAU)
-    whole = train_on_plateau(Run(scheduler), scheduler)
-    for epoch in range(1, len(LOSSES)):
-        scheduler, path = LRScheduler(PLATEAU), str(tmp_path / "states")
-        run = Run(scheduler)
-        train_on_plateau(run, scheduler, last=epoch)
-        run.trainer.save_states(path)
-        state = json.loads(json.dumps(scheduler.state_dict(run.trainer)))
+def finish_on_plateau(folder: Path, states: list[Any]) -> list[list[float]]:
+    """What a new process does with what was saved after each epoch, loaded in one way and in the other."""
+    found = []
+    for epoch, state in enumerate(states):
+        for way in ("states", "state_dict"):
+            scheduler = LRScheduler(PLATEAU)
+            run = Run(scheduler)
+            if way == "states":
+                run.trainer.load_states(str(folder / str(epoch)))
+                scheduler.sync(run.trainer)
+            else:
+                scheduler.load_state_dict(state, run.trainer)
+            found.append(train_on_plateau(run, scheduler, first=epoch))
+    return found
 
-        resumed = LRScheduler(PLATEAU)
-        run = Run(resumed)
-        if way == "save_states":
-            run.trainer.load_states(path)
-            resumed.sync(run.trainer)
-        else:
-            resumed.load_state_dict(state, run.trainer)
-        assert train_on_plateau(run, resumed, first=epoch) == whole[6 * epoch :]
+
+def test_a_plateau_interrupted_after_any_epoch(tmp_path: Path) -> None:
+    scheduler = LRScheduler(PLATEAU)
+    run = Run(scheduler)
+    whole, states = [], []
+    for epoch in range(len(LOSSES)):
+        run.trainer.save_states(str(tmp_path / str(epoch)))
+        states.append(scheduler.state_dict(run.trainer))
+        whole += train_on_plateau(run, scheduler, epoch, epoch + 1)
+    rests = in_new_process(finish_on_plateau, tmp_path, json.loads(json.dumps(states)))
+    assert rests == [whole[6 * epoch :] for epoch in range(len(LOSSES)) for _ in range(2)]
 
 
 def test_a_metric_without_a_plateau_is_refused() -> None:
