@@ -219,6 +219,19 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
     return value
 
 
+def times_power(lib: Library, base: float) -> Callable[[Value, Value], Value]:
+    """(x, n) -> x * base ** n, where the power grows by halves: it may leave float64 before the product does."""
+    power, clip = lib.power, lib.clip
+    if abs(base) <= 1:
+        return lambda x, n: x * power(base, n)
+
+    def value(x: Value, n: Value) -> Value:
+        half = n // 2
+        return x * clip(power(base, half), -LARGEST, LARGEST) * clip(power(base, n - half), -LARGEST, LARGEST)
+
+    return value
+
+
 def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]:
     """t -> (whole periods before t, what is left): integers by integers, reals by fmod, which is exact too.
 
@@ -371,16 +384,16 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
-    power, parts = lib.power, split(lib, period)
+    scaled, parts = times_power(lib, rate), split(lib, period)
     if staircase:
-        return lib.bounded(lambda t: init * power(rate, parts(t - origin)[0]), -LARGEST, LARGEST)
+        return lib.bounded(lambda t: scaled(init, parts(t - origin)[0]), -LARGEST, LARGEST)
     if period == 1:
-        return lib.bounded(lambda t: init * power(rate, t - origin), -LARGEST, LARGEST)
+        return lib.bounded(lambda t: scaled(init, t - origin), -LARGEST, LARGEST)
     fraction = fractional_power(lib, rate)
 
     def value(t: Value) -> Value:
         whole, left = parts(t - origin)
-        return init * power(rate, whole) * fraction(left, period)
+        return scaled(init, whole) * fraction(left, period)
 
     return lib.bounded(value, -LARGEST, LARGEST)
 
@@ -435,13 +448,13 @@ def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirro
 
     if factor == 1:
         return lambda t: inner(place(t)[1])
-    clip, power = lib.clip, lib.power
+    scaled = times_power(lib, factor)
 
     def value(t: Value) -> Value:
         number, left = place(t)
-        return clip(inner(left) * clip(power(factor, number), -LARGEST, LARGEST), -LARGEST, LARGEST)
+        return scaled(inner(left), number)
 
-    return value
+    return lib.bounded(value, -LARGEST, LARGEST)
 
 
 def total(lib: Library, terms: Sequence[TimeFunction]) -> TimeFunction:
