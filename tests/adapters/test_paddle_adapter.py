@@ -491,39 +491,58 @@ def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
-def save(run: Run, path: str) -> None:
-    paddle.save({"weight": run.weight, "optimizer": run.optimizer.state_dict()}, path)
-
-
-def finish(path: str, updates: int, schedule: Any) -> list[float]:
-    """What a new process does with a checkpoint."""
+def finish(folder: Path, schedule: Any, optimizer: str) -> list[list[float]]:
+    """What a new process does with the checkpoints after each update but the last: the weights from there on."""
+    found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        run = Run(LRScheduler(schedule), paddle.optimizer.AdamW)
-        saved: Any = paddle.load(path)
-        run.weight.set_value(saved["weight"])
-        run.optimizer.set_state_dict(saved["optimizer"])
-        return run.weights(updates)
+        for made in range(1, UPDATES):
+            run = Run(LRScheduler(schedule), getattr(paddle.optimizer, optimizer))
+            saved: Any = paddle.load(str(folder / str(made)))
+            run.weight.set_value(saved["weight"])
+            run.optimizer.set_state_dict(saved["optimizer"])
+            found.append(run.weights(UPDATES - made))
+    return found
 
 
-def test_interrupted_after_any_update(tmp_path: Path) -> None:
-    whole = Run(LRScheduler(SCHEDULE), paddle.optimizer.AdamW).weights(UPDATES)
-    run = Run(LRScheduler(SCHEDULE), paddle.optimizer.AdamW)
-    path = str(tmp_path / "checkpoint")
-    for made in range(1, UPDATES):
-        run.weights(1)
-        save(run, path)
-        assert finish(path, UPDATES - made, SCHEDULE) == whole[made:]
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [
+        ("AdamW", SCHEDULE),
+        ("Momentum", lrcore.Function(falling)),
+        ("SGD", SCHEDULE),
+        ("Lamb", SCHEDULE),
+    ],
+)
+def test_interrupted_after_any_update(optimizer: str, schedule: Any, tmp_path: Path) -> None:
+    run = Run(LRScheduler(schedule), getattr(paddle.optimizer, optimizer))
+    whole = []
+    for made in range(1, UPDATES + 1):
+        whole += run.weights(1)
+        paddle.save({"weight": run.weight, "optimizer": run.optimizer.state_dict()}, str(tmp_path / str(made)))
+    rests = in_new_process(finish, tmp_path, schedule, optimizer)
+    assert rests == [whole[made:] for made in range(1, UPDATES)]
 
 
-@pytest.mark.parametrize("made", [1, 53])
-def test_interrupted_and_resumed_in_a_new_process(made: int, tmp_path: Path) -> None:
-    path = str(tmp_path / "checkpoint")
-    run = Run(LRScheduler(falling), paddle.optimizer.AdamW)
-    run.weights(made)
-    save(run, path)
-    rest = in_new_process(finish, path, UPDATES - made, falling)
-    assert rest == Run(LRScheduler(falling), paddle.optimizer.AdamW).weights(UPDATES)[made:]
+def finish_without_states(states: list[Any], weights: list[float]) -> list[list[float]]:
+    """The same with a stateless optimizer: the weight and the scheduler's state are all there is."""
+    found = []
+    for made, state in enumerate(states[:-1], 1):
+        run = Run(LRScheduler(SCHEDULE))
+        run.weight.set_value(paddle.to_tensor(weights[made - 1]))
+        run.scheduler.set_state_dict(state)
+        found.append(run.weights(UPDATES - made))
+    return found
+
+
+def test_interrupted_after_any_update_without_the_optimizers_state() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    whole, states = [], []
+    for _ in range(UPDATES):
+        whole += run.weights(1)
+        states.append(run.scheduler.state_dict())
+    rests = in_new_process(finish_without_states, json.loads(json.dumps(states)), whole)
+    assert rests == [whole[made:] for made in range(1, UPDATES)]
 
 
 def test_the_state_is_that_of_every_adapter_and_paddles_keys() -> None:
@@ -686,15 +705,24 @@ def test_a_plateau_scales_the_updates_that_follow() -> None:
     assert train_on_plateau(Run(LRScheduler(PLATEAU))) == right
 
 
-def test_a_plateau_interrupted_after_any_epoch() -> None:
-    whole = train_on_plateau(Run(LRScheduler(PLATEAU)))
-    for epoch in range(1, len(LOSSES)):
-        run = Run(LRScheduler(PLATEAU))
-        train_on_plateau(run, last=epoch)
-        state = json.loads(json.dumps(run.scheduler.state_dict()))
+def finish_on_plateau(states: list[Any]) -> list[list[float]]:
+    """What a new process does with what was saved after each epoch."""
+    found = []
+    for epoch, state in enumerate(states):
         run = Run(LRScheduler(PLATEAU))
         run.scheduler.set_state_dict(state)
-        assert train_on_plateau(run, first=epoch) == whole[6 * epoch :]
+        found.append(train_on_plateau(run, first=epoch))
+    return found
+
+
+def test_a_plateau_interrupted_after_any_epoch() -> None:
+    run = Run(LRScheduler(PLATEAU))
+    whole, states = [], []
+    for epoch in range(len(LOSSES)):
+        states.append(run.scheduler.state_dict())
+        whole += train_on_plateau(run, epoch, epoch + 1)
+    rests = in_new_process(finish_on_plateau, json.loads(json.dumps(states)))
+    assert rests == [whole[6 * epoch :] for epoch in range(len(LOSSES))]
 
 
 class Losses(paddle.metric.Metric):
