@@ -179,7 +179,7 @@ def test_growth_holds_the_largest_number(schedule: Schedule) -> None:
 
 @pytest.mark.parametrize("rate", [1.5, 2.0, -3.0, 10.0])
 def test_growth_is_exact_where_only_its_power_leaves_float64(rate: float) -> None:
-    last = int(math.log(1e307 / 1e-8, abs(rate)))
+    last = int((math.log(1e307) - math.log(1e-8)) / math.log(abs(rate)))
     check(Exponential(init_value=1e-8, decay_rate=rate), range(last - 40, last))
     cycles = Repeat(Linear(init_value=1e-8, decay_steps=2), value_factor=rate)
     check(cycles, range(2 * last - 80, 2 * last))
