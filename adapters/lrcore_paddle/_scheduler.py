@@ -93,9 +93,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
         self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
-        self._alone: lrcore.Schedule | None = None
+        self._at: Callable[[int], float] | None = None
         super().__init__(self._written, last_epoch, verbose)
-        self._alone = _alone(self.schedule)
+        self._at = _alone(self.schedule)
 
     @property
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
@@ -119,11 +119,11 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             lrcore.ScheduleError: `epoch` is not an integer >= 0, or a Python function gives no finite number; nothing
                 has changed then.
         """
-        alone = self._alone
-        if alone is not None and epoch is None and self.last_lr == self._written and not self.verbose:
+        at = self._at
+        if at is not None and epoch is None and self.last_lr == self._written and not self.verbose:
             # The common case, written out for its speed: one schedule, and nobody else has written the rate.
             step = self.last_epoch + 1
-            self.last_lr = self._written = alone.at(step)
+            self.last_lr = self._written = at(step)
             self.last_epoch = step
             return
         step = self.last_epoch + 1 if epoch is None else epoch
@@ -183,6 +183,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     set_dict = set_state_dict
     load_state_dict = set_state_dict
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_at"}  # which cannot be pickled
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._at = _alone(self.schedule)
+
     def _follow(self, schedule: Followed, plateau_state: lrcore.PlateauState | None, step: int) -> None:
         rules = _rules(schedule, plateau_state)
         if len(rules) != len(self._rules):
@@ -191,7 +198,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             )
         rates = [rule(step) for rule in rules]
         self.schedule, self.plateau_state, self._rules = schedule, plateau_state, rules
-        self._alone = _alone(schedule)
+        self._at = _alone(schedule)
         self._write(step, rates)
 
     def _write(self, step: int, rates: Sequence[float]) -> None:
@@ -241,9 +248,9 @@ def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> lis
     return [schedule]
 
 
-def _alone(schedule: Followed) -> lrcore.Schedule | None:
-    """The schedule where one is all there is, else None."""
-    return schedule if isinstance(schedule, lrcore.Schedule) else None
+def _alone(schedule: Followed) -> Callable[[int], float] | None:
+    """The fast function of the step where one schedule is all there is, else None."""
+    return schedule.at if isinstance(schedule, lrcore.Schedule) else None
 
 
 def _tensor() -> paddle.Tensor:
