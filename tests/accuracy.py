@@ -21,6 +21,7 @@ LONG: dict[str, Schedule] = {
     "square": Polynomial(init_value=3e-4, end_value=0.0, decay_steps=BILLION, power=2.0),
     "exponential": Exponential(init_value=3e-4, decay_rate=0.9999),
     "inverse square root": InverseTime(init_value=3e-4, decay_steps=10_000, power=0.5),
+    "down to float32's smallest": Linear(init_value=1e-36, end_value=0.0, decay_steps=BILLION),
     "a hundred pieces": Join(
         [
             kind(init_value=3e-4, end_value=3e-6 * number, decay_steps=10**7)

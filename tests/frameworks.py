@@ -14,7 +14,9 @@ def _torch(torch: Any) -> str:
 
 
 def _keras(keras: Any) -> str:
-    return next((str(name) for name in keras.distribution.list_devices() if not name.startswith("cpu")), "")
+    # Not `keras.distribution`, which the torch backend lacks; TensorFlow's name of a device has a path before it.
+    device = str(keras.ops.zeros(1).device).rpartition("device:")[2].lower()
+    return "" if device.startswith("cpu") else device
 
 
 def _optax(optax: Any) -> str:

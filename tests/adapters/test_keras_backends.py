@@ -105,9 +105,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_adapter_on_the_other_backends() -> None:
-    """The file of tests that runs on every backend."""
-    tests = str(Path(__file__).with_name("test_keras_adapter.py"))
-    said = run_on_each(BACKENDS[1:], "-m", "pytest", "--framework=keras", "-p", "no:cacheprovider", "-q", tests)
+    """The files of tests that run on every backend."""
+    tests = Path(__file__).parents[1]
+    files = ("adapters/test_keras_adapter.py", "adapters/test_keras_accuracy.py", "training/test_demo.py")
+    options = ("--framework=keras", "-p", "no:cacheprovider", "-q")
+    said = run_on_each(BACKENDS[1:], "-m", "pytest", *options, *(str(tests / file) for file in files))
     assert all(" passed" in text for text in said.values())
 
 
