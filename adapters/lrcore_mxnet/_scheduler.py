@@ -75,11 +75,20 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         first: int = 1,
     ) -> None:
         # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
+        if isinstance(schedule, mx.lr_scheduler.LRScheduler):
+            raise lrcore.ScheduleError(
+                _NAME,
+                f"expected a schedule or a function of the step; got a {type(schedule).__name__}, which counts from 1; "
+                "pass from_native(scheduler)",
+            )
+        if first not in (0, 1):
+            raise lrcore.ScheduleError(f"{_NAME}.first", f"expected 0 or 1; got {first!r}")
         self.on_mismatch: lrcore.Policy = on_mismatch
-        self.first = first
+        self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         # A wrong policy is refused here, not when a checkpoint is loaded.
         lrcore.check_policy(on_mismatch, _NAME)
+        self._asked = True
         _live.add(self)
 
     def __call__(self, num_update: int) -> float:
@@ -88,6 +97,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             step = index(num_update) - self.first
         except TypeError:
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
+        self._asked = True
         try:
             return self._at(step if step > 0 else 0)
         except Exception:
@@ -113,7 +123,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
 
         Args:
-            metric: anything that float() takes.
+            metric: anything that float() takes, or an NDArray of one element, as MXNet's losses are.
 
         Raises:
             lrcore.ScheduleError: a schedule is followed, not a plateau; or the metric is not one number.
@@ -123,6 +133,14 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
+        if not self._asked:
+            warnings.warn(
+                f"{_NAME}.report: states were loaded, and no trainer has asked this scheduler since: it may follow the one "
+                "that was saved; call sync(trainer) after load_states",
+                stacklevel=2,
+            )
+        if type(metric) is mx.nd.NDArray and metric.size == 1:
+            metric = metric.asscalar()  # it has no float()
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
 
     def state_dict(self, trainer: Any) -> dict[str, int | str]:
@@ -158,8 +176,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """
         optimizer = _optimizer(trainer)
         step = self._load(state)
-        optimizer.lr_scheduler = self
-        _count_from(optimizer, step)
+        self._lead(optimizer, step)
 
     def sync(self, trainer: Any, step: int | None = None) -> None:
         """Make a trainer follow this scheduler, and with `step` count from there: the next update uses schedule(step).
@@ -182,12 +199,10 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
             self._load(found.state_dict(optimizer))
-        optimizer.lr_scheduler = self
-        if step is not None:
-            _count_from(optimizer, int(step))
+        self._lead(optimizer, step)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name != "_at"}
+        state = {name: value for name, value in vars(self).items() if name not in ("_at", "_asked")}
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError):
@@ -199,6 +214,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.__dict__.update(state)
         schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
         self._follow(schedule, self.plateau_state)
+        self._asked = True
+        for one in _live:
+            one._asked = False  # noqa: SLF001 - its own class
         # MXNet's load_states drops the configured scheduler for the saved one: only here can it be noticed.
         agreed = (one.schedule == self.schedule or one.on_mismatch == "keep_checkpoint" for one in _live)
         if _live and not any(agreed):
@@ -208,6 +226,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 stacklevel=2,
             )
         _live.add(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.schedule!r})"
 
     def _follow(self, schedule: lrcore.Schedule | lrcore.Plateau, state: lrcore.PlateauState | None = None) -> None:
         self._at: Callable[[int], float]
@@ -219,9 +240,18 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.schedule = schedule
         self.plateau_state = state
 
+    def _lead(self, optimizer: Any, step: int | None) -> None:
+        """Have the optimizer follow this scheduler, from `step` on."""
+        optimizer.lr_scheduler = self
+        self._asked = True
+        if step is not None:
+            _count_from(optimizer, int(step))
+
     def _load(self, state: Mapping[str, Any]) -> int:
         """Take over the schedule of a state as the policy says, and return the step."""
         loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, _NAME)
+        if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
+            raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
         with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
         self._follow(loaded.schedule, lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None)
         return loaded.step
@@ -250,8 +280,10 @@ class _Unsaved:
 
 
 def _optimizer(trainer: Any) -> Any:
-    """The optimizer of a Trainer or a Module, or the optimizer itself."""
-    optimizer = getattr(trainer, "_optimizer", trainer)
+    """The optimizer of a Trainer, a Module, a BucketingModule, a KVStore or an Updater, or the optimizer itself."""
+    optimizer = trainer
+    for name in ("_curr_module", "_optimizer", "_updater", "optimizer"):
+        optimizer = getattr(optimizer, name, optimizer)
     if not isinstance(optimizer, mx.optimizer.Optimizer):
         raise lrcore.ScheduleError(
             _NAME, f"expected a gluon.Trainer, a Module after init_optimizer, or an optimizer; got {trainer!r}"

@@ -19,6 +19,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import autograd, gluon
+from mxnet.contrib import amp
 
 import lrcore
 from lrcore_mxnet import LRScheduler
@@ -236,6 +237,70 @@ def test_module_loses_the_count_and_the_state_brings_it_back(tmp_path: Path) -> 
 
     module = trained_module(LRScheduler(DYADIC), 1, begin_num_update=state["step"])
     assert -value_of(module) == DYADIC(10)
+
+
+def test_a_bucketing_module() -> None:
+    def of_bucket(key: int) -> Any:
+        weight, label = mx.sym.var("weight", shape=(1,)), mx.sym.var("softmax_label")
+        loss = mx.sym.MakeLoss(mx.sym.broadcast_mul(mx.sym.var("data"), weight) + 0 * label)
+        return loss, ("data",), ("softmax_label",)
+
+    scheduler = LRScheduler(DYADIC)
+    module = mx.mod.BucketingModule(of_bucket, default_bucket_key=1)
+    module.bind([("data", (1, 1))], [("softmax_label", (1, 1))])
+    module.init_params(mx.init.Zero())
+    module.init_optimizer(optimizer_params={"lr_scheduler": scheduler})
+    for key in (1, 2, 1, 2, 2):
+        shapes = {"provide_data": [("data", (1, 1))], "provide_label": [("softmax_label", (1, 1))]}
+        batch = mx.io.DataBatch([mx.nd.ones((1, 1))], [mx.nd.ones((1, 1))], bucket_key=key, **shapes)
+        module.forward_backward(batch)
+        module.update()
+    assert value_of(module) == -sum(expected(DYADIC, 0, 5))
+    assert scheduler.state_dict(module)["step"] == 5
+
+
+def test_a_store_and_an_updater_without_a_trainer() -> None:
+    scheduler, weight = LRScheduler(DYADIC), mx.nd.zeros(1)
+    store = mx.kv.create("local")
+    store.set_optimizer(mx.optimizer.SGD(lr_scheduler=scheduler))
+    store.init(0, weight)
+    updater = mx.optimizer.get_updater(mx.optimizer.SGD(lr_scheduler=scheduler))
+    for _ in range(4):
+        store.push(0, mx.nd.ones(1))
+    for _ in range(3):
+        updater(0, mx.nd.ones(1), weight)
+    pulled = mx.nd.zeros(1)
+    store.pull(0, out=pulled)
+    assert (pulled.asscalar(), weight.asscalar()) == (-sum(expected(DYADIC, 0, 4)), -sum(expected(DYADIC, 0, 3)))
+    assert (scheduler.state_dict(store)["step"], scheduler.state_dict(updater)["step"]) == (4, 3)
+
+
+# --- mixed precision --------------------------------------------------------------------------------------------------
+
+
+def trained_with_loss_scaling() -> list[float]:
+    """The weight after each of six batches; the third has a gradient that is not finite."""
+    amp.init("float16")
+    weight = gluon.Parameter("weight", shape=(1,), init="zeros", dtype="float16")
+    weight.initialize()
+    options = {"lr_scheduler": LRScheduler(DYADIC), "multi_precision": True}
+    trainer = gluon.Trainer([weight], "sgd", options)
+    amp.init_trainer(trainer)
+    trainer._amp_loss_scaler._loss_scale = 2.0**8  # its first one is infinite in float16
+    found = []
+    for batch in range(6):
+        with autograd.record(), amp.scale_loss(weight.data().sum(), trainer) as loss:
+            autograd.backward(loss)
+        if batch == 2:
+            weight.grad()[:] = np.inf
+        trainer.step(1)
+        found.append(float(weight.data().asscalar()))
+    return found
+
+
+def test_an_update_that_loss_scaling_skips_is_none() -> None:
+    right = [float(np.float16(-sum(expected(DYADIC, 0, updates)))) for updates in (1, 2, 2, 3, 4, 5)]
+    assert in_new_process(trained_with_loss_scaling) == right
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -488,6 +553,14 @@ def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -
         assert all("has another schedule than the configured one" in text for text in said)
 
 
+def test_a_state_of_several_schedules_is_refused() -> None:
+    scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
+    run = Run(scheduler)
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a state of one schedule; got one of \[Cosine"):
+        scheduler.load_state_dict(lrcore.save_state(3, [SCHEDULE, OTHER]), run.trainer)
+    assert run.rates(3) == expected(SCHEDULE, 0, 3)
+
+
 @pytest.mark.parametrize(
     ("state", "problem"),
     [
@@ -511,6 +584,10 @@ def test_arguments_that_cannot_be_used() -> None:
         LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
         LRScheduler(0.1)  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match=r"got a FactorScheduler, which counts from 1; pass from_native"):
+        LRScheduler(mx.lr_scheduler.FactorScheduler(5))  # type: ignore[arg-type]
+    with pytest.raises(lrcore.ScheduleError, match=r"first: expected 0 or 1; got 2"):
+        LRScheduler(SCHEDULE, first=2)
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler)
     for step in (-1, 2.5, True):
@@ -679,6 +756,29 @@ def test_a_plateau_interrupted_after_any_epoch(tmp_path: Path) -> None:
         whole += train_on_plateau(run, scheduler, epoch, epoch + 1)
     rests = in_new_process(finish_on_plateau, tmp_path, json.loads(json.dumps(states)))
     assert rests == [whole[6 * epoch :] for epoch in range(len(LOSSES)) for _ in range(2)]
+
+
+def test_a_report_to_a_scheduler_that_load_states_replaced_is_warned_of(tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+    scheduler = LRScheduler(PLATEAU)
+    run = Run(scheduler)
+    train_on_plateau(run, scheduler, last=3)
+    run.trainer.save_states(path)
+    run.trainer.load_states(path)
+    run.rates(6)
+    with pytest.warns(UserWarning, match=r"no trainer has asked this scheduler since: .* call sync\(trainer\)"):
+        scheduler.report(LOSSES[3])
+    scheduler.sync(run.trainer)
+    scheduler.report(LOSSES[4])
+
+
+def test_a_metric_may_be_an_array_of_mxnet() -> None:
+    scheduler = LRScheduler(lrcore.Plateau(OTHER, factor=0.5, patience=0))
+    for loss in (mx.nd.array([0.5]), mx.nd.array([[0.6]]), mx.np.array(0.7)):
+        scheduler.report(loss)
+    assert scheduler(9) == 0.0625
+    with pytest.raises(lrcore.ScheduleError, match="expected a metric that is one number"):
+        scheduler.report(mx.nd.zeros(2))
 
 
 def test_a_metric_without_a_plateau_is_refused() -> None:
