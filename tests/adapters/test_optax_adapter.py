@@ -248,6 +248,7 @@ def test_the_graph_is_small_and_traced_once(schedule: Schedule) -> None:
         return rate(count)
 
     assert equations(jax.make_jaxpr(rate)(jnp.int32(0)).jaxpr) <= 100
+    assert jax.jit(rate).lower(jnp.int32(0)).compile().cost_analysis()["flops"] <= 150
     rates(optax.sgd(counted), 5)
     assert len(traces) == 1
 

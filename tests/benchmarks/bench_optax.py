@@ -124,8 +124,8 @@ def updates(bench: Bench) -> None:
 
 NOISE = "an update varies by more than this from one measurement to the next"
 LIMIT = (
-    "XLA's CPU compiler makes eight kernels of a table of cubics, each of which is started by itself, where the native rate "
-    "and a lookup are one; in the body of lax.scan it makes one of all"
+    "XLA's CPU compiler makes two kernels of the search in a table of cubics, each of which is started by itself, and none of "
+    "the native rate, which is a part of the update's own; in the body of lax.scan it makes one of all"
 )
 
 

@@ -208,6 +208,7 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 
 def _enough(timer: timeit.Timer) -> int:
+    timer.timeit(1)  # the first call may compile
     count = 1
     while timer.timeit(count) < SLICE:
         count *= 2
