@@ -279,27 +279,24 @@ def test_a_store_and_an_updater_without_a_trainer() -> None:
 
 
 def trained_with_loss_scaling() -> list[float]:
-    """The weight after each of six batches; the third has a gradient that is not finite."""
+    """The weight after each of six batches. At the first two the scaled gradient is infinite in float16."""
     amp.init("float16")
     weight = gluon.Parameter("weight", shape=(1,), init="zeros", dtype="float16")
     weight.initialize()
     options = {"lr_scheduler": LRScheduler(DYADIC), "multi_precision": True}
     trainer = gluon.Trainer([weight], "sgd", options)
     amp.init_trainer(trainer)
-    trainer._amp_loss_scaler._loss_scale = 2.0**8  # its first one is infinite in float16
     found = []
-    for batch in range(6):
+    for _ in range(6):
         with autograd.record(), amp.scale_loss(weight.data().sum(), trainer) as loss:
             autograd.backward(loss)
-        if batch == 2:
-            weight.grad()[:] = np.inf
         trainer.step(1)
         found.append(float(weight.data().asscalar()))
     return found
 
 
 def test_an_update_that_loss_scaling_skips_is_none() -> None:
-    right = [float(np.float16(-sum(expected(DYADIC, 0, updates)))) for updates in (1, 2, 2, 3, 4, 5)]
+    right = [float(np.float16(-sum(expected(DYADIC, 0, updates)))) for updates in (0, 0, 1, 2, 3, 4)]
     assert in_new_process(trained_with_loss_scaling) == right
 
 
