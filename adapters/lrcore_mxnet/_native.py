@@ -95,11 +95,12 @@ def _multi_factor(native: MultiFactorScheduler) -> lrcore.Schedule:
 
 
 def _poly(native: PolyScheduler) -> lrcore.Schedule:
-    if native.power == 0:
-        return _annealed(native, lrcore.Constant(native.base_lr_orig))
     if native.power < 0:
         raise lrcore.ScheduleError(WHERE, f"expected pwr >= 0, as the rate is infinite at the end; got {native.power}")
-    return _annealed(native, lrcore.Polynomial(**_decay(native), power=native.power))
+    decay = _decay(native)
+    if native.power == 0:
+        return _annealed(native, lrcore.Constant(native.base_lr_orig))
+    return _annealed(native, lrcore.Polynomial(**decay, power=native.power))
 
 
 def _cosine(native: CosineScheduler) -> lrcore.Schedule:

@@ -167,6 +167,7 @@ class Own(FactorScheduler):
         (3, "got int"),
         (CosineScheduler(20, warmup_steps=20), "MXNet divides by 0; got 20 for both"),
         (PolyScheduler(20, warmup_steps=20), "MXNet divides by 0"),
+        (PolyScheduler(20, warmup_steps=20, pwr=0), "MXNet divides by 0"),
         (PolyScheduler(20, pwr=-1), "expected pwr >= 0"),
         (FactorScheduler(2.5, factor=0.5), "expected a whole number of updates as step; got 2.5"),
         (FactorScheduler(2, factor=-0.5), "expected factor >= 0; got -0.5"),
