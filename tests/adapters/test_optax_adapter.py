@@ -406,24 +406,6 @@ def test_a_rate_that_no_state_holds_is_refused() -> None:
 # --- resuming ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
-def test_a_run_resumed_anywhere_is_the_run_that_never_stopped(schedule: Schedule) -> None:
-    optimizer = optax.adam(lrcore_optax.as_schedule(schedule))
-    update = jax.jit(optimizer.update)
-    opt_state, changes, saved = optimizer.init(jnp.float32(0)), [], []
-    for step in range(30):
-        saved.append(pickle.dumps(jax.device_get(opt_state)))
-        change, opt_state = update(jnp.float32(step % 3), opt_state)
-        changes.append(float(change))
-    for start in range(30):
-        opt_state, resumed = pickle.loads(saved[start]), []
-        update = jax.jit(optax.adam(lrcore_optax.as_schedule(schedule)).update) if start % 10 == 0 else update
-        for step in range(start, 30):
-            change, opt_state = update(jnp.float32(step % 3), opt_state)
-            resumed.append(float(change))
-        assert resumed == changes[start:]
-
-
 def test_the_state_is_that_of_every_adapter() -> None:
     rate = lrcore_optax.as_schedule(SHORT)
     optimizer = optax.adam(rate)
