@@ -11,12 +11,13 @@ from lrcore_paddle._scheduler import LRScheduler
 
 
 class LRSchedulerCallback(paddle.callbacks.LRScheduler):
-    """Paddle's `callbacks.LRScheduler`, but one step for each update: not for each micro-batch of an accumulation.
+    """Paddle's `callbacks.LRScheduler`, but one step for each update.
 
-    `Model.fit` adds its own callback where none is given, and that one steps after every batch: with
-    `accumulate_grad_batches=k` a schedule runs k times too fast. This one takes its place, for any scheduler. A
-    `lrcore.Plateau` is told a metric after every evaluation; Paddle's `ReduceLROnPlateau` refuses optimizers that have a
-    scheduler.
+    `Model.fit` adds its own callback where none is given, and that one steps after every batch: also after each
+    micro-batch of an accumulation, so that with `accumulate_grad_batches=k` a schedule runs k times too fast, and after
+    an update that loss scaling has skipped. This one takes its place, for any scheduler; one warning says where something
+    else steps the scheduler, too. A `lrcore.Plateau` is told a metric after every evaluation; Paddle's
+    `ReduceLROnPlateau` refuses optimizers that have a scheduler.
 
     Args:
         by_step: step after each update.
@@ -42,14 +43,29 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
     def __init__(self, by_step: bool = True, by_epoch: bool = False, *, monitor: str = "loss") -> None:
         super().__init__(by_step, by_epoch)
         self.monitor = monitor
+        self._left_at: int | None = None
+        self._may_warn_of_other = True
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._left_at = None
 
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
+        scheduler = self._scheduler()
+        if scheduler is None:
+            return
+        if self._left_at not in (None, scheduler.last_epoch):
+            self._warn_of_other(scheduler.last_epoch)
         if self._made_update(step):
             super().on_train_batch_end(step, logs)
+        self._left_at = scheduler.last_epoch
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if self.by_epoch:
+            self._left_at = None
 
     def on_eval_end(self, logs: Any = None) -> None:
-        model: Any = self.model
-        scheduler = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
+        scheduler = self._scheduler()
         if not isinstance(scheduler, LRScheduler) or scheduler.plateau_state is None:
             return
         if not logs or self.monitor not in logs:
@@ -62,9 +78,25 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         metric = logs[self.monitor]
         scheduler.report(metric[0] if isinstance(metric, list | tuple) else metric)
 
+    def _scheduler(self) -> paddle.optimizer.lr.LRScheduler | None:
+        model: Any = self.model
+        rate = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
+        return rate if isinstance(rate, paddle.optimizer.lr.LRScheduler) else None
+
     def _made_update(self, step: int) -> bool:
         """Whether `Model.fit` updates after this batch: after every k-th, and after the last that the loader has."""
         model: Any = self.model
         cut_short = getattr(model, "num_iters", None) is not None and self.params["epochs"] == 1
         last = step + 1 == self.params["steps"] and not cut_short
-        return last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - Paddle does not tell it otherwise
+        due = last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - Paddle does not tell it otherwise
+        scaler = getattr(model, "_scaler", None)
+        return due and not (scaler is not None and scaler.is_enable() and bool(scaler._cache_found_inf))  # noqa: SLF001
+
+    def _warn_of_other(self, found: int) -> None:
+        if self._may_warn_of_other:
+            self._may_warn_of_other = False
+            warnings.warn(
+                f"lrcore_paddle.LRSchedulerCallback: the scheduler was left at step {self._left_at} after the batch before "
+                f"and is at {found} now: something else steps it, too; leave one of the two out",
+                stacklevel=3,
+            )

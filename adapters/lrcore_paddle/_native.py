@@ -120,8 +120,12 @@ def _warmup(native: lr.LinearWarmup) -> lrcore.Schedule:
             "import it alone and give its schedule a warmup",
         )
     after = from_native(inner) if isinstance(inner, lr.LRScheduler) else lrcore.Constant(inner)
+    if not isinstance(after, lrcore.Schedule):
+        raise lrcore.ScheduleError(
+            WHERE, f"expected one schedule inside LinearWarmup; got {after!r}; give what is inside a warmup of its own"
+        )
     start, end, steps = native.start_lr, native.end_lr, native.warmup_steps
-    if after(0) == end and isinstance(after, lrcore.Schedule):
+    if after(0) == end:
         return after.warmup(steps, init_value=start)
     return lrcore.Join([lrcore.Linear(init_value=start, end_value=end, decay_steps=steps), after], boundaries=[steps])
 

@@ -21,12 +21,14 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     """The learning rate after `step()` was called n times is schedule(n): the first update uses schedule(0).
 
     Call `step()` after each `optimizer.step()`; in a static program after each `exe.run`. `Model.fit` calls it itself,
-    after each batch: with `accumulate_grad_batches` give it a `LRSchedulerCallback`. With a GradScaler call it only
-    where the scaler did not skip the update, for what was skipped is no update.
+    after each batch: with `accumulate_grad_batches` or mixed precision give it a `LRSchedulerCallback`. With a GradScaler
+    call it only where the scaler did not skip the update, for what was skipped is no update: where `scaler.update()` did
+    not lower `scaler.state_dict()["scale"]`.
 
     The optimizer's state holds the scheduler's, so `optimizer.set_state_dict` restores both. The rate is computed anew,
     so that a changed schedule is used at once. Paddle refuses `optimizer.set_lr` while a scheduler is there: to change
-    the rate in mid-run call `optimizer.set_lr_scheduler` with another (`last_epoch=n - 1` starts it at step n).
+    the rate in mid-run call `optimizer.set_lr_scheduler` with another (`last_epoch=n - 1` starts it at step n). LBFGS and
+    Rprop take no scheduler, of Paddle's neither.
 
     A group's `learning_rate` multiplies the rate (in float32), as does `ParamAttr(learning_rate=...)`. For a schedule of
     its own give each group a part of `groups`.
@@ -84,6 +86,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         *,
         on_mismatch: lrcore.Policy = "error",
     ) -> None:
+        if not hasattr(last_epoch, "__index__") or last_epoch < -1:
+            raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
         self.schedule = _followed(schedule)
         self.plateau_state = _plateau_state(self.schedule, None)
         self.on_mismatch: lrcore.Policy = on_mismatch
@@ -183,6 +187,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     set_dict = set_state_dict
     load_state_dict = set_state_dict
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.schedule!r})"
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_at"}  # which cannot be pickled
 
@@ -222,14 +229,23 @@ def _followed(schedule: Any) -> Followed:
     if isinstance(schedule, lrcore.Plateau):
         return schedule
     if not isinstance(schedule, list | tuple):
-        return lrcore.as_schedule(schedule)
+        return _one(schedule)
     if not schedule:
         raise lrcore.ScheduleError(_NAME, "expected one schedule for each parameter group; got none")
     if not paddle.in_dynamic_mode():
         raise lrcore.ScheduleError(
             _NAME, "a list of schedules needs dynamic mode; got a static program; make one optimizer for each group"
         )
-    return [lrcore.as_schedule(one) for one in schedule]
+    return [_one(one) for one in schedule]
+
+
+def _one(schedule: Any) -> lrcore.Schedule:
+    if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
+        raise lrcore.ScheduleError(
+            _NAME,
+            f"expected a schedule or a function of the step; got a {type(schedule).__name__}; pass from_native(scheduler)",
+        )
+    return lrcore.as_schedule(schedule)
 
 
 def _plateau_state(schedule: Followed, saved: Mapping[str, Any] | None) -> lrcore.PlateauState | None:

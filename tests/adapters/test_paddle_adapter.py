@@ -12,8 +12,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -323,6 +325,40 @@ def test_model_fit_with_accumulation_that_is_cut_short(batches: int) -> None:
     assert scheduler.last_epoch == sum(one > 0 for one in moved)
 
 
+def test_something_else_that_steps_is_warned_of_once() -> None:
+    with pytest.warns(
+        UserWarning, match="left at step 1 after the batch before and is at 2 now: .* leave one"
+    ) as caught:
+        fit(LRScheduler(DYADIC), 8, LRSchedulerCallback(), paddle.callbacks.LRScheduler(), epochs=1)
+    assert len(caught) == 1
+
+
+def test_model_fit_goes_on_in_mid_epoch(tmp_path: Path) -> None:
+    class Interrupt(paddle.callbacks.Callback):
+        def on_train_batch_end(self, step: int, logs: Any = None) -> None:
+            if step == 6:
+                raise KeyboardInterrupt
+
+    def train(batches: int, *callbacks: Any, load: bool = False) -> Any:
+        names, path = paddle.base.unique_name.UniqueNameGenerator(), str(tmp_path / "model")
+        with paddle.utils.unique_name.guard(names):
+            model = paddle.Model(Network())
+            optimizer = paddle.optimizer.Momentum(LRScheduler(SCHEDULE), parameters=model.parameters())
+            model.prepare(optimizer, lambda out, _: out)
+            if load:
+                model.load(path)
+            data = paddle.io.TensorDataset([paddle.ones([batches, 1]), paddle.ones([batches, 1])])
+            try:
+                model.fit(data, batch_size=1, verbose=0, callbacks=[LRSchedulerCallback(), *callbacks])
+            except KeyboardInterrupt:
+                model.save(path)
+        return model.network.weight.item()
+
+    whole = train(20)
+    assert train(20, Interrupt()) != whole
+    assert train(13, load=True) == whole
+
+
 def test_model_save_and_load(tmp_path: Path) -> None:
     def prepared() -> tuple[Any, LRScheduler]:
         scheduler = LRScheduler(SCHEDULE)
@@ -357,6 +393,55 @@ def test_mixed_precision() -> None:
         run.optimizer.clear_grad()
         run.scheduler.step()
         assert 0.0 - run.weight.item() == float32(SCHEDULE(step))
+
+
+@pytest.fixture
+def scaler(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A GradScaler that is at work on a CPU too, where Paddle switches it off."""
+    place = SimpleNamespace(is_gpu_place=lambda: True)
+    with monkeypatch.context() as patched:
+        patched.setattr("paddle.amp.grad_scaler._dygraph_tracer", lambda: SimpleNamespace(_expected_place=place))
+        scaler = paddle.amp.GradScaler(decr_every_n_nan_or_inf=100)  # to lower the scale fails with this numpy
+    monkeypatch.setattr(paddle.amp.grad_scaler.amp_global_state(), "amp_dtype", "float16")
+    assert scaler.is_enable()
+    return scaler
+
+
+@pytest.mark.parametrize("optimizer", [paddle.optimizer.SGD, paddle.optimizer.Momentum, paddle.optimizer.AdamW])
+def test_an_update_that_loss_scaling_skips_is_none(scaler: Any, optimizer: Any) -> None:
+    whole = Run(LRScheduler(SCHEDULE), optimizer).weights(18)
+    run = Run(LRScheduler(SCHEDULE), optimizer)
+    found = []
+    for batch in range(20):
+        before = run.weight.item()
+        scaler.scale(run.weight * (float("inf") if batch in (3, 11) else 1.0)).backward()
+        with paddle.utils.unique_name.guard(run.names):
+            scaler.step(run.optimizer)
+        scaler.update()
+        run.optimizer.clear_grad()
+        if scaler.state_dict()["decr_count"] == 0:
+            run.scheduler.step()
+            found.append(run.weight.item())
+        else:
+            assert run.weight.item() == before
+    assert found == whole
+
+
+def test_model_fit_with_loss_scaling(scaler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paddle.amp, "auto_cast", lambda **_: nullcontext())
+
+    class Overflow(paddle.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            model: Any = self.model
+            model._adapter._amp_level, model._scaler = "O1", scaler
+
+        def on_train_batch_begin(self, step: int, logs: Any = None) -> None:
+            scaler._scale = paddle.to_tensor([float("inf") if step in (1, 4) else 2.0])
+
+    scheduler = LRScheduler(DYADIC)
+    moved = fit(scheduler, 8, LRSchedulerCallback(), Overflow(), epochs=1)
+    assert moved == [*expected(DYADIC, 0, 1), 0.0, *expected(DYADIC, 1, 3), 0.0, *expected(DYADIC, 3, 6)]
+    assert scheduler.last_epoch == 6
 
 
 def train_in_parallel() -> None:
@@ -678,6 +763,12 @@ def test_arguments_that_cannot_be_used() -> None:
         LRScheduler(0.1)  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match="expected one schedule for each parameter group; got none"):
         LRScheduler([])
+    for native in (NATIVE, [SCHEDULE, NATIVE]):
+        with pytest.raises(lrcore.ScheduleError, match=r"got a ExponentialDecay; pass from_native\(scheduler\)"):
+            LRScheduler(native)  # type: ignore[arg-type]
+    for last_epoch in (-2, 2.5, "3", None):
+        with pytest.raises(lrcore.ScheduleError, match=r"last_epoch: expected an integer >= -1; got "):
+            LRScheduler(SCHEDULE, last_epoch=last_epoch)  # type: ignore[arg-type]
     scheduler = LRScheduler(SCHEDULE)
     for step in (-1, 2.5, True):
         with pytest.raises(lrcore.ScheduleError, match="step: expected an integer >= 0"):

@@ -258,6 +258,9 @@ def test_own_scheduler_gives_back_its_schedule() -> None:
     assert lrcore_paddle.from_native(lrcore_paddle.LRScheduler(schedule)) is schedule
 
 
+OWN_PLATEAU = lrcore_paddle.LRScheduler(lrcore.Plateau(lrcore.Constant(0.1)))
+
+
 class Own(lr.StepDecay):
     """A user's scheduler: its formula is not known."""
 
@@ -270,6 +273,7 @@ class Own(lr.StepDecay):
         (lr.InverseTimeDecay(0.1, -0.3), "expected gamma >= 0"),
         (lr.LinearLR(0.1, 2.5), "expected a whole number of updates as total_steps; got 2.5"),
         (lr.LinearWarmup(lr.ReduceOnPlateau(0.1), 5, 0.0, 0.1), "is told the step as its metric"),
+        (lr.LinearWarmup(OWN_PLATEAU, 5, 0.0, 0.1), "expected one schedule inside LinearWarmup; got Plateau"),
     ],
 )
 def test_what_cannot_be_imported_is_said(native: Any, message: str) -> None:
