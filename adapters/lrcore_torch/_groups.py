@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
-import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 import lrcore
 
@@ -16,6 +15,7 @@ Source: TypeAlias = lrcore.Schedule | Callable[[int], float] | float
 Schedules: TypeAlias = lrcore.Schedule | list[lrcore.Schedule]
 
 _KEPT_SHARES = ("momentum", "betas")  # what a running mean keeps of its past: in [0, 1)
+_NOT_DRIVEN = ("params", "lr", "initial_lr", "lr_scale")
 
 
 class Target(NamedTuple):
@@ -25,23 +25,29 @@ class Target(NamedTuple):
     place: int | None
     schedules: Schedules
 
-    def values(self, step: int, count: int) -> list[float]:
-        """The number for each of `count` groups."""
-        values = evaluate(self.schedules, step, count, self.key)
+    def values(self, step: int, groups: Sequence[Group]) -> list[float]:
+        """The number for each group."""
+        for number, group in enumerate(groups):
+            if self.key not in group:
+                raise lrcore.ScheduleError(
+                    f"{self.key} at step {step}", f"expected it in each group; got none in {number}"
+                )
+        values = evaluate(self.schedules, step, len(groups), self.key)
         if self.key in _KEPT_SHARES:
             for value in values:
                 if not 0 <= value < 1:
                     raise lrcore.ScheduleError(f"{self.key} at step {step}", f"expected a value in [0, 1); got {value}")
         return values
 
-    def write(self, group: Group, value: float) -> None:
-        """Set the number in one group."""
-        if self.place is None:
-            write(group, self.key, value)
-        else:
-            places = dict(enumerate(group[self.key]))
-            write(places, self.place, value)
-            group[self.key] = tuple(places.values())
+    def write(self, groups: Sequence[Group], values: Sequence[float]) -> None:
+        """Set the number in each group."""
+        for number, group in enumerate(groups):
+            if self.place is None:
+                write(group, self.key, values[number])
+            else:
+                places = dict(enumerate(group[self.key]))
+                write(places, self.place, values[number])
+                group[self.key] = tuple(places.values())
 
 
 def write(holder: dict[Any, Any], key: Any, value: float) -> None:
@@ -61,8 +67,14 @@ def evaluate(schedules: Schedules, step: int, count: int, where: str) -> list[fl
         return [schedules.at(step)] * count
     if len(schedules) != count:
         raise lrcore.ScheduleError(where, f"expected one schedule for each of {count} groups; got {len(schedules)}")
-    values = {id(one): one.at(step) for one in {id(one): one for one in schedules}.values()}
-    return [values[id(one)] for one in schedules]
+    known: dict[int, float] = {}
+    values = []
+    for one in schedules:
+        value = known.get(id(one))
+        if value is None:
+            value = known[id(one)] = one.at(step)
+        values.append(value)
+    return values
 
 
 def as_schedules(source: Source | Sequence[Source], where: str) -> Schedules:
@@ -73,8 +85,9 @@ def as_schedules(source: Source | Sequence[Source], where: str) -> Schedules:
 
 
 def _as_schedule(source: Any, where: str) -> lrcore.Schedule:
-    if isinstance(source, int | float):
-        return lrcore.Constant(source)
+    number: Any = source if isinstance(source, Real) else None
+    if number is not None:
+        return lrcore.Constant(number)
     try:
         return lrcore.as_schedule(source)
     except lrcore.ScheduleError as error:
@@ -86,9 +99,11 @@ def also_schedules(also: Mapping[str, Any], group: Group, where: str) -> dict[st
     schedules: dict[str, Any] = {}
     for key, source in also.items():
         place = f"{where}.also[{key!r}]"
-        if key in ("params", "lr") or (key not in group and not _is_first_beta(key, group)):
-            known = ", ".join(name for name in group if name not in ("params", "lr", "initial_lr"))
-            raise lrcore.ScheduleError(place, f"expected a key of the parameter groups ({known}); got {key!r}")
+        if key not in _driven(group) and not _is_first_beta(key, group):
+            known = ", ".join(_driven(group))
+            raise lrcore.ScheduleError(
+                place, f"expected a key of the parameter groups with a number ({known}); got {key!r}"
+            )
         if not isinstance(group.get(key), tuple | list):
             schedules[key] = as_schedules(source, place)
         elif isinstance(source, tuple | list) and len(source) == len(group[key]):
@@ -96,7 +111,20 @@ def also_schedules(also: Mapping[str, Any], group: Group, where: str) -> dict[st
         else:
             required = f"a tuple of {len(group[key])}, each a schedule or a number"
             raise lrcore.ScheduleError(place, f"expected {required}; got {source!r}")
+    if "momentum" in schedules and "betas" in schedules and _is_first_beta("momentum", group):
+        raise lrcore.ScheduleError(f"{where}.also", "expected momentum or betas, of which it is the first; got both")
     return schedules
+
+
+def _driven(group: Group) -> list[str]:
+    """The keys that hold numbers, other than the rate."""
+    return [key for key, value in group.items() if key not in _NOT_DRIVEN and _is_number(value)]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return bool(value) and all(map(_is_number, value))
+    return isinstance(value, Real | Tensor) and not isinstance(value, bool)
 
 
 def targets(also: Mapping[str, Any], group: Group) -> list[Target]:
@@ -117,53 +145,18 @@ def _is_first_beta(key: str, group: Group) -> bool:
     return key == "momentum" and key not in group and "betas" in group
 
 
-def separate_rates(optimizer: Optimizer) -> None:
-    """Give each group a tensor of its own: torch puts one into all groups, where it can hold one rate only."""
-    seen: set[int] = set()
-    for holder in (*optimizer.param_groups, optimizer.defaults):
-        rate = holder.get("lr")
-        if isinstance(rate, Tensor) and id(rate) in seen:
-            holder["lr"] = rate.clone()
-        seen.add(id(rate))
+def scale(group: Group, number: int) -> float:
+    """The `lr_scale` of a group, as a Python float whatever kind of number it is."""
+    try:
+        return float(group["lr_scale"])
+    except (TypeError, ValueError):
+        raise lrcore.ScheduleError(
+            f"lr_scale of group {number}", f"expected a number; got {group['lr_scale']!r}"
+        ) from None
 
 
-class Written:
-    """The rates as they were written last: they tell, without reading a device, whether someone else wrote one."""
-
-    def __init__(self, groups: Sequence[Group]) -> None:
-        self.held = [group["lr"] for group in groups]
-        self.tensors = [rate for rate in self.held if type(rate) is not float and isinstance(rate, Tensor)]
-        self.versions = [rate._version for rate in self.tensors]  # noqa: SLF001 - counts what is written in place
-        self.alike = len(self.tensors) == len(self.held) and len({_kind(rate) for rate in self.tensors}) == 1
-
-    def untouched(self, groups: Sequence[Group]) -> bool:
-        """Whether the groups hold what they held."""
-        if len(groups) != len(self.held):
-            return False
-        for group, rate in zip(groups, self.held, strict=True):
-            if group["lr"] is not rate:
-                return False
-        return not self.tensors or [rate._version for rate in self.tensors] == self.versions  # noqa: SLF001
-
-    def rehearsed(self, groups: Sequence[Group], arguments: Mapping[str, Any]) -> bool:
-        """Whether a step was none: torch's checkpointing makes one with rates of 0 to give an optimizer its state."""
-        return arguments == {"closure": None} and all(
-            group["lr"] is not rate and holds(group["lr"], 0.0) for group, rate in zip(groups, self.held, strict=False)
-        )
-
-    def fill(self, value: float) -> None:
-        """Write one value into tensors that are all alike: one is filled, and the others are copied in one call."""
-        first, *others = self.tensors
-        first.fill_(value)
-        if others:
-            torch._foreach_copy_(others, [first] * len(others))
-        self.versions = [rate._version for rate in self.tensors]  # noqa: SLF001
-
-
-def _kind(rate: Tensor) -> Any:
-    return rate.dtype, rate.device, rate.shape
-
-
-def holds(rate: Any, value: float) -> bool:
-    """Whether a rate is `value` in the precision in which it is held."""
-    return bool((rate == rate.new_full((), value)).all()) if isinstance(rate, Tensor) else bool(rate == value)
+def initial_rate(group: Group) -> float:
+    """The rate that a group was made with; a group that is new to the scheduler still has it."""
+    if "initial_lr" not in group:
+        group["initial_lr"] = float(group["lr"])
+    return float(group["initial_lr"])

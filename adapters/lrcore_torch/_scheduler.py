@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, SupportsIndex
+from math import isfinite
+from typing import Any, SupportsIndex
 
 import torch
 from torch import optim
 
 import lrcore
-from lrcore_torch import _composites, _groups
-from lrcore_torch._groups import Group, Schedules, Source, Target
+from lrcore_torch import _composites, _following, _groups, _written
+from lrcore_torch._groups import Schedules, Source, Target
+from lrcore_torch._pace import Pace
 
 WHERE = "lrcore_torch.LRScheduler"
+_OF_RATES = f"{WHERE}.schedule"
 
 
 class LRScheduler(optim.lr_scheduler.LRScheduler):
@@ -79,20 +80,25 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"{WHERE}: expected a torch.optim.Optimizer; got {type(optimizer).__name__}")
         lrcore.check_policy(on_mismatch, WHERE)
+        first = 0 if last_epoch == -1 else lrcore.checked_step(last_epoch, f"{WHERE}.last_epoch") + 1
         self.optimizer = optimizer
-        self.relative = relative
         self.on_mismatch: lrcore.Policy = on_mismatch
-        self._configure(schedule, also or {})
+        self._configure(schedule, also or {}, relative=relative)
         self._hook: Any = None
         self._load_hook: Any = None
         self._last_lr: list[Any] = []
-        self._written = _groups.Written([])
-        self._alike: float | None = None  # the float that all groups hold, where a step has nothing else to do
+        self._used_lr: list[float] = []
+        self._holders = _written.Holders([])
+        self._pace: Pace | None = None
+        self._steady = False  # whether a step has nothing to do but to write one float into all groups
         self._may_warn_of_writer = True
-        self._computed(max(last_epoch + 1, 0))  # refuses what cannot be evaluated before the optimizer is changed
+        self._rates(first, self._metric_state)  # what cannot be evaluated is refused before the optimizer is changed
+        self._others(first)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", float(group["lr"]))  # what torch asks for where it does not start at 0
-        super().__init__(optimizer, last_epoch)
+        super().__init__(optimizer, first - 1)
+        self._pace = Pace(optimizer)
+        _following.call_after_adding(optimizer, self._group_added)
 
     def step(self, epoch: Any = None, *, metrics: Any = None) -> None:
         """Go on to the next update: call it after every `optimizer.step()`.
@@ -106,20 +112,21 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             lrcore.ScheduleError: the schedule failed; nothing has changed.
             RuntimeError: `attach` already does this.
         """
-        last = self._alike
-        if last is not None and epoch is None and metrics is None:
+        if self._steady and epoch is None and metrics is None:
             # The common case, written out for its speed: all groups hold the one float that was written last.
-            groups = self.optimizer.param_groups
+            groups, last = self.optimizer.param_groups, self._last_lr
+            held = last[0]
             for group in groups:
-                if group["lr"] is not last or "lr_scale" in group:
+                if group["lr"] is not held or "lr_scale" in group:
                     break
             else:
                 step = self.last_epoch + 1
-                self._alike = rate = self.schedule.at(step)  # type: ignore[union-attr]
+                rate = self.schedule.at(step)  # type: ignore[union-attr]
                 for group in groups:
                     group["lr"] = rate
                 self.last_epoch = step
                 self._step_count += 1
+                self._used_lr = last
                 self._last_lr = [rate] * len(groups)
                 return
         if self._hook is not None:
@@ -137,13 +144,33 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: it is not one, or the schedule is no `lrcore.Plateau`.
         """
-        self._write(self.last_epoch, self._computed(self.last_epoch, self._reported(metric)))
+        self._go_to(self.last_epoch, self._reported(metric))
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at `last_epoch`, as Python floats; reading changes nothing."""
-        return self._computed(self.last_epoch).rates
+        return self._rates(self.last_epoch, self._metric_state)
 
     _get_closed_form_lr = get_lr
+
+    def get_last_lr(self) -> list[Any]:
+        """The rate of each group that was written last: the one of the next update."""
+        return list(self._last_lr)
+
+    def get_used_lr(self) -> list[float]:
+        """The rate of each group in the update before the last step: what a log of that update should show.
+
+        Where no step has been made since the start, or since a state was loaded, those of the update to come.
+
+        Example:
+            >>> import lrcore, lrcore_torch, torch
+            >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+            >>> schedule = lrcore.Linear(init_value=0.5, end_value=0.0, decay_steps=4)
+            >>> scheduler = lrcore_torch.LRScheduler(optimizer, schedule).attach()
+            >>> optimizer.step()
+            >>> scheduler.get_used_lr(), scheduler.get_last_lr()
+            ([0.5], [0.375])
+        """
+        return list(self._used_lr or self._last_lr)
 
     def sync(self, step: SupportsIndex | None = None) -> None:
         """Write the rates of the current step, or of the one given, into the optimizer at once.
@@ -155,7 +182,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             lrcore.ScheduleError: `step` is not an integer >= 0.
         """
         number = self.last_epoch if step is None else lrcore.checked_step(step)
-        self._write(number, self._computed(number))
+        self._go_to(number, self._metric_state)
+        self._pace = None
+        self._step_count = number + 1  # the next step is not the first, of which torch would warn without an update
 
     def attach(self) -> LRScheduler:
         """Step after every update that the optimizer makes, from its own hook, and return the scheduler.
@@ -173,8 +202,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """
         if self._hook is None:
             self._hook = self.optimizer.register_step_post_hook(self._after_update)
-            self._alike = None  # which would leave `_written` behind
-            self._written = _groups.Written(self.optimizer.param_groups)
+            self._steady = False
+            self._pace = None
+            self._follow_the_optimizer()
         return self
 
     def detach(self) -> None:
@@ -204,13 +234,14 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         before = self.__dict__.copy()
         try:
             self._adopt(loaded, where)
-            values = self._computed(loaded.step)
+            rates, others = self._rates(loaded.step, self._metric_state), self._others(loaded.step)
         except Exception:
             self.__dict__.update(before)
             raise
-        self.last_epoch, self._step_count = loaded.step, loaded.step + 1
+        self.last_epoch, self._step_count, self._used_lr = loaded.step, loaded.step + 1, []
         if _composites.has_its_turn(self):
-            self._write(loaded.step, values)
+            self._look()
+            self._set(loaded.step, rates, others, self._metric_state)
         if _composites.is_alone(self):
             self._follow_the_optimizer()
 
@@ -218,140 +249,165 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """All but the hooks, which a copied optimizer has not."""
         return {**self.__dict__, "_hook": None, "_load_hook": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _following.call_after_adding(self.optimizer, self._group_added)
+
     def _update_lr(self, epoch: int | None = None) -> None:
         """What torch's own `step`, and SequentialLR at a milestone, call."""
-        step = self.last_epoch + 1 if epoch is None else epoch
-        self._write(step, self._computed(step))
+        self._go_to(self.last_epoch + 1 if epoch is None else epoch, self._metric_state)
 
-    @torch.compiler.disable  # what is traced here would be traced again for every value of the schedule
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
-        step = self.last_epoch + 1 if epoch is None else lrcore.checked_step(epoch)
-        usual = epoch is None and metrics is None and self._step_count > 1
-        untouched = self._written.untouched(self.optimizer.param_groups)
-        if usual and untouched and self._fills_alike():
-            rate = self.schedule.at(step)  # type: ignore[union-attr]
-            self._written.fill(rate)
-            self.last_epoch = step
-            self._step_count += 1
-            self._last_lr = [rate] * len(self._last_lr)
+        if torch.compiler.is_compiling():  # what is traced would be traced again for every value of the schedule
+            self._advance_untraced(epoch, metrics)
             return
-        values = self._computed(step, self._metric_state if metrics is None else self._reported(metrics))
-        if self._step_count and not untouched:
-            self._warn_of_writer(values.rates)
+        step = self.last_epoch + 1 if epoch is None else lrcore.checked_step(epoch)
+        state = self._metric_state if metrics is None else self._reported(metrics)
+        rates = self._rates(step, state)
+        others = self._others(step) if self._targets else []
+        untouched = self._holders.untouched(self.optimizer.param_groups, self._last_lr)
+        if self._step_count:
+            if not untouched:
+                self._warn_of_writer(rates)
+            if self._pace is not None:
+                self._check_pace(self._pace)
+        if self._step_count == 1 and _composites.is_alone(self):
+            self._follow_the_optimizer()
         if epoch is None and self._step_count > 1:
             self._step_count += 1
         else:
             super().step(epoch)  # for its warnings about the order of calls and about `epoch`
-        self._write(step, values)
+            untouched = False
+        if not untouched:
+            self._look()
+        self._set(step, rates, others, state)
 
-    def _fills_alike(self) -> bool:
-        """Whether a step writes one value, and nothing else, into tensors that are alike."""
-        if not (self._is_simple and self._written.alike):
-            return False
-        return not any("lr_scale" in group for group in self.optimizer.param_groups)
+    @torch.compiler.disable
+    def _advance_untraced(self, epoch: int | None, metrics: Any) -> None:
+        self._advance(epoch, metrics)
 
     def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
-        if not self._written.rehearsed(optimizer.param_groups, kwargs):
+        if not self._holders.rehearsed(optimizer.param_groups, self._last_lr, kwargs):
             self._advance()
 
     def _follow_the_optimizer(self) -> None:
         """Write again whenever the optimizer's own state is loaded later and brings the rate of its time along."""
         if self._load_hook is None:
-            scheduler = weakref.ref(self)
+            self._load_hook = _following.call_after_loading(self.optimizer, self._rewrite)
 
-            def write_again(_: optim.Optimizer) -> None:
-                alive = scheduler()
-                if alive is not None:
-                    alive.sync()
-
-            self._load_hook = self.optimizer.register_load_state_dict_post_hook(write_again)
+    def _group_added(self) -> None:
+        """Give a new group its rate, unless the others hold another scheduler's, or a list has none for it."""
+        old = self.optimizer.param_groups[: len(self._last_lr)]
+        if self._holders.untouched(old, self._last_lr) and not isinstance(self.schedule, list):
+            self._rewrite()
 
     def _reported(self, metric: Any) -> lrcore.PlateauState:
         if self.plateau is None or self._metric_state is None:
             raise lrcore.ScheduleError(f"{WHERE}.report", f"expected a lrcore.Plateau to tell; got {self.schedule!r}")
         return self.plateau.update(self._metric_state, metric)
 
-    def _computed(self, step: int, metric_state: lrcore.PlateauState | None = None) -> _Values:
-        """All values of a step; nothing is written before all are known to be good."""
+    def _rates(self, step: int, state: lrcore.PlateauState | None) -> list[float]:
         groups = self.optimizer.param_groups
-        state = metric_state or self._metric_state
-        rates = _groups.evaluate(self.schedule, step, len(groups), f"{WHERE}.schedule")
+        rates = _groups.evaluate(self.schedule, step, len(groups), _OF_RATES)
         if state is not None:
             rates = [rate * state.scale for rate in rates]
-        if self.relative:
-            rates = [rate * _initial_rate(group) for rate, group in zip(rates, groups, strict=True)]
         for number, group in enumerate(groups):
+            if self.relative:
+                rates[number] *= _groups.initial_rate(group)
             if "lr_scale" in group:
-                rates[number] *= group["lr_scale"]
-        if not all(map(math.isfinite, rates)):
+                rates[number] *= _groups.scale(group, number)
+        if not isfinite(sum(rates)) and not all(map(isfinite, rates)):
             raise lrcore.ScheduleError(f"{WHERE}: step {step}", f"expected finite rates; got {rates}")
-        return _Values(rates, [target.values(step, len(groups)) for target in self._targets], state)
+        return rates
 
-    def _write(self, step: int, values: _Values) -> None:
-        groups, rates = self.optimizer.param_groups, values.rates
-        if len(self._last_lr) != len(groups):
-            _groups.separate_rates(self.optimizer)
-        for group, rate in zip(groups, rates, strict=True):
-            _groups.write(group, "lr", rate)
-        for target, numbers in zip(self._targets, values.others, strict=True):
-            for group, number in zip(groups, numbers, strict=True):
-                target.write(group, number)
+    def _others(self, step: int) -> list[list[float]]:
+        """The numbers of `also`, for each target one for each group."""
+        groups = self.optimizer.param_groups
+        return [target.values(step, groups) for target in self._targets]
+
+    def _rewrite(self) -> None:
+        self._go_to(self.last_epoch, self._metric_state)
+
+    def _go_to(self, step: int, state: lrcore.PlateauState | None) -> None:
+        """Write the values of a step, all of which are known to be good before one is written."""
+        rates, others = self._rates(step, state), self._others(step)
+        self._look()
+        self._set(step, rates, others, state)
+
+    def _look(self) -> None:
+        """See what the groups hold now."""
+        if len(self.optimizer.param_groups) != len(self._last_lr):
+            _written.separate_rates(self.optimizer)
+        self._holders = _written.Holders(self.optimizer.param_groups)
+
+    def _set(self, step: int, rates: list[float], others: list[list[float]], state: lrcore.PlateauState | None) -> None:
+        groups = self.optimizer.param_groups
+        self._holders.write(groups, rates)
+        if others:
+            for target, numbers in zip(self._targets, others, strict=True):
+                target.write(groups, numbers)
+        if step != self.last_epoch:
+            self._used_lr = self._last_lr
         self.last_epoch = step
-        self._metric_state = values.metric_state
+        self._metric_state = state
         self._last_lr = rates
-        self._written = _groups.Written(groups)
-        usual = self._is_simple and self._hook is None and self._step_count > 1
-        self._alike = rates[0] if usual and all(rate is rates[0] for rate in self._written.held) else None
+        self._steady = self._is_simple and self._is_driven_by_hand() and not self._holders.tensors
+
+    def _is_driven_by_hand(self) -> bool:
+        """Whether steps are made by calls, of which nothing more is to be found out."""
+        return self._hook is None and self._pace is None and self._step_count > 1
+
+    def _check_pace(self, pace: Pace) -> None:
+        """Warn once of a caller that steps several times for each update."""
+        found = pace.steps_per_update(self.optimizer)
+        if found is not None:
+            self._pace = None
+        if found is not None and found > 1:
+            warnings.warn(
+                f"{WHERE}.step: expected one call for each update; got {found}, so that the schedule runs {found} times as "
+                "fast; attach() the scheduler instead, or sync() it with the number of updates",
+                stacklevel=4,
+            )
 
     def _warn_of_writer(self, rates: Sequence[float]) -> None:
         if not self._may_warn_of_writer or not _composites.is_alone(self):
             return
         groups = self.optimizer.param_groups
         for number, (group, last, rate) in enumerate(zip(groups, self._last_lr, rates, strict=False)):
-            if not _groups.holds(group["lr"], last):
+            if not _written.holds(group["lr"], last):
                 self._may_warn_of_writer = False
                 warnings.warn(
                     f"{WHERE}: expected the rate {last} that was written into group {number}; got {float(group['lr'])}, "
                     f"written by something else; the schedule rules and sets {rate} (set a group's lr_scale to scale it)",
-                    stacklevel=5,
+                    stacklevel=4,
                 )
                 return
 
-    def _configure(self, schedule: Any, also: Mapping[str, Any]) -> None:
+    def _configure(self, schedule: Any, also: Mapping[str, Any], *, relative: bool) -> None:
+        self.relative = relative
         self.plateau = schedule if isinstance(schedule, lrcore.Plateau) else None
         followed: Any = self.plateau.schedule if self.plateau else schedule
-        self.schedule = _groups.as_schedules(followed, f"{WHERE}.schedule")
+        self.schedule = _groups.as_schedules(followed, _OF_RATES)
         self._metric_state = self.plateau.initial() if self.plateau else None
         self.also = _groups.also_schedules(also, self.optimizer.param_groups[0], WHERE)
         self._targets = _groups.targets(self.also, self.optimizer.param_groups[0])
         one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None
-        self._is_simple = one and not self.relative and not self._targets
+        self._is_simple = one and not relative and not self._targets
 
     def _adopt(self, loaded: lrcore.LoadedState, where: str) -> None:
         """Go on with what `_description` described."""
         described = loaded.schedule
         also = dict(described) if isinstance(described, Mapping) else {"lr": described}
-        if "lr" not in also:
+        relative = "lr" not in also
+        rates = also.pop("relative_lr" if relative else "lr", None)
+        if rates is None:
             raise lrcore.ScheduleError(where, f"expected a saved schedule of lr; got {', '.join(also)}")
-        self._configure(also.pop("lr"), also)
+        self._configure(rates, also, relative=relative)
         if self.plateau is not None and loaded.plateau is not None:
             self._metric_state = lrcore.PlateauState.from_dict(loaded.plateau, where)
 
     def _description(self) -> Any:
         schedule = self.plateau or self.schedule
+        if self.relative:
+            return {"relative_lr": schedule, **self.also}
         return {"lr": schedule, **self.also} if self.also else schedule
-
-
-class _Values(NamedTuple):
-    """What one step writes."""
-
-    rates: list[float]
-    others: list[list[float]]
-    metric_state: lrcore.PlateauState | None
-
-
-def _initial_rate(group: Group) -> float:
-    """The rate that a group was made with; a group that is new to the scheduler still has it."""
-    if "initial_lr" not in group:
-        group["initial_lr"] = float(group["lr"])
-    return float(group["initial_lr"])

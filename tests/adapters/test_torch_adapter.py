@@ -6,6 +6,7 @@ import copy
 import gc
 import math
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,6 +29,9 @@ SCHEDULES = [
     lrcore.Repeat(lrcore.Cosine(init_value=0.05, end_value=0.0, decay_steps=10), length_factor=2),
     lrcore.Every(FALLING, steps=7),
     lrcore.as_schedule(lambda step: 0.1 / (step + 1)),
+]
+OPTIMIZERS = [
+    name for name in torch.optim.__all__ if name != "Optimizer" and isinstance(getattr(torch.optim, name), type)
 ]
 
 
@@ -76,10 +80,11 @@ def test_a_function_gives_rates_and_not_factors() -> None:
     assert used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, lambda _: 1e-3), 3) == [[1e-3]] * 3
 
 
-def test_a_list_has_a_schedule_or_a_number_for_each_group() -> None:
+@pytest.mark.parametrize("number", [0.25, np.float32(0.25), np.int64(2)], ids=repr)
+def test_a_list_has_a_schedule_or_a_number_for_each_group(number: Any) -> None:
     optimizer = sgd(3)
-    scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, 0.25, SCHEDULE])
-    assert used_rates(optimizer, scheduler, 30) == [[SCHEDULE(step), 0.25, SCHEDULE(step)] for step in range(30)]
+    scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, number, SCHEDULE])
+    assert used_rates(optimizer, scheduler, 30) == [[SCHEDULE(step), number, SCHEDULE(step)] for step in range(30)]
 
 
 def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
@@ -120,13 +125,44 @@ def test_a_scale_may_change_during_the_run() -> None:
     assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(8, 10), 1.0, 1.0)
 
 
-def test_a_group_added_during_the_run_is_scheduled_from_the_next_update() -> None:
+@pytest.mark.parametrize("scale", [0.5, 1, np.float64(0.5), np.float32(0.5), torch.tensor(0.5)], ids=repr)
+def test_a_scale_may_be_any_number_and_the_rate_is_a_float(scale: Any) -> None:
+    optimizer = sgd()
+    optimizer.param_groups[0]["lr_scale"] = scale
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5), float(scale))
+    assert {type(rate) for rate in (optimizer.param_groups[0]["lr"], *scheduler.get_last_lr())} == {float}
+
+
+@pytest.mark.parametrize("lr", [0.7, tensor(0.7)], ids=["float", "tensor"])
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_group_added_during_the_run_is_scheduled_from_the_next_update(
+    *, attached: bool, relative: bool, lr: float | torch.Tensor
+) -> None:
+    optimizer = sgd(lr=copy.deepcopy(lr))
+    options: dict[str, Any] = {"relative": relative, "also": {"weight_decay": FALLING}}
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, **options)
+    if attached:
+        scheduler.attach()
+    scales = (0.7, 2.0) if relative else (1.0, 1.0)
+    for step in range(6):
+        if step == 3:
+            optimizer.add_param_group({"params": [parameter()], "lr": 2.0})
+            assert optimizer.param_groups[1]["weight_decay"] == FALLING(3)
+        assert update(optimizer) == expected(FALLING, range(step, step + 1), *scales)[0][: len(optimizer.param_groups)]
+        if not attached:
+            scheduler.step()
+
+
+def test_a_group_that_something_else_adds_is_scheduled_from_the_next_step() -> None:
     optimizer = sgd(lr=0.7)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
-    used_rates(optimizer, scheduler, 5)
-    optimizer.add_param_group({"params": [parameter()]})
+    used_rates(optimizer, scheduler, 3)
+    optimizer.param_groups.append({**optimizer.param_groups[0], "params": [parameter()], "lr": 0.7})
+    assert update(optimizer) == [FALLING(3), 0.7]
     scheduler.step()
-    assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(6, 11), 1.0, 1.0)
+    assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(4, 6), 1.0, 1.0)
 
 
 def test_a_group_that_a_list_has_no_schedule_for_is_refused() -> None:
@@ -173,6 +209,27 @@ def test_the_default_dtype_does_not_round_the_rate() -> None:
         assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_of_torch_is_driven(name: str, lr: float | torch.Tensor) -> None:
+    weight = torch.nn.Parameter(torch.ones(3, 2, device=DEVICE))
+    optimizer: torch.optim.Optimizer = getattr(torch.optim, name)([weight], lr=copy.deepcopy(lr))
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+
+    def loss() -> torch.Tensor:
+        weight.grad = torch.ones_like(weight)
+        if name == "SparseAdam":
+            weight.grad = weight.grad.to_sparse()
+        return weight.sum()
+
+    for step in range(4):
+        assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(FALLING(step))
+        loss()
+        optimizer.step(loss if name == "LBFGS" else None)  # type: ignore[arg-type]
+        scheduler.step()
+    assert isinstance(optimizer.param_groups[0]["lr"], torch.Tensor) == isinstance(lr, torch.Tensor)
 
 
 # --- rates that are tensors -------------------------------------------------------------------------------------------
@@ -258,6 +315,15 @@ def test_momentum_is_the_first_beta_where_there_are_betas(kind: Any) -> None:
     assert (group["betas"] if "betas" in group else (group["momentum"], 0.999)) == (FALLING(1), 0.999)
 
 
+def test_also_needs_its_key_in_every_group_and_changes_none_before() -> None:
+    optimizer = sgd(2)
+    optimizer.param_groups[0]["temperature"] = 1.0
+    before = [dict(group) for group in optimizer.param_groups]
+    with pytest.raises(lrcore.ScheduleError, match="temperature at step 0: expected it in each group; got none in 1"):
+        lrcore_torch.LRScheduler(optimizer, FALLING, also={"temperature": FALLING})
+    assert optimizer.param_groups == before
+
+
 def test_betas_that_are_tensors_are_filled() -> None:
     betas = (tensor(0.9), tensor(0.999))
     optimizer = torch.optim.AdamW([parameter()], lr=tensor(0.1), betas=betas, foreach=False)
@@ -271,8 +337,16 @@ def test_betas_that_are_tensors_are_filled() -> None:
 @pytest.mark.parametrize(
     ("also", "words"),
     [
-        ({"weigth_decay": FALLING}, r"also\['weigth_decay'\]: expected a key of the parameter groups \(betas, eps,"),
+        (
+            {"weigth_decay": FALLING},
+            r"also\['weigth_decay'\]: expected a key of the parameter groups with a number \(betas, eps,",
+        ),
         ({"lr": FALLING}, r"also\['lr'\]: expected a key"),
+        ({"amsgrad": 1.0}, r"also\['amsgrad'\]: expected a key of the parameter groups with a number"),
+        (
+            {"momentum": 0.9, "betas": (0.9, 0.99)},
+            "also: expected momentum or betas, of which it is the first; got both",
+        ),
         ({"betas": FALLING}, r"also\['betas'\]: expected a tuple of 2, each a schedule or a number"),
         ({"betas": (FALLING, "x")}, r"also\['betas'\]\[1\]: expected a lrcore schedule"),
         ({"weight_decay": [FALLING, FALLING]}, "weight_decay: expected one schedule for each of 1 groups; got 2"),
@@ -383,6 +457,15 @@ def test_a_step_may_be_named() -> None:
         assert (scheduler.last_epoch, update(optimizer)) == (5, [FALLING(5)])
 
 
+@pytest.mark.parametrize("last_epoch", [-2, 1.5, True, "3", None])
+def test_last_epoch_is_a_step_or_one_less_than_the_first(last_epoch: Any) -> None:
+    optimizer = sgd(lr=0.7)
+    with pytest.raises(lrcore.ScheduleError, match="last_epoch: expected an integer >= 0"):
+        lrcore_torch.LRScheduler(optimizer, FALLING, last_epoch=last_epoch)
+    assert optimizer.param_groups[0]["lr"] == 0.7
+    assert type(lrcore_torch.LRScheduler(optimizer, FALLING, last_epoch=np.int64(3)).last_epoch) is int  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("relative", [False, True])
 def test_last_epoch_starts_part_way(*, relative: bool) -> None:
     """Natively a sequence starts in its first part, and a fresh optimizer is refused."""
@@ -408,6 +491,8 @@ def test_reading_changes_nothing() -> None:
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
     state = scheduler.state_dict()
+    scheduler.get_last_lr().clear()
+    scheduler.get_used_lr().clear()
     with ThreadPoolExecutor(4) as pool:
         rates = list(pool.map(lambda _: (scheduler.get_lr(), scheduler.get_last_lr()), range(100)))
     assert rates == [([FALLING(3)], [FALLING(3)])] * 100
@@ -416,6 +501,49 @@ def test_reading_changes_nothing() -> None:
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+FORMS: dict[str, Any] = {
+    "list": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, [FALLING, bad]),
+    "also": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, FALLING, also={"weight_decay": bad}),
+    "also a list": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": [0.1, bad]}),
+    "relative": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, bad, relative=True),
+    "plateau": lambda optimizer, bad: lrcore_torch.LRScheduler(
+        optimizer, lrcore.Plateau(lrcore.as_schedule(bad), factor=0.5, patience=0)
+    ),
+    "attached": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, bad).attach(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("lr", [0.7, tensor(0.7)], ids=["float", "tensor"])
+@pytest.mark.parametrize("value", [math.nan, ZeroDivisionError("in the schedule")], ids=repr)
+def test_in_any_form_a_schedule_that_fails_leaves_everything_as_it_was(
+    value: Any, lr: float | torch.Tensor, step: int, form: str
+) -> None:
+    optimizer = sgd(2, lr=copy.deepcopy(lr))
+    scheduler = FORMS[form](optimizer, bad_at(step, value))
+
+    def all_of_it() -> Any:
+        groups = [{key: one for key, one in group.items() if key != "params"} for group in optimizer.param_groups]
+        return copy.deepcopy(groups), scheduler.state_dict(), scheduler.get_last_lr(), scheduler.get_used_lr()
+
+    def go_on() -> None:
+        update(optimizer)
+        if form != "attached":
+            scheduler.step()
+
+    for _ in range(step - 1):
+        go_on()
+    before = all_of_it()
+    for _ in range(2):
+        with pytest.raises((lrcore.ScheduleError, ZeroDivisionError)):
+            go_on()
+    assert all_of_it() == before
+    scheduler.sync(step + 1)
+    go_on()
+    assert scheduler.last_epoch == step + 2
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "0.1", None, ZeroDivisionError("in the schedule")], ids=repr)
@@ -449,15 +577,23 @@ def test_another_key_that_fails_leaves_the_rate_as_it_was() -> None:
     assert optimizer.param_groups[0]["lr"] == FALLING(1)
 
 
-@pytest.mark.parametrize("scale", [math.nan, math.inf])
-def test_a_scale_that_is_not_finite_is_refused(scale: float) -> None:
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        (math.nan, "step 4: expected finite rates"),
+        (math.inf, "step 4: expected finite rates"),
+        (None, "lr_scale of group 0: expected a number; got None"),
+        ([1.0], r"lr_scale of group 0: expected a number; got \[1.0\]"),
+    ],
+)
+def test_a_scale_that_is_no_finite_number_is_refused(scale: Any, words: str) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
     optimizer.param_groups[0]["lr_scale"] = scale
-    with pytest.raises(lrcore.ScheduleError, match="step 4: expected finite rates"):
+    with pytest.raises(lrcore.ScheduleError, match=words):
         scheduler.step()
-    assert update(optimizer) == [FALLING(3)]
+    assert (update(optimizer), scheduler.last_epoch) == ([FALLING(3)], 3)
 
 
 def test_an_optimizer_is_not_changed_by_a_schedule_that_cannot_start() -> None:
@@ -489,6 +625,69 @@ def test_the_wrong_order_of_calls_is_warned_of_once() -> None:
     update(optimizer)
     scheduler.step()
     assert update(optimizer) == [FALLING(2)]
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 8])
+def test_several_steps_for_each_update_are_warned_of_once(steps: int) -> None:
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(8):
+            update(optimizer)
+            for _ in range(steps):
+                scheduler.step()
+    words = f"step: expected one call for each update; got {steps}, so that the schedule runs {steps} times as fast"
+    assert [words in str(warning.message) for warning in caught] == [True]
+    assert caught[0].filename == __file__
+
+
+def test_steps_at_no_steady_pace_are_not_warned_of() -> None:
+    """Such as those that a loss scaler skips."""
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    scaler = torch.amp.GradScaler(DEVICE.type, init_scale=4.0)
+    weight = optimizer.param_groups[0]["params"][0]
+    for step, gradient in enumerate((1.0, math.inf, 1.0, math.nan, 1.0, math.inf, 1.0, 1.0, math.inf, 1.0)):
+        weight.data.zero_()
+        optimizer.zero_grad()
+        scaler.scale(weight * gradient).sum().backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        assert -weight.item() == (FALLING(step) if gradient == 1.0 else 0.0)
+
+
+@pytest.mark.parametrize("done", [0, 1, 20])
+def test_a_state_that_the_optimizer_loads_alone_does_not_bring_its_rate(done: int) -> None:
+    """As where the weights go back to the best ones, and the schedule on."""
+    optimizer = sgd(2)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, done)
+    saved = copy.deepcopy(optimizer.state_dict())
+    used_rates(optimizer, scheduler, 5)
+    optimizer.load_state_dict(saved)
+    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(done + 5, done + 8), 1.0, 1.0)
+
+
+@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize("lr", [0.5, tensor(0.5)], ids=["float", "tensor"])
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_the_rate_that_was_used_is_known(scale: float | None, lr: float | torch.Tensor, *, attached: bool) -> None:
+    optimizer = sgd(2, lr=copy.deepcopy(lr))
+    if scale is not None:
+        optimizer.param_groups[1]["lr_scale"] = scale
+    restarts = lrcore.Repeat(lrcore.Cosine(init_value=0.5, end_value=0.01, decay_steps=4))
+    scheduler = lrcore_torch.LRScheduler(optimizer, lrcore.Plateau(restarts, factor=0.5, patience=0))
+    if attached:
+        scheduler.attach()
+    assert scheduler.get_used_lr() == scheduler.get_last_lr()
+    for step in range(12):
+        used = update(optimizer)
+        if not attached:
+            scheduler.step()
+        scheduler.report(float(step))
+        assert scheduler.get_used_lr() == used
 
 
 @pytest.mark.parametrize("lr", [0.5, tensor(0.5)], ids=["float", "tensor"])
@@ -543,9 +742,11 @@ def test_copies_go_on_with_their_own_optimizer(copied: Any) -> None:
     other_optimizer, other = copied((optimizer, scheduler))
     assert other.optimizer is other_optimizer
     assert used_rates(other_optimizer, other, 10) == expected(SCHEDULE, range(2, 12), 1.0, 1.0)
+    other_optimizer.add_param_group({"params": [parameter()]})
+    assert used_rates(other_optimizer, other, 1) == expected(SCHEDULE, range(12, 13), 1.0, 1.0, 1.0)
     other.attach()
     update(other_optimizer)
-    assert (other.last_epoch, scheduler.last_epoch) == (13, 2)
+    assert (other.last_epoch, scheduler.last_epoch, len(optimizer.param_groups)) == (14, 2, 2)
 
 
 def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None:

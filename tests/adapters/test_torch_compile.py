@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,32 @@ def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
         scheduler.step()
         if kind is torch.optim.SGD:
             assert before - weight.item() == pytest.approx(SCHEDULE(step), abs=1e-15)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.skipif(
+    not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler, with which torch builds what it compiles"
+)
+@pytest.mark.filterwarnings("ignore")  # it warns of its own parts
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_compiled_for_the_machine_there_is_one_graph_that_moves_the_weights_as_without(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch._dynamo.reset()
+    weights = [parameter(), parameter()]
+    optimizers = [kind([weight], lr=rate) for weight, rate in zip(weights, (tensor(0.1), 0.1), strict=True)]
+    schedulers = [lrcore_torch.LRScheduler(optimizer, SCHEDULE) for optimizer in optimizers]
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(optimizers[0].step)
+    for step in range(30):
+        for weight, make_update in zip(weights, (compiled, optimizers[1].step), strict=True):
+            weight.grad = torch.full_like(weight, 1.0 + step % 3)
+            make_update()
+        for scheduler in schedulers:
+            scheduler.step()
+        # compiled, Adam corrects its means in float32
+        assert weights[0].item() == pytest.approx(weights[1].item(), abs=1e-12 if kind is torch.optim.SGD else 1e-5)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingLR, Expone
 
 import lrcore
 import lrcore_torch
-from tests.adapters.torch_loops import sgd, used_rates
+from tests.adapters.torch_loops import parameter, sgd, used_rates
 
 FIRST = lrcore.Linear(init_value=0.1, end_value=0.3, decay_steps=20)
 SECOND = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
@@ -99,6 +99,17 @@ def test_a_sequence_of_ours_resumes_without_the_optimizer_or_built_after_it(*, w
         composite = sequential(CHILDREN["ours alone"], optimizer)
         composite.load_state_dict(copy.deepcopy(composite_state))
         assert used_rates(optimizer, composite, UPDATES - done) == used[done:]
+
+
+@pytest.mark.parametrize("done", [0, 3, 7, 16])
+def test_in_sequence_a_group_is_added_by_the_one_whose_turn_it_is(done: int) -> None:
+    optimizer = sgd()
+    composite = sequential(CHILDREN["ours alone"], optimizer)
+    used_rates(optimizer, composite, done)
+    optimizer.add_param_group({"params": [parameter()]})
+    whole = sgd()
+    rates = used_rates(whole, sequential(CHILDREN["ours alone"], whole), UPDATES)
+    assert used_rates(optimizer, composite, UPDATES - done) == [[rate, rate] for [rate] in rates[done:]]
 
 
 def chained(optimizer: torch.optim.Optimizer, *, last: bool) -> ChainedScheduler:

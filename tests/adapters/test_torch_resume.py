@@ -118,12 +118,37 @@ def test_everything_that_is_driven_resumes() -> None:
         assert Run(schedules, **options).load(file).go_on(UPDATES - done).values() == unbroken
 
 
-def test_a_relative_run_resumes() -> None:
+@pytest.mark.parametrize("done", [0, 1, 20])
+def test_a_relative_run_resumes(done: int) -> None:
     unbroken = Run(relative=True).go_on(UPDATES).values()
     file = io.BytesIO()
-    Run(relative=True).go_on(20).save(file)
+    Run(relative=True).go_on(done).save(file)
     file.seek(0)
-    assert Run(relative=True).load(file).go_on(40).values() == unbroken
+    assert Run(relative=True).load(file).go_on(UPDATES - done).values() == unbroken
+
+
+@pytest.mark.parametrize("with_group", ["saved", "added before loading", "added later"])
+@pytest.mark.parametrize("scheduler_first", [False, True])
+def test_a_run_that_added_a_group_resumes(with_group: str, *, scheduler_first: bool) -> None:
+    def made(groups: int) -> tuple[torch.optim.Optimizer, lrcore_torch.LRScheduler]:
+        optimizer = sgd(groups, lr=2.0)
+        return optimizer, lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
+
+    optimizer, scheduler = made(1)
+    used_rates(optimizer, scheduler, 3)
+    if with_group != "added later":
+        optimizer.add_param_group({"params": [parameter()], "lr": 1.0})
+    used_rates(optimizer, scheduler, 2)
+    states = [optimizer.state_dict(), scheduler.state_dict()]
+    resumed = made(2 if with_group == "saved" else 1)
+    if with_group == "added before loading":
+        resumed[0].add_param_group({"params": [parameter()], "lr": 1.0})
+    pairs = list(zip(resumed, copy.deepcopy(states), strict=True))
+    for part, state in reversed(pairs) if scheduler_first else pairs:
+        part.load_state_dict(state)
+    if with_group == "added later":
+        resumed[0].add_param_group({"params": [parameter()], "lr": 1.0})
+    assert used_rates(*resumed, 3) == expected(FALLING, range(5, 8), 2.0, 1.0)
 
 
 # --- the state --------------------------------------------------------------------------------------------------------
@@ -239,6 +264,24 @@ def test_another_form_of_schedules_is_kept_where_it_fits_the_groups() -> None:
         adam.load_state_dict(state)
 
 
+def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
+    saved: dict[bool, Any] = {}
+    for relative in (False, True):
+        optimizer = sgd(lr=2.0)
+        scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=relative)
+        used_rates(optimizer, scheduler, 4)
+        saved[relative] = scheduler.state_dict()
+    for relative, state in saved.items():
+        fresh = sgd(lr=2.0)
+        with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form .*relative_lr"):
+            lrcore_torch.LRScheduler(fresh, FALLING, relative=not relative).load_state_dict(state)
+        for policy, rules in {"keep_checkpoint": relative, "use_config": not relative}.items():
+            way: Any = policy
+            resumed = lrcore_torch.LRScheduler(fresh, FALLING, relative=not relative, on_mismatch=way)
+            resumed.load_state_dict(state)
+            assert update(fresh) == [FALLING(4) * (2.0 if rules else 1.0)]
+
+
 def test_a_policy_that_does_not_exist_is_refused_when_named() -> None:
     policy: Any = "keep"
     with pytest.raises(lrcore.ScheduleError, match="on_mismatch: expected one of error, keep_checkpoint, use_config"):
@@ -287,6 +330,39 @@ def test_interrupted_after_any_metric() -> None:
         scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
         scheduler.load_state_dict(json.loads(state))
         assert with_metrics(optimizer, scheduler, METRICS[epoch:]) == used[epoch * PER_EPOCH :]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1,)], ids=["optimizer first", "scheduler first", "alone"])
+@pytest.mark.parametrize("lr", [2.0, tensor(2.0)], ids=["float", "tensor"])
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_plateau_with_all_else_is_interrupted_after_any_metric(
+    lr: float | torch.Tensor, order: tuple[int, ...], *, attached: bool
+) -> None:
+    def made() -> tuple[torch.optim.Optimizer, lrcore_torch.LRScheduler]:
+        optimizer = sgd(2, lr=copy.deepcopy(lr))
+        optimizer.param_groups[1]["lr_scale"] = 0.5
+        scheduler = lrcore_torch.LRScheduler(optimizer, plateau(), relative=True, also={"weight_decay": FALLING})
+        return optimizer, scheduler.attach() if attached else scheduler
+
+    def go_on(optimizer: torch.optim.Optimizer, scheduler: lrcore_torch.LRScheduler, metrics: list[float]) -> Any:
+        used = []
+        for metric in metrics:
+            for _ in range(PER_EPOCH):
+                used += [update(optimizer), [group["weight_decay"] for group in optimizer.param_groups]]
+                if not attached:
+                    scheduler.step()
+            scheduler.report(metric)
+        return used
+
+    unbroken = go_on(*made(), METRICS)
+    for done in range(len(METRICS) + 1):
+        run = made()
+        used = go_on(*run, METRICS[:done])
+        states = [copy.deepcopy(part.state_dict()) for part in run]
+        run = made()
+        for number in order:
+            run[number].load_state_dict(states[number])
+        assert used + go_on(*run, METRICS[done:]) == unbroken
 
 
 @pytest.mark.parametrize("by_name", [True, False])

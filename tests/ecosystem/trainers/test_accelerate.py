@@ -72,7 +72,7 @@ def test_a_run_goes_on_from_a_checkpoint(done: int, tmp_path: Path) -> None:
 
 
 WAYS: dict[str, Any] = {
-    "prepared": lambda step: SCHEDULE(2 * step),  # Accelerate steps it once for each process
+    "prepared": lambda step: SCHEDULE(2 * step),  # Accelerate steps it once for each process, of which it warns
     "prepared, not stepped with the optimizer": SCHEDULE,
     "left out": SCHEDULE,
     "attached": SCHEDULE,
@@ -85,7 +85,10 @@ def run_in_two_processes(folder: str) -> None:
         accelerator = Accelerator(cpu=True, step_scheduler_with_optimizer="not stepped" not in way)
         model, optimizer, scheduler = made()
         assert accelerator.num_processes == 2
-        if way.startswith("prepared"):
+        if way == "prepared":
+            with pytest.warns(UserWarning, match="one call for each update; got 2"):
+                weights = train(accelerator, accelerator.prepare(model, optimizer, scheduler))
+        elif way.startswith("prepared"):
             weights = train(accelerator, accelerator.prepare(model, optimizer, scheduler))
         elif way == "attached":
             scheduler.attach()

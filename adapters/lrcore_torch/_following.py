@@ -1,0 +1,55 @@
+"""What happens to an optimizer while nobody calls its scheduler: a state is loaded, a group is added."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from torch.optim import Optimizer
+
+
+def call_after_loading(optimizer: Optimizer, method: Callable[[], None]) -> Any:
+    """Call a method, as long as its object lives, whenever a state has been loaded into an optimizer.
+
+    Returns:
+        The hook, which a copy of the optimizer has not.
+    """
+    reference = weakref.WeakMethod(method)
+    return optimizer.register_load_state_dict_post_hook(lambda _: _call(reference))
+
+
+def call_after_adding(optimizer: Optimizer, method: Callable[[], None]) -> None:
+    """Call a method, as long as its object lives, whenever a group has been added to an optimizer.
+
+    Torch has no hook for this: the optimizer's method is wrapped, once, as torch's schedulers wrap its `step`.
+    """
+    if "add_param_group" not in vars(optimizer):
+        optimizer.add_param_group = _add_and_call(optimizer)  # type: ignore[method-assign, assignment]
+    methods = getattr(optimizer.add_param_group, "methods", [])  # none where somebody else has wrapped it
+    methods[:] = [one for one in methods if one() is not None]
+    methods.append(weakref.WeakMethod(method))
+
+
+def _add_and_call(optimizer: Optimizer) -> Callable[[dict[str, Any]], None]:
+    add = type(optimizer).add_param_group
+    owner = weakref.ref(optimizer)  # which would not be freed if its own method held it
+    methods: list[weakref.WeakMethod[Callable[[], None]]] = []
+
+    @functools.wraps(add)
+    def add_and_call(param_group: dict[str, Any]) -> None:
+        optimizer = owner()
+        if optimizer is not None:
+            add(optimizer, param_group)
+        for reference in methods:
+            _call(reference)
+
+    add_and_call.methods = methods  # type: ignore[attr-defined]
+    return add_and_call
+
+
+def _call(reference: weakref.WeakMethod[Any]) -> None:
+    method = reference()
+    if method is not None:
+        method()
