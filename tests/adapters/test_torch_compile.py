@@ -58,8 +58,8 @@ def test_compiled_for_the_machine_there_is_one_graph_that_moves_the_weights_as_w
             make_update()
         for scheduler in schedulers:
             scheduler.step()
-        # compiled, Adam corrects its means in float32
-        assert weights[0].item() == pytest.approx(weights[1].item(), abs=1e-12 if kind is torch.optim.SGD else 1e-5)
+        precision = 1e-12 if kind is torch.optim.SGD else 1e-4  # compiled, Adam corrects its means in float32
+        assert weights[0].item() == pytest.approx(weights[1].item(), rel=precision)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
