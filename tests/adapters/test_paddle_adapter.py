@@ -868,9 +868,11 @@ def test_model_fit_tells_a_plateau() -> None:
 
 def test_a_metric_may_be_a_tensor() -> None:
     scheduler = LRScheduler(lrcore.Plateau(OTHER, factor=0.5, patience=0))
-    for loss in (0.5, 0.6):
+    for loss in (0.5, [0.6], [[0.7]]):
         scheduler.report(paddle.to_tensor(loss))
-    assert scheduler.last_lr == 0.125
+    assert scheduler.last_lr == 0.0625
+    with pytest.raises(lrcore.ScheduleError, match="expected a metric that is one number"):
+        scheduler.report(paddle.zeros([2]))
 
 
 def test_a_metric_without_a_plateau_is_refused() -> None:
