@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import keras
 import lrcore
 from lrcore_keras._logger import check_per, used_rates
 from lrcore_keras._optimizers import is_variable, parts, rate, set_updates, updates
+from lrcore_keras._saved import SavedState
 
 WHERE = "lrcore_keras.LearningRateScheduler"
 
@@ -20,8 +22,11 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     The step is what the optimizer has counted: micro-batches of `gradient_accumulation_steps` and steps that a
     LossScaleOptimizer skips are none, and a restored optimizer goes on where it was. `initial_epoch` does not move it; a
-    warning says so where the optimizer stands at 0, as after every `compile`. Nothing else is held, except for the state
-    of a `lrcore.Plateau`.
+    warning says so where the optimizer stands at 0, as after every `compile`.
+
+    Nothing else is held, except for the state of a `lrcore.Plateau`. What Keras writes of the model's weights contains it,
+    so `BackupAndRestore` brings it back; list this callback before those that save. Before a `load_weights` of your own
+    call `set_model(model)`. A model that `load_model` has built does not know this callback: keep `state_dict()` beside it.
 
     The rate used last is in the logs and History as `learning_rate`. All optimizers in a MultiOptimizer are driven; for
     rates of their own give each its `LearningRateSchedule`.
@@ -67,17 +72,24 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     ) -> None:
         check_per(per, WHERE)
         lrcore.check_policy(on_mismatch, WHERE)
+        self.schedule: Any
         super().__init__(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         self.per = per
         self.monitor = monitor
         self.on_mismatch: lrcore.Policy = on_mismatch
         self._plateau_state = _initial_state(self.schedule)
         self._epoch = 0
+        self._epochs_told = 0.0  # of how many epochs a plateau knows; infinite where a state does not say
         self._step_to_load: int | None = None
         self._written: list[float] = []
         self._warned_of: set[str] = set()
 
     # --- what fit calls -----------------------------------------------------------------------------------------------
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        if self._plateau_state is not None and model.optimizer is not None:
+            SavedState(self._state_in_weights, self._load_from_weights).attach(model.optimizer)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._written = []
@@ -93,6 +105,12 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._epoch = epoch
+        if self._plateau_state is not None and epoch > self._epochs_told:
+            self._warn_once(
+                "plateau",
+                f"training goes on with epoch {epoch}, but the plateau has been told of {self._epochs_told:.0f} epochs; call "
+                "load_state_dict, or list this callback before those that save",
+            )
         if self.per == "epoch":
             self._write()
         elif epoch > 0 and self._step() == 0:
@@ -108,6 +126,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch + 1
+        self._epochs_told = epoch + 1
         if logs is not None:
             self._report(logs)
             logs.update(used_rates(self.model.optimizer))
@@ -144,25 +163,36 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         Raises:
             lrcore.ScheduleError: it is not such a state, or its schedule is not the configured one (see `on_mismatch`).
         """
-        loaded = self._read(state)
-        plateau_state = _initial_state(loaded.schedule)
-        if plateau_state is not None and loaded.plateau is not None:
-            plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
-        self.schedule, self._plateau_state = loaded.schedule, plateau_state
+        step = self._load(state)
+        self._epochs_told = math.inf
         if self.per == "epoch":
-            self._epoch = loaded.step
+            self._epoch = step
         elif self.model is None:
-            self._step_to_load = loaded.step
+            self._step_to_load = step
         else:
-            self._set_step(loaded.step)
+            self._set_step(step)
         if self.model is not None:
             self._written = []
             self._write()
 
     # --- the work -----------------------------------------------------------------------------------------------------
 
-    def _read(self, state: Any) -> lrcore.LoadedState:
-        return lrcore.load_state(state, self.schedule, self.on_mismatch, WHERE)
+    def _load(self, state: Mapping[str, Any]) -> int:
+        """Take the schedule and the plateau's state, or nothing; the step that goes with them."""
+        loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, WHERE)
+        plateau_state = _initial_state(loaded.schedule)
+        if plateau_state is not None and loaded.plateau is not None:
+            plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
+        self.schedule, self._plateau_state = loaded.schedule, plateau_state
+        return loaded.step
+
+    def _state_in_weights(self) -> dict[str, int | float | str]:
+        return {**self.state_dict(), "epochs": self._epochs_told}
+
+    def _load_from_weights(self, state: Mapping[str, Any]) -> None:
+        """The step is in the weights as well, and to the micro-batch."""
+        self._load(state)
+        self._epochs_told = state["epochs"]
 
     def _step(self) -> int:
         if self.per == "epoch":

@@ -6,6 +6,7 @@ ends at minus the rate which update i used, in the very bits.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -586,6 +587,71 @@ def test_a_plateau_interrupted_at_any_epoch_goes_on(stop: int) -> None:
         state = callback.state_dict()
     assert found == list(plateau_rates())
     assert 0.2 < found[29] / rates(COSINE)[29] < 0.6  # it was reduced
+
+
+def plateau_run(backup: Path | None, crash: Sequence[Any] = (), *, backup_first: bool = False) -> list[float]:
+    """Six updates in each of ten epochs, unless it crashes; the weights after them."""
+    model = made_model(sgd())
+    ours = [Told(), lrcore_keras.LearningRateScheduler(PLATEAU)]
+    saves = [keras.callbacks.BackupAndRestore(backup)] if backup else []
+    callbacks = [*saves, *ours] if backup_first else [*ours, *saves]
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(model, DATA[:6], [*callbacks, *crash], epochs=len(LOSSES))
+    return used(model)
+
+
+def test_backup_and_restore_bring_a_plateau_back(tmp_path: Path) -> None:
+    for epoch, batch in ((3, 1), (7, 5), (9, 0)):
+        plateau_run(tmp_path, [Crash(epoch, batch)])
+    assert plateau_run(tmp_path) == plateau_run(None)
+
+
+@pytest.mark.parametrize("backup", [False, True])
+def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path: Path) -> None:
+    message = (
+        r"plateau: training goes on with epoch 3, but the plateau has been told of {} epochs; call load_state_dict"
+    )
+    if backup:
+        plateau_run(tmp_path, [Crash(3, 1)], backup_first=True)
+        with pytest.warns(UserWarning, match=message.format(2)):
+            plateau_run(tmp_path, backup_first=True)
+    else:
+        callbacks = [Told(), lrcore_keras.LearningRateScheduler(PLATEAU, per="epoch")]
+        with pytest.warns(UserWarning, match=message.format(0)):
+            fit(made_model(sgd()), DATA[:1], callbacks, initial_epoch=3, epochs=4)
+
+
+def test_weights_hold_a_plateaus_state_and_need_no_callback(tmp_path: Path) -> None:
+    weights = tmp_path / "model.weights.h5"
+    told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
+    fit(model, DATA[:6], [Told(), told], epochs=5)
+    model.save_weights(weights)
+    without, plain = built(made_model(sgd())), tmp_path / "plain.weights.h5"
+    without.save_weights(plain)
+    without.load_weights(weights)
+    assert int(without.optimizer.iterations) == 30
+    callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), built(made_model(sgd()))
+    callback.set_model(model)
+    model.load_weights(weights)
+    assert callback.state_dict() == told.state_dict() != lrcore.save_state(30, PLATEAU, PLATEAU.initial().to_dict())
+    model.load_weights(plain)
+    assert callback.state_dict() == {**told.state_dict(), "step": 0}
+
+
+def test_weights_of_another_plateau_are_reported(tmp_path: Path) -> None:
+    model = built(made_model(sgd()))
+    for schedule in (PLATEAU, lrcore.Plateau(LINEAR)):
+        lrcore_keras.LearningRateScheduler(schedule).set_model(model)
+        if schedule is PLATEAU:
+            model.save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(ValueError, match="the saved schedule is not the configured one: their plateaus differ"):
+        model.load_weights(tmp_path / "model.weights.h5")
+
+
+def built(model: keras.Model) -> keras.Model:
+    """With the optimizer's variables, without which Keras loads none."""
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def test_an_epoch_without_the_metric_is_told_of_once() -> None:

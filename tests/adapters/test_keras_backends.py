@@ -120,6 +120,15 @@ def test_a_saved_model_goes_on_where_it_was_on_any_backend(models: list[str]) ->
             assert [float(word) for word in line.split()] == expected, f"{model} on {backend}"
 
 
+def test_a_run_interrupted_after_any_update_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    """In a process that did not begin it, and so for a plateau after any epoch; the other backends at every seventh."""
+    for backend in BACKENDS:
+        (tmp_path / backend).mkdir()
+    script = str(Path(__file__).with_name("keras_processes.py"))
+    run_on_each(BACKENDS, script, "save", str(tmp_path / "{backend}"))
+    assert run_on_each(BACKENDS, script, "finish", str(tmp_path / "{backend}")) == dict.fromkeys(BACKENDS, "")
+
+
 def test_a_process_that_has_not_imported_the_adapter_gets_the_words_of_keras(models: list[str]) -> None:
     assert "Could not locate class 'LearningRateSchedule'" in run("jax", "-c", LOAD_WITHOUT_THE_ADAPTER, models[1])
 
