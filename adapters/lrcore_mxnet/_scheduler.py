@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import index
-from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
 import mxnet as mx
 
 import lrcore
+from lrcore_mxnet._counts import count_from, optimizer_of, take_back_update
+
+_NAME = "lrcore_mxnet.LRScheduler"
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
     """The learning rate of update n (MXNet counts from 1) is schedule(n - 1), whatever was asked before.
 
     MXNet's optimizer counts the updates and the scheduler holds none, so what needs the count is given the trainer: a
-    `gluon.Trainer`, a `Module` whose optimizer is initialised, or the optimizer itself. The rate is the schedule's own:
+    `gluon.Trainer`, a `Module` whose optimizer is initialised, a `KVStore`, or the optimizer itself. The rate is the schedule's own:
     an optimizer's `learning_rate` does not replace it, `lr_mult` of a parameter multiplies it. Adam, LAMB, RMSProp and
     others write their default `learning_rate` into every scheduler: give them `learning_rate=None`, or a warning says
     that the default is not used. Ftrl divides by the rate: begin its warmup above 0.
@@ -75,6 +77,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         first: int = 1,
     ) -> None:
         # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
+        lrcore.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
         if isinstance(schedule, mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(
                 _NAME,
@@ -86,9 +89,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.on_mismatch: lrcore.Policy = on_mismatch
         self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
-        # A wrong policy is refused here, not when a checkpoint is loaded.
-        lrcore.check_policy(on_mismatch, _NAME)
-        self._asked = True
+        self._in_use = True  # as far as is known: states that are loaded put another in its place
         _live.add(self)
 
     def __call__(self, num_update: int) -> float:
@@ -97,12 +98,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             step = index(num_update) - self.first
         except TypeError:
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
-        self._asked = True
+        self._in_use = True
         try:
             return self._at(step if step > 0 else 0)
         except Exception:
             if self.first:
-                _take_back_update(sys._getframe(1))  # noqa: SLF001 - only who asks knows what was counted
+                take_back_update(sys._getframe(1))  # noqa: SLF001 - only who asks knows what was counted
             raise
 
     @property
@@ -133,7 +134,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
-        if not self._asked:
+        if not self._in_use:
             warnings.warn(
                 f"{_NAME}.report: states were loaded, and no trainer has asked this scheduler since: it may follow the one "
                 "that was saved; call sync(trainer) after load_states",
@@ -147,12 +148,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
 
         Args:
-            trainer: the `gluon.Trainer`, `Module` or optimizer that follows this scheduler.
+            trainer: what follows this scheduler: a `gluon.Trainer`, `Module`, `KVStore` or optimizer.
 
         Raises:
             lrcore.ScheduleError: `trainer` is none of these, or follows another scheduler.
         """
-        optimizer = _optimizer(trainer)
+        optimizer = optimizer_of(trainer, _NAME)
         if optimizer.lr_scheduler is not self:
             raise lrcore.ScheduleError(
                 f"{_NAME}.state_dict",
@@ -174,7 +175,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error".
                 Nothing has changed then.
         """
-        optimizer = _optimizer(trainer)
+        optimizer = optimizer_of(trainer, _NAME)
         step = self._load(state)
         self._lead(optimizer, step)
 
@@ -192,17 +193,16 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: as `load_state_dict`; or `step` is not an integer >= 0.
         """
-        optimizer = _optimizer(trainer)
+        optimizer = optimizer_of(trainer, _NAME)
         if step is not None:
-            curve = self.schedule.schedule if isinstance(self.schedule, lrcore.Plateau) else self.schedule
-            curve(step)  # refuses what is no step
+            step = lrcore.checked_step(step, f"{_NAME}.sync: step")
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
             self._load(found.state_dict(optimizer))
         self._lead(optimizer, step)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("_at", "_asked")}
+        state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError):
@@ -214,17 +214,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.__dict__.update(state)
         schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
         self._follow(schedule, self.plateau_state)
-        self._asked = True
-        for one in _live:
-            one._asked = False  # noqa: SLF001 - its own class
-        # MXNet's load_states drops the configured scheduler for the saved one: only here can it be noticed.
-        agreed = (one.schedule == self.schedule or one.on_mismatch == "keep_checkpoint" for one in _live)
-        if _live and not any(agreed):
-            warnings.warn(
-                f"{_NAME}: the scheduler just loaded has another schedule than the configured one and takes its place; "
-                "call sync(trainer) of the configured scheduler to apply on_mismatch",
-                stacklevel=2,
-            )
+        self._in_use = True
+        self._notice_replaced()
         _live.add(self)
 
     def __repr__(self) -> str:
@@ -240,12 +231,24 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.schedule = schedule
         self.plateau_state = state
 
+    def _notice_replaced(self) -> None:
+        """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
+        replaced = [one for one in _live if one.schedule == self.schedule]
+        for one in replaced:
+            one._in_use = False  # noqa: SLF001 - its own class
+        if _live and not replaced and all(one.on_mismatch != "keep_checkpoint" for one in _live):
+            warnings.warn(
+                f"{_NAME}: the scheduler just loaded has another schedule than the configured one and takes its place; "
+                "call sync(trainer) of the configured scheduler to apply on_mismatch",
+                stacklevel=3,
+            )
+
     def _lead(self, optimizer: Any, step: int | None) -> None:
         """Have the optimizer follow this scheduler, from `step` on."""
         optimizer.lr_scheduler = self
-        self._asked = True
+        self._in_use = True
         if step is not None:
-            _count_from(optimizer, int(step))
+            count_from(optimizer, step)
 
     def _load(self, state: Mapping[str, Any]) -> int:
         """Take over the schedule of a state as the policy says, and return the step."""
@@ -257,7 +260,6 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         return loaded.step
 
 
-_NAME = "lrcore_mxnet.LRScheduler"
 _live: WeakSet[LRScheduler] = WeakSet()
 
 
@@ -277,34 +279,3 @@ class _Unsaved:
             f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
             "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )
-
-
-def _optimizer(trainer: Any) -> Any:
-    """The optimizer of a Trainer, a Module, a BucketingModule, a KVStore or an Updater, or the optimizer itself."""
-    optimizer = trainer
-    for name in ("_curr_module", "_optimizer", "_updater", "optimizer"):
-        optimizer = getattr(optimizer, name, optimizer)
-    if not isinstance(optimizer, mx.optimizer.Optimizer):
-        raise lrcore.ScheduleError(
-            _NAME, f"expected a gluon.Trainer, a Module after init_optimizer, or an optimizer; got {trainer!r}"
-        )
-    return optimizer
-
-
-def _count_from(optimizer: Any, step: int) -> None:
-    """Set the number of updates made, that of each parameter on each device too."""
-    optimizer.begin_num_update = optimizer.num_update = step
-    for counts in optimizer._all_index_update_counts.values():  # noqa: SLF001 - MXNet has no public way
-        counts.clear()
-
-
-def _take_back_update(asking: FrameType) -> None:
-    """Where MXNet asks for an update's rate, uncount the update, which it counts first and does not make after an error."""
-    optimizer = asking.f_locals.get("self")
-    if not isinstance(optimizer, mx.optimizer.Optimizer) or asking.f_code.co_name != "_get_lrs":
-        return
-    counted, of_all = optimizer._index_update_count, optimizer._all_index_update_counts  # noqa: SLF001 - no public way
-    for one in asking.f_locals["indices"]:
-        counted[one] -= 1
-    counts = [count for device in of_all.values() for count in device.values()]
-    optimizer.num_update = max(optimizer.begin_num_update, *counts)

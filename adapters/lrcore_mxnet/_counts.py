@@ -1,0 +1,44 @@
+"""The updates that an optimizer of MXNet has counted, for each parameter on each device; MXNet has no public way to set them."""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+import mxnet as mx
+
+import lrcore
+
+
+def optimizer_of(trainer: Any, where: str) -> Any:
+    """The optimizer of a Trainer, a Module, a BucketingModule, a KVStore or an Updater, or the optimizer itself."""
+    optimizer = trainer
+    for name in ("_curr_module", "_optimizer", "_updater", "optimizer"):
+        optimizer = getattr(optimizer, name, optimizer)
+    if not isinstance(optimizer, mx.optimizer.Optimizer):
+        raise lrcore.ScheduleError(
+            where, f"expected a gluon.Trainer, a Module after init_optimizer, or an optimizer; got {trainer!r}"
+        )
+    return optimizer
+
+
+def count_from(optimizer: Any, step: int) -> None:
+    """Set the number of updates made."""
+    optimizer.begin_num_update = optimizer.num_update = step
+    for counts in optimizer._all_index_update_counts.values():  # noqa: SLF001
+        counts.clear()
+
+
+def take_back_update(asking: FrameType) -> None:
+    """Uncount the update for which MXNet asks a rate: it counts first, and makes no update after an error.
+
+    Args:
+        asking: the frame that called the scheduler. Where it is no update's, nothing is done.
+    """
+    optimizer = asking.f_locals.get("self")
+    if not isinstance(optimizer, mx.optimizer.Optimizer) or asking.f_code.co_name != "_get_lrs":
+        return
+    for one in asking.f_locals["indices"]:
+        optimizer._index_update_count[one] -= 1  # noqa: SLF001
+    devices = optimizer._all_index_update_counts.values()  # noqa: SLF001
+    optimizer.num_update = max(optimizer.begin_num_update, *(count for device in devices for count in device.values()))
