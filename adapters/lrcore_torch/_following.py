@@ -10,14 +10,22 @@ from typing import Any
 from torch.optim import Optimizer
 
 
+def hooked(optimizer: Optimizer) -> Optimizer | None:
+    """The optimizer that has torch's hooks: a trainer may wrap it into one that has none, and calls it."""
+    inside: Any = optimizer
+    while inside is not None and "_optimizer_step_post_hooks" not in vars(inside):
+        inside = vars(inside).get("optimizer")
+    return inside  # type: ignore[no-any-return]
+
+
 def call_after_loading(optimizer: Optimizer, method: Callable[[], None]) -> Any:
     """Call a method, as long as its object lives, whenever a state has been loaded into an optimizer.
 
     Returns:
-        The hook, which a copy of the optimizer has not.
+        The hook, which a copy of the optimizer has not; None where there are no hooks.
     """
-    reference = weakref.WeakMethod(method)
-    return optimizer.register_load_state_dict_post_hook(lambda _: _call(reference))
+    found, reference = hooked(optimizer), weakref.WeakMethod(method)
+    return found and found.register_load_state_dict_post_hook(lambda _: _call(reference))
 
 
 def call_after_adding(optimizer: Optimizer, method: Callable[[], None]) -> None:

@@ -192,6 +192,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         What GradScaler skips is no update, and micro-batches are none. The hook is lost where the optimizer is copied
         or unpickled: attach the copy again.
 
+        Raises:
+            TypeError: the optimizer is a wrapper around something that has no hooks.
+
         Example:
             >>> import lrcore, lrcore_torch, torch
             >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
@@ -201,7 +204,11 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             1
         """
         if self._hook is None:
-            self._hook = self.optimizer.register_step_post_hook(self._after_update)
+            hooked = _following.hooked(self.optimizer)
+            if hooked is None:
+                name = type(self.optimizer).__name__
+                raise TypeError(f"{WHERE}.attach: expected an optimizer with torch's hooks; got {name}; call step()")
+            self._hook = hooked.register_step_post_hook(self._after_update)
             self._steady = False
             self._pace = None
             self._follow_the_optimizer()

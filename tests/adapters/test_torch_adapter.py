@@ -8,6 +8,7 @@ import math
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -411,6 +412,44 @@ def test_attached_it_is_not_stepped_by_hand() -> None:
     scheduler.detach()
     scheduler.detach()
     assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(1, 4))
+
+
+class Wrapper(torch.optim.Optimizer):
+    """As trainers wrap an optimizer: a subclass that has nothing of torch's but what it asks of the one in it."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+        self.defaults = getattr(optimizer, "defaults", {})
+
+    @property
+    def param_groups(self) -> Any:
+        return self.optimizer.param_groups
+
+    def step(self, closure: Any = None) -> None:
+        self.optimizer.step()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.optimizer.load_state_dict(state_dict)
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_hooks_of_a_wrapped_optimizer_are_those_inside(*, attached: bool) -> None:
+    optimizer = Wrapper(sgd())
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    if attached:
+        scheduler.attach()
+    for step in range(4):
+        assert update(optimizer) == [FALLING(step)]
+        if not attached:
+            scheduler.step()
+    optimizer.load_state_dict(sgd().state_dict())
+    assert update(optimizer) == [FALLING(4)]
+
+
+def test_what_has_no_hooks_is_not_attached_to() -> None:
+    scheduler = lrcore_torch.LRScheduler(Wrapper(SimpleNamespace(param_groups=sgd().param_groups)), FALLING)
+    with pytest.raises(TypeError, match="attach: expected an optimizer with torch's hooks; got Wrapper"):
+        scheduler.attach()
 
 
 @pytest.mark.parametrize("schedule", [FALLING, SCHEDULE], ids=["from 0.5", "from 0"])

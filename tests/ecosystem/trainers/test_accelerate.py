@@ -12,6 +12,7 @@ from accelerate import Accelerator, debug_launcher
 from accelerate.state import AcceleratorState
 
 import lrcore
+import lrcore_torch
 from tests.ecosystem.trainers.training import SCHEDULE, made, movements, rates
 
 UPDATES = 16
@@ -56,6 +57,21 @@ def test_accumulated_gradients_are_one_update(*, attached: bool) -> None:
     assert movements(weights)[3::4] == pytest.approx(rates(range(UPDATES)), rel=1e-12)
     assert set(movements(weights)[:3]) == {0.0}
     assert scheduler.state_dict() == lrcore.save_state(UPDATES, SCHEDULE)
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_an_optimizer_that_is_prepared_first_is_driven(*, attached: bool) -> None:
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
+    model, optimizer = accelerator.prepare(*made()[:2])
+    scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
+    if attached:
+        scheduler.attach()
+    run = (model, optimizer, None if attached else accelerator.prepare(scheduler))
+    weights = train(accelerator, run, UPDATES)
+    optimizer.load_state_dict(optimizer.state_dict())
+    scheduler.load_state_dict(scheduler.state_dict())
+    weights += train(accelerator, run, UPDATES)
+    assert movements(weights)[1::2] == pytest.approx(rates(range(UPDATES)), rel=1e-12)
 
 
 @pytest.mark.parametrize("done", [0, 1, 4, 15])
