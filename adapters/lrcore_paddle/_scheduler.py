@@ -86,13 +86,12 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         *,
         on_mismatch: lrcore.Policy = "error",
     ) -> None:
+        lrcore.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
         if not hasattr(last_epoch, "__index__") or last_epoch < -1:
             raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
         self.schedule = _followed(schedule)
         self.plateau_state = _plateau_state(self.schedule, None)
         self.on_mismatch: lrcore.Policy = on_mismatch
-        # A wrong policy is refused here, not when a checkpoint is loaded.
-        lrcore.check_policy(on_mismatch, _NAME)
         self._rules = _rules(self.schedule, self.plateau_state)
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
@@ -184,7 +183,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 nothing has changed then.
         """
         loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
-        self._follow(loaded.schedule, _plateau_state(loaded.schedule, loaded.plateau), loaded.step)
+        schedule = _followed(loaded.schedule)
+        self._follow(schedule, _plateau_state(schedule, loaded.plateau), loaded.step)
 
     set_dict = set_state_dict
     load_state_dict = set_state_dict

@@ -694,6 +694,13 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
     assert run.rates(5) == expected(SCHEDULE, 10, 15)
 
 
+def test_a_state_of_schedules_by_name_cannot_be_kept() -> None:
+    scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule .* got \{'lr': Cosine"):
+        scheduler.set_state_dict(lrcore.save_state(3, {"lr": SCHEDULE, "momentum": OTHER}))
+    assert scheduler.state_dict() == LRScheduler(SCHEDULE).state_dict()
+
+
 def test_a_native_scheduler_can_read_the_state() -> None:
     state = LRScheduler(SCHEDULE, last_epoch=11).state_dict()
     with pytest.warns(UserWarning, match="unused values"):
