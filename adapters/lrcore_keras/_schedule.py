@@ -23,7 +23,10 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer goes on where it was, and
     `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
 
-    A model is saved with the description of its schedule; the process that loads it must have imported `lrcore_keras`.
+    A model is saved with the description of its schedule; the process that loads it must have imported `lrcore_keras`. What
+    Keras saves on its torch backend, with any rate, trains on no other, as it is that backend's own optimizer. There
+    `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`, and `load_weights(path)`
+    brings weights, optimizer and step.
 
     Args:
         schedule: a schedule, or a Python function of the step, which cannot be saved with the model.

@@ -22,6 +22,7 @@ import keras, numpy
 import lrcore, lrcore_keras
 
 rows = numpy.eye(60, dtype="float32")
+schedule = lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=40).warmup(10)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -36,7 +37,6 @@ def train(model, rows):
 FIRST_HALF = (
     MODEL
     + """
-schedule = lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=40).warmup(10)
 model = keras.Sequential([keras.Input((60,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
 model.compile(keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule)), loss=mean_output)
 train(model, rows[:30])
@@ -49,12 +49,12 @@ SECOND_HALF = (
     + """
 for path in sys.argv[1:]:
     model = keras.models.load_model(path)
-    saved = model.optimizer
-    if "torch" in type(saved).__module__ and keras.config.backend() != "torch":
+    if "torch" in type(model.optimizer).__module__ and keras.config.backend() != "torch":
         # With any rate, Keras 3.15 saves the torch backend's own class of optimizer, which trains on no other backend.
-        model.compile(keras.optimizers.SGD.from_config(saved.get_config()), loss=mean_output)
+        model = keras.models.load_model(path, compile=False)
+        model.compile(keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule)), loss=mean_output)
         model.optimizer.build(model.trainable_variables)
-        model.optimizer.set_weights([variable.numpy() for variable in saved.variables])
+        model.load_weights(path)
     train(model, rows[30:])
     print(*(0.0 - float(weight) for weight in model.get_weights()[0][:, 0]))
 """
