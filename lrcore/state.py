@@ -241,7 +241,7 @@ def _changes(saved: Any, configured: Any, path: str) -> Iterator[str]:
         for number, (one, other) in enumerate(zip(saved, configured, strict=True)):
             yield from _changes(one, other, f"{path}[{number}]")
     elif saved != configured:
-        yield f"{path}: {_saved(saved)} saved, {_saved(configured)} configured"
+        yield f"{path + ': ' if path else ''}{_saved(saved)} saved, {_saved(configured)} configured"
 
 
 def _saved(value: Any) -> str:

@@ -18,17 +18,21 @@ def hooked(optimizer: Optimizer) -> Optimizer | None:
     return inside  # type: ignore[no-any-return]
 
 
-def call_after_loading(optimizer: Optimizer, method: Callable[[], None]) -> Any:
+def call_after_loading(optimizer: Optimizer, method: Any) -> Any:
     """Call a method, as long as its object lives, whenever a state has been loaded into an optimizer.
 
     Returns:
         The hook, which a copy of the optimizer has not; None where there are no hooks.
     """
     found, reference = hooked(optimizer), weakref.WeakMethod(method)
-    return found and found.register_load_state_dict_post_hook(lambda _: _call(reference))
+    if found is None:
+        return None
+    hook = found.register_load_state_dict_post_hook(lambda _: _call(reference))
+    weakref.finalize(method.__self__, hook.remove).atexit = False  # those that are dropped leave nothing behind
+    return hook
 
 
-def call_after_adding(optimizer: Optimizer, method: Callable[[], None]) -> None:
+def call_after_adding(optimizer: Optimizer, method: Any) -> None:
     """Call a method, as long as its object lives, whenever a group has been added to an optimizer.
 
     Torch has no hook for this: the optimizer's method is wrapped, once, as torch's schedulers wrap its `step`.

@@ -343,8 +343,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _look(self) -> None:
         """See what the groups hold now."""
-        if len(self.optimizer.param_groups) != len(self._last_lr):
-            _written.separate_rates(self.optimizer)
+        _written.separate_rates(self.optimizer)
         self._holders = _written.Holders(self.optimizer.param_groups)
 
     def _set(self, step: int, rates: list[float], others: list[list[float]], state: lrcore.PlateauState | None) -> None:

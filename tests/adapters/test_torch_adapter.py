@@ -250,6 +250,19 @@ def test_a_tensor_that_groups_share_becomes_one_for_each_and_is_filled(shape: tu
     assert scheduler.get_last_lr() == [SCHEDULE(100), SCHEDULE(100) * 5.0]
 
 
+def test_groups_that_are_given_one_tensor_again_have_their_own_again() -> None:
+    optimizer = sgd(2, lr=tensor(0.5))
+    optimizer.param_groups[1]["lr_scale"] = 0.5
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 3)
+    shared = tensor(FALLING(3))
+    for group in optimizer.param_groups:
+        group["lr"] = shared
+    with pytest.warns(UserWarning, match="written into group 1"):
+        scheduler.step()
+    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(4, 7), 1.0, 0.5)
+
+
 def test_groups_added_with_the_default_tensor_have_their_own() -> None:
     optimizer = sgd(1, lr=tensor(0.5))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)

@@ -26,6 +26,9 @@ def test_schedulers_that_are_made_and_dropped_leave_nothing_behind() -> None:
         lrcore_torch.LRScheduler(optimizer, schedule)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
+    for _ in range(20):
+        lrcore_torch.LRScheduler(optimizer, FALLING).load_state_dict(lrcore.save_state(5, FALLING))
+    assert len(optimizer._optimizer_load_state_dict_post_hooks) <= 1  # that of the scheduler above
     relative = sgd(lr=1.0)
     lrcore_torch.LRScheduler(relative, lrcore.Constant(0.1))
     lrcore_torch.LRScheduler(relative, FALLING, relative=True)

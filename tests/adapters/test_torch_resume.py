@@ -246,6 +246,16 @@ def test_without_a_policy_another_schedule_is_an_error_that_changes_nothing() ->
     assert used_rates(optimizer, scheduler, 2) == expected(OTHER, range(3, 5))
 
 
+def test_a_list_for_another_number_of_groups_is_said_and_may_be_replaced() -> None:
+    state = lrcore.save_state(4, [SCHEDULE, FALLING])
+    with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form \(\[.* saved, \[.* configured\)"):
+        lrcore_torch.LRScheduler(sgd(3), [SCHEDULE, FALLING, OTHER]).load_state_dict(state)
+    optimizer = sgd(3)
+    resumed = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, FALLING, OTHER], on_mismatch="use_config")
+    resumed.load_state_dict(state)
+    assert update(optimizer) == [SCHEDULE(4), FALLING(4), OTHER(4)]
+
+
 def test_another_form_of_schedules_is_kept_where_it_fits_the_groups() -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, FALLING], also={"momentum": FALLING})
