@@ -467,6 +467,28 @@ def test_a_state_of_another_adapter_is_continued() -> None:
         assert run.rates(3) == expected(SCHEDULE, made, made + 3)
 
 
+def test_a_state_may_be_loaded_before_the_weights_are_made() -> None:
+    net = gluon.nn.Dense(1, use_bias=False)
+    net.initialize(mx.init.Zero())
+    scheduler = LRScheduler(SCHEDULE)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"lr_scheduler": scheduler})
+    scheduler.load_state_dict(lrcore.save_state(9, SCHEDULE), trainer)
+    with autograd.record():
+        loss = net(mx.nd.ones((1, 1)))
+    loss.backward()
+    trainer.step(1)
+    assert 0.0 - net.weight.data().asscalar() == np.float32(SCHEDULE(9))
+
+
+@pytest.mark.parametrize("kvstore", ["device", "local", None])
+def test_a_state_is_loaded_on_two_devices(kvstore: str | None) -> None:
+    scheduler = LRScheduler(PLATEAU)
+    run = Run(scheduler, devices=[mx.cpu(0), mx.cpu(1)], kvstore=kvstore)
+    for made in (9, 3, 30):
+        scheduler.load_state_dict(lrcore.save_state(made, PLATEAU), run.trainer)
+        assert run.rates(3) == expected(SCHEDULE, made, made + 3)
+
+
 def test_a_state_is_continued_in_mid_run() -> None:
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler)

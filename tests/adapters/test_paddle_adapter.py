@@ -212,6 +212,40 @@ def test_a_static_program() -> None:
         scheduler.step()
 
 
+def static_run(updates: int, path: str, *, load: bool = False) -> list[float]:
+    """The weight after each update of a static program; what it is at the end is saved, or loaded at the beginning."""
+    main, start = paddle.static.Program(), paddle.static.Program()
+    scheduler = LRScheduler(SCHEDULE)
+    with paddle.utils.unique_name.guard(), paddle.static.program_guard(main, start):
+        weight = paddle.static.create_parameter([1], "float32", name="weight")
+        paddle.optimizer.Adam(scheduler).minimize((weight * paddle.static.data("data", [1], "float32")).sum())
+    executor = paddle.static.Executor()
+    executor.run(start)
+    if load:
+        paddle.static.load(main, path, executor)
+        scheduler.set_state_dict(paddle.load(path + ".scheduler"))  # type: ignore[arg-type]
+    found = []
+    for _ in range(updates):
+        [weights] = executor.run(main, feed={"data": np.ones(1, "float32")}, fetch_list=[weight])
+        found.append(weights.item())
+        scheduler.step()
+    paddle.static.save(main, path)
+    paddle.save(scheduler.state_dict(), path + ".scheduler")
+    return found
+
+
+@pytest.mark.usefixtures("static")
+@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")
+@pytest.mark.parametrize("made", [1, 9, 25])
+def test_a_static_program_is_interrupted_and_resumed(made: int, tmp_path: Path) -> None:
+    path = str(tmp_path / "run")
+    paddle.seed(1)
+    whole = static_run(30, path)
+    paddle.seed(1)
+    assert static_run(made, path) == whole[:made]
+    assert static_run(30 - made, path, load=True) == whole[made:]
+
+
 @pytest.mark.usefixtures("static")
 def test_a_list_is_refused_in_a_static_program() -> None:
     with pytest.raises(lrcore.ScheduleError, match="needs dynamic mode; got a static program; make one optimizer for"):
@@ -638,6 +672,21 @@ def test_the_state_is_that_of_every_adapter_and_paddles_keys() -> None:
     assert state == json.loads(json.dumps(state))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_state_may_be_loaded_before_the_optimizer_is_made(count: int) -> None:
+    schedules = [SCHEDULE, OTHER][:count]
+    scheduler = LRScheduler(schedules)
+    scheduler.set_state_dict(lrcore.save_state(9, schedules))
+    weights = [new_weight() for _ in schedules]
+    groups: Any = [
+        {"params": [one], "learning_rate": rate} for one, rate in zip(weights, scheduler.groups, strict=True)
+    ]
+    optimizer = paddle.optimizer.SGD(scheduler, parameters=groups)
+    paddle.add_n(weights).backward()
+    optimizer.step()
+    assert [0.0 - weight.item() for weight in weights] == [float32(schedule(9)) for schedule in schedules]
+
+
 @pytest.mark.parametrize("load", ["set_state_dict", "set_dict", "load_state_dict"])
 def test_a_state_of_another_adapter_is_continued(load: str) -> None:
     for made in range(0, UPDATES, 7):
@@ -761,6 +810,34 @@ def test_a_function_that_fails_changes_nothing_and_the_run_can_go_on(wrong: Any)
     broken.clear()
     run.scheduler.step()
     assert run.rates(10) == expected(SCHEDULE, 5, 15)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 7])
+@pytest.mark.parametrize(
+    "form", [lrcore.Function, lambda rate: [OTHER, rate], lambda rate: lrcore.Plateau(lrcore.Function(rate))]
+)
+def test_a_function_that_raises_changes_nothing_in_any_way_to_step(form: Any, failing: int) -> None:
+    broken: list[bool] = []
+
+    def rate(step: int) -> float:
+        if step == failing and broken:
+            raise ZeroDivisionError
+        return SCHEDULE(step)
+
+    run = Run(LRScheduler(form(rate)))
+    run.weights(failing - 1)
+    scheduler = run.scheduler
+    before = scheduler.state_dict(), run.optimizer.get_lr(), [float(one) for one in scheduler.groups]
+    broken.append(True)
+    for step in (
+        scheduler.step,
+        lambda: scheduler.step(failing),
+        lambda: scheduler.sync(failing),
+        lambda: scheduler.set_state_dict({**scheduler.state_dict(), "step": failing}),
+    ):
+        with pytest.raises(ZeroDivisionError):
+            step()
+        assert (scheduler.state_dict(), run.optimizer.get_lr(), [float(one) for one in scheduler.groups]) == before
 
 
 def test_arguments_that_cannot_be_used() -> None:
