@@ -47,41 +47,26 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     transition = plateau.transition(jnp.where)
 
     def init(params: Any) -> lrcore.PlateauState:
-        return as_arrays(plateau.initial())
+        floating = jnp.result_type(float)
+        return lrcore.PlateauState._make(
+            jnp.asarray(one, dtype=floating if isinstance(one, float) else jnp.int32) for one in plateau.initial()
+        )
 
     def update(
         updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = None, **extra: Any
     ) -> tuple[Any, lrcore.PlateauState]:
         if value is not None:
-            state = transition(state, jnp.asarray(value, dtype=state.best.dtype))  # type: ignore[attr-defined]
+            state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]
         scale: Any = state.scale
         return jax.tree.map(lambda change: change * scale.astype(change.dtype), updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def as_arrays(state: lrcore.PlateauState) -> Any:
-    """The state of a plateau as JAX holds it."""
-    floating = jnp.result_type(float)
-    return lrcore.PlateauState._make(
-        jnp.asarray(one, dtype=floating if isinstance(one, float) else jnp.int32) for one in state
-    )
-
-
-def plateau_state(opt_state: Any) -> lrcore.PlateauState | None:
-    """The plateau's state inside that of an optimizer, as plain numbers; None if there is none."""
-    found = [leaf for leaf in jax.tree.leaves(opt_state, is_leaf=_is_plateau_state) if _is_plateau_state(leaf)]
-    return lrcore.PlateauState(*(one.item() for one in found[0])) if found else None
-
-
-def with_plateau_state(opt_state: Any, state: lrcore.PlateauState) -> Any:
-    """The state of an optimizer with another state of its plateau."""
-
-    def changed(leaf: Any) -> Any:
-        return as_arrays(state) if _is_plateau_state(leaf) else leaf
-
-    return jax.tree.map(changed, opt_state, is_leaf=_is_plateau_state)
-
-
-def _is_plateau_state(leaf: Any) -> bool:
-    return isinstance(leaf, lrcore.PlateauState)
+def _metric(value: Any) -> jax.Array:
+    metric = jnp.asarray(value)
+    if metric.shape or metric.dtype == bool:
+        raise lrcore.ScheduleError(
+            "lrcore_optax.reduce_on_plateau", f"expected a value that is one number; got {metric.dtype}{metric.shape}"
+        )
+    return metric

@@ -20,9 +20,9 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
     """A schedule for optax: `count -> learning rate`, count being the updates already made.
 
     Up to 2**18 different steps the rate is float32(schedule(count)), bit for bit; beyond that at most 1 ulp from it, with the
-    same bits eager, compiled, scanned, mapped and sharded. It is traced once per compilation, holds no state and pickles.
-    Its result is a strong float32 (float64 with x64 on), so that bfloat16 parameters do not round it in
-    `optax.inject_hyperparams`.
+    same bits eager, compiled, scanned, mapped and sharded. It is traced once per compilation, holds no state and pickles;
+    two of one schedule are equal. Its result is a strong float32 (float64 with x64 on), so that bfloat16 parameters do not
+    round it in `optax.inject_hyperparams`; what is written over the rate there by hand is replaced by the next update.
 
     Args:
         schedule: a schedule, or a Python function of the step (looked up once here, on the host).
@@ -73,6 +73,13 @@ class TableSchedule:
 
     def __reduce__(self) -> Any:
         return type(self), (self.schedule, self._horizon)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same schedule: then one compilation serves both where JAX takes them as static."""
+        return isinstance(other, TableSchedule) and self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash(self.__reduce__())
 
     def __repr__(self) -> str:
         return f"lrcore_optax.as_schedule({self.schedule!r})"

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrcore
-from lrcore_optax._plateau import plateau_state, with_plateau_state
 from lrcore_optax._schedule import LAST_COUNT, TableSchedule
 
 Scheduled = lrcore.Schedule | lrcore.Plateau | TableSchedule | Callable[[int], float]
@@ -19,15 +18,19 @@ Scheduled = lrcore.Schedule | lrcore.Plateau | TableSchedule | Callable[[int], f
 def current_step(opt_state: Any) -> int:
     """The number of updates already made, as the state of an optimizer counts them.
 
+    Args:
+        opt_state: the state of an optax optimizer, also within a larger one, as restored from a checkpoint, replicated over
+            devices or held by flax (`train_state.opt_state`, `nnx_optimizer.opt_state`).
+
     Raises:
-        ScheduleError: the state holds no count, or counts that differ.
+        ScheduleError: the state holds no count, or counts that differ; inside a compilation, which does not know them.
 
     Example:
         >>> import optax
         >>> current_step(optax.sgd(optax.linear_schedule(0.5, 0.0, 4)).init(0.0))
         0
     """
-    counts = {int(number) for leaf in _leaves(opt_state, _is_count) for number in np.ravel(leaf)}
+    counts = {int(number) for leaf in _leaves(opt_state, _is_count) for number in _numbers(leaf)}
     if len(counts) != 1:
         found = ", ".join(map(str, sorted(counts))) or "none"
         raise lrcore.ScheduleError("lrcore_optax.current_step", f"expected a state with one count; got {found}")
@@ -53,12 +56,12 @@ def set_step(opt_state: Any, step: int) -> Any:
         >>> float(change)
         -0.25
     """
-    count = min(_checked_step(step), LAST_COUNT)
+    count = min(lrcore.checked_step(step, "lrcore_optax.set_step"), LAST_COUNT)
     if not _leaves(opt_state, _is_count):
         raise lrcore.ScheduleError("lrcore_optax.set_step", "expected a state with a count of updates; got none")
 
     def moved(path: Any, leaf: Any) -> Any:
-        return jnp.full_like(leaf, count) if _is_count(path, leaf) or _is_outer_count(path) else leaf
+        return jnp.full_like(leaf, count) if _is_count(path, leaf) or _is_outer_count(path, leaf) else leaf
 
     return jax.tree_util.tree_map_with_path(moved, opt_state, is_leaf=_counts_metrics)
 
@@ -66,14 +69,16 @@ def set_step(opt_state: Any, step: int) -> Any:
 def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     """The learning rate of the update just made, before any update that of the first.
 
-    `optax.inject_hyperparams` keeps it in the state; for other optimizers name the schedule, which is asked then.
+    `optax.inject_hyperparams` keeps it in the state; for other optimizers name the schedule, which is asked then. Where
+    `lrcore_optax.reduce_on_plateau` is chained, its scale is a part of the rate.
 
     Args:
         opt_state: the state of an optax optimizer.
-        schedule: what the optimizer is driven by.
+        schedule: what the optimizer is driven by; the plateau or its schedule, where `reduce_on_plateau` is chained.
 
     Raises:
-        ScheduleError: without `schedule`: the state holds no learning rate, or those of several groups.
+        ScheduleError: without `schedule`: the state holds no learning rate, or those of several groups; with it: the state
+            holds no count, or counts that differ; plateaus differ.
 
     Example:
         >>> import lrcore_optax
@@ -83,16 +88,19 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
         >>> current_lr(set_step(optimizer.init(0.0), 3), schedule)
         0.25
     """
+    where = "lrcore_optax.current_lr"
+    plateau = _plateau_state(opt_state, where)
+    scale = 1.0 if plateau is None else plateau.scale
     if schedule is not None:
-        return _lrcore_schedule(schedule)(max(current_step(opt_state) - 1, 0))
+        return _lrcore_schedule(schedule)(max(current_step(opt_state) - 1, 0)) * scale
     rates = _leaves(opt_state, _is_rate)
     if len(rates) != 1:
         raise lrcore.ScheduleError(
-            "lrcore_optax.current_lr",
+            where,
             f"expected a state in which optax.inject_hyperparams keeps one learning rate; got {len(rates) or 'none'}; "
             "pass the schedule, or the state of one group",
         )
-    return float(np.ravel(rates[0])[0])
+    return float(_numbers(rates[0])[0]) * scale
 
 
 def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
@@ -105,7 +113,7 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
         schedule: what the optimizer is driven by; the plateau, where `reduce_on_plateau` is chained.
 
     Raises:
-        ScheduleError: the state holds no count, or counts that differ.
+        ScheduleError: the state holds no count, or counts that differ; or not one state of a plateau, where one is given.
 
     Example:
         >>> import lrcore_optax
@@ -114,9 +122,12 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
         >>> state_dict(optax.sgd(lrcore_optax.as_schedule(schedule)).init(0.0), schedule)
         {'format': 1, 'step': 0, 'schedule': '{"kind":"constant","value":0.1}', 'plateau': ''}
     """
-    plateau = plateau_state(opt_state)
+    where = "lrcore_optax.state_dict"
+    configured = _configured(schedule)
+    _check_chained(opt_state, configured, where)
+    plateau = _plateau_state(opt_state, where)
     plain = None if plateau is None else plateau.to_dict()
-    return lrcore.save_state(current_step(opt_state), _configured(schedule), plain)
+    return lrcore.save_state(current_step(opt_state), configured, plain)
 
 
 def load_state_dict(
@@ -135,7 +146,8 @@ def load_state_dict(
             ("keep_checkpoint"; build the optimizer with what is returned) or with the configured one ("use_config").
 
     Raises:
-        ScheduleError: it is no such state, its schedule differs and the policy is "error", or `opt_state` has no count.
+        ScheduleError: it is no such state, its schedule differs and the policy is "error", `opt_state` has no count, or
+            the schedule to go on with is a plateau of which `opt_state` has no state.
 
     Example:
         >>> import lrcore_optax
@@ -148,18 +160,13 @@ def load_state_dict(
     """
     where = "lrcore_optax.load_state_dict"
     loaded = lrcore.load_state(state, _configured(schedule), on_mismatch, where)
+    _check_chained(opt_state, loaded.schedule, where)
     opt_state = set_step(opt_state, loaded.step)
     if loaded.plateau is not None:
-        opt_state = with_plateau_state(opt_state, lrcore.PlateauState.from_dict(loaded.plateau, where))
+        opt_state = _with_plateau_state(opt_state, lrcore.PlateauState.from_dict(loaded.plateau, where))
+    elif isinstance(loaded.schedule, lrcore.Plateau):
+        opt_state = _with_plateau_state(opt_state, loaded.schedule.initial())
     return opt_state, loaded.schedule
-
-
-def _checked_step(step: Any) -> int:
-    if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 0:
-        raise lrcore.ScheduleError(
-            "lrcore_optax.set_step", f"expected an integer >= 0, the number of updates already made; got {step!r}"
-        )
-    return int(step)
 
 
 def _lrcore_schedule(schedule: Any) -> lrcore.Schedule:
@@ -168,6 +175,9 @@ def _lrcore_schedule(schedule: Any) -> lrcore.Schedule:
 
 def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
     return schedule if isinstance(schedule, lrcore.Plateau) else _lrcore_schedule(schedule)
+
+
+# --- the counts and the rates in a state ------------------------------------------------------------------------------
 
 
 def _leaves(opt_state: Any, wanted: Callable[[Any, Any], bool]) -> list[Any]:
@@ -181,13 +191,17 @@ def _counts_metrics(node: Any) -> bool:
 
 
 def _is_count(path: Any, leaf: Any) -> bool:
-    """Whether it is a `count`; a parameter of that name is no integer."""
-    return _name(path, -1) == "count" and jnp.issubdtype(jnp.result_type(leaf), jnp.integer)
+    return _name(path, -1) == "count" and _is_integer(leaf)
 
 
-def _is_outer_count(path: Any) -> bool:
+def _is_outer_count(path: Any, leaf: Any) -> bool:
     """Whether it is what `optax.MultiSteps` counts updates by, beside the counts of the optimizer inside."""
-    return _name(path, -1) == "gradient_step"
+    return _name(path, -1) == "gradient_step" and _is_integer(leaf)
+
+
+def _is_integer(leaf: Any) -> bool:
+    """Not so for a parameter that has the name of a count."""
+    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.integer))
 
 
 def _is_rate(path: Any, leaf: Any) -> bool:
@@ -196,5 +210,62 @@ def _is_rate(path: Any, leaf: Any) -> bool:
 
 def _name(path: Any, place: int) -> Any:
     """The attribute or the key at one place of a path; checkpoints restore named tuples as dicts."""
-    key = path[place] if len(path) >= -place else None
-    return getattr(key, "name", None) or getattr(key, "key", None)
+    names = [getattr(key, "name", None) or getattr(key, "key", None) for key in path]
+    if names[-1:] == ["value"]:  # of a variable, in which flax's nnx holds each array
+        names.pop()
+    return names[place] if len(names) >= -place else None
+
+
+def _numbers(leaf: Any) -> list[Any]:
+    """The numbers in an array, of which replicas and populations have several."""
+    if isinstance(leaf, jax.core.Tracer):
+        raise lrcore.ScheduleError(
+            "lrcore_optax",
+            "expected the state of an optimizer between compiled updates; got a traced one; inside, call what as_schedule "
+            "returned with a count of the state",
+        )
+    numbers: list[Any] = np.ravel(leaf).tolist()
+    return numbers
+
+
+# --- the plateau in a state -------------------------------------------------------------------------------------------
+
+
+def _check_chained(opt_state: Any, schedule: Any, where: str) -> None:
+    if isinstance(schedule, lrcore.Plateau) and not _plateau_leaves(opt_state):
+        raise lrcore.ScheduleError(
+            where, "expected the state of an optimizer with a plateau; got none; chain lrcore_optax.reduce_on_plateau"
+        )
+
+
+def _plateau_state(opt_state: Any, where: str) -> lrcore.PlateauState | None:
+    """The plateau's state inside that of an optimizer, as plain numbers; None if there is none."""
+    states = []
+    for leaf in _plateau_leaves(opt_state):
+        columns = {_name(path, -1): _numbers(array) for path, array in jax.tree_util.tree_leaves_with_path(leaf)}
+        rows = zip(*columns.values(), strict=True)
+        states += [lrcore.PlateauState(**dict(zip(columns, row, strict=True))) for row in rows]
+    different = len(set(map(str, states)))  # as text, for NaN is not NaN
+    if different > 1:
+        raise lrcore.ScheduleError(where, f"expected the state of one plateau; got {different} that differ")
+    return states[0] if states else None
+
+
+def _with_plateau_state(opt_state: Any, state: lrcore.PlateauState) -> Any:
+    def filled(path: Any, array: Any) -> Any:
+        return jnp.full_like(array, getattr(state, _name(path, -1)))
+
+    def changed(leaf: Any) -> Any:
+        return jax.tree_util.tree_map_with_path(filled, leaf) if _is_plateau_state(leaf) else leaf
+
+    return jax.tree.map(changed, opt_state, is_leaf=_is_plateau_state)
+
+
+def _plateau_leaves(opt_state: Any) -> list[Any]:
+    return [leaf for leaf in jax.tree.leaves(opt_state, is_leaf=_is_plateau_state) if _is_plateau_state(leaf)]
+
+
+def _is_plateau_state(leaf: Any) -> bool:
+    """Whether it is one, be it as a dict."""
+    names = set(lrcore.PlateauState._fields)
+    return isinstance(leaf, lrcore.PlateauState) or (isinstance(leaf, dict) and leaf.keys() == names)

@@ -332,7 +332,21 @@ def test_it_pickles(schedule: Any) -> None:
     rate = lrcore_optax.as_schedule(schedule, horizon=10 if schedule is halving else None)
     again = pickle.loads(pickle.dumps(rate))
     assert again(SOME_STEPS).tolist() == rate(SOME_STEPS).tolist()
+    assert again == rate
     assert repr(again) == repr(rate)
+
+
+def test_equal_schedules_share_a_compilation_that_takes_them_as_static() -> None:
+    traces = []
+
+    def rate_at(rate: Any, count: Any) -> Any:
+        traces.append(rate)
+        return rate(count)
+
+    compiled = jax.jit(rate_at, static_argnums=0)
+    for schedule in (SHORT, lrcore.loads(lrcore.dumps(SHORT)), SHORT * 2.0):
+        compiled(lrcore_optax.as_schedule(schedule), 3)  # type: ignore[arg-type]
+    assert len(traces) == 2
 
 
 def test_a_schedule_of_optax_is_taken_back() -> None:
@@ -355,17 +369,25 @@ def test_a_state_can_be_set_to_any_step(name: str, step: int) -> None:
 
 def test_setting_a_step_moves_accumulation_and_every_group_but_no_parameter() -> None:
     inner = optax.partition(
-        {"a": optax.adam(lrcore_optax.as_schedule(SHORT)), "b": optax.sgd(0.1)}, {"count": "a", "x": "b"}
+        {"a": optax.adam(lrcore_optax.as_schedule(SHORT)), "b": optax.sgd(0.1)},
+        {"count": "a", "gradient_step": "a", "x": "b"},
     )
     optimizer = optax.MultiSteps(inner, every_k_schedule=2)
-    opt_state = lrcore_optax.set_step(optimizer.init({"count": jnp.float32(1), "x": jnp.float32(1)}), 7)
+    weights = dict.fromkeys(["count", "gradient_step", "x"], jnp.float32(1))
+    opt_state = lrcore_optax.set_step(optimizer.init(weights), 7)
     assert lrcore_optax.current_step(opt_state) == 7
     assert int(opt_state.gradient_step) == 7
     moments = optax.tree.get_all_with_path(opt_state, "mu")
-    assert jax.tree.leaves([tree for _, tree in moments]) == [0.0]
+    assert jax.tree.leaves([tree for _, tree in moments]) == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, True, "3", None])
+@pytest.mark.parametrize("step", [5, np.int8(5), np.array(5), jnp.int32(5)])
+def test_a_step_is_any_integer(step: Any) -> None:
+    opt_state = optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0)
+    assert lrcore_optax.current_step(lrcore_optax.set_step(opt_state, step)) == 5
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "3", None, np.array([5])])
 def test_a_step_that_is_none_is_refused(step: Any) -> None:
     opt_state = optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0)
     with pytest.raises(ScheduleError, match=r"lrcore_optax\.set_step: expected an integer >= 0"):
@@ -392,6 +414,25 @@ def test_the_rate_used_can_be_read_back() -> None:
         assert used == lrcore_optax.current_lr(injected_state) == np.float32(SHORT(step))
         assert lrcore_optax.current_lr(plain_state, SHORT) == lrcore_optax.current_lr(plain_state, rate) == SHORT(step)
         assert lrcore_optax.current_step(plain_state) == lrcore_optax.current_step(injected_state) == step + 1
+
+
+def test_a_rate_written_by_hand_does_not_last() -> None:
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(SHORT))
+    opt_state = optimizer.init(jnp.float32(0))
+    opt_state.hyperparams["learning_rate"] = jnp.float32(9)
+    assert rates(optimizer, 5, opt_state) == host(SHORT, range(5))
+
+
+@pytest.mark.parametrize("helper", [lrcore_optax.current_step, lrcore_optax.current_lr])
+def test_what_is_not_known_inside_a_compilation_is_said(helper: Any) -> None:
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(SHORT))
+    opt_state = optimizer.init(jnp.float32(0))
+    with pytest.raises(
+        ScheduleError, match="expected the state of an optimizer between compiled updates; got a traced"
+    ):
+        jax.jit(helper)(opt_state)
+    moved = jax.jit(lambda state: lrcore_optax.set_step(state, 7))(opt_state)
+    assert lrcore_optax.current_step(moved) == 7
 
 
 def test_a_rate_that_no_state_holds_is_refused() -> None:

@@ -123,6 +123,66 @@ def test_interrupted_after_any_update(plateau: lrcore.Plateau) -> None:
         assert used(plateau, resumed, METRICS[cut:])[0] == whole[cut:]
 
 
+@pytest.mark.parametrize("made", [optax.sgd, optax.inject_hyperparams(optax.sgd)])
+def test_the_rate_that_is_read_has_the_scale(made: Any) -> None:
+    plateau = PLATEAUS[0]
+    optimizer = optax.chain(
+        made(learning_rate=lrcore_optax.as_schedule(WARMED)), lrcore_optax.reduce_on_plateau(plateau)
+    )
+    state = optimizer.init(jnp.zeros(()))
+    for metric in METRICS:
+        change, state = optimizer.update(jnp.ones(()), state, value=metric)
+        ways = [plateau, WARMED, *([None] if made is not optax.sgd else [])]
+        assert [lrcore_optax.current_lr(state, way) for way in ways] == pytest.approx([-float(change)] * len(ways))
+    assert lrcore_optax.current_lr(state, plateau) < WARMED(len(METRICS) - 1)
+
+
+def test_the_replicas_of_a_plateau_are_one() -> None:
+    plateau = PLATEAUS[0]
+    _, single = used(plateau, begun(plateau), METRICS[:9])
+    saved = lrcore_optax.state_dict(single, plateau)
+    replicas = jax.vmap(chained(plateau)[0].init)(jnp.zeros(3))
+    loaded, _ = lrcore_optax.load_state_dict(replicas, saved, plateau)
+    assert jax.tree.map(jnp.shape, loaded) == jax.tree.map(jnp.shape, replicas)
+    assert lrcore_optax.state_dict(loaded, plateau) == saved
+    assert lrcore_optax.current_lr(loaded, plateau) == lrcore_optax.current_lr(single, plateau)
+
+
+def test_plateaus_that_differ_have_no_one_state() -> None:
+    groups = {"a": chained(PLATEAUS[0])[0], "b": chained(PLATEAUS[1])[0]}
+    optimizer = optax.partition(groups, {"x": "a", "y": "b"})
+    weights = {"x": jnp.zeros(()), "y": jnp.zeros(())}
+    state = optimizer.init(weights)
+    for metric in (0.5, 0.25):
+        _, state = optimizer.update(weights, state, weights, value=metric)
+    with pytest.raises(lrcore.ScheduleError, match=r"state_dict: expected the state of one plateau; got 2 that differ"):
+        lrcore_optax.state_dict(state, PLATEAUS[0])
+
+
+def test_a_plateau_that_is_not_chained_is_noticed() -> None:
+    plateau = PLATEAUS[0]
+    saved = lrcore_optax.state_dict(begun(plateau), plateau)
+    bare = optax.sgd(lrcore_optax.as_schedule(WARMED)).init(jnp.zeros(()))
+    with pytest.raises(lrcore.ScheduleError, match=r"load_state_dict: expected .* got none; chain lrcore_optax"):
+        lrcore_optax.load_state_dict(bare, saved, plateau)
+    with pytest.raises(lrcore.ScheduleError, match=r"state_dict: expected .* got none; chain lrcore_optax"):
+        lrcore_optax.state_dict(bare, plateau)
+
+
+def test_a_state_without_a_plateau_begins_one_anew() -> None:
+    plateau = PLATEAUS[0]
+    _, state = used(plateau, begun(plateau), METRICS)
+    loaded, _ = lrcore_optax.load_state_dict(state, lrcore.save_state(3, WARMED), plateau, on_mismatch="use_config")
+    assert used(plateau, loaded, [0.5]) == used(plateau, lrcore_optax.set_step(begun(plateau), 3), [0.5])
+
+
+@pytest.mark.parametrize("value", [np.array([0.5]), jnp.ones((2, 2)), [0.5], True])
+def test_a_metric_is_one_number(value: Any) -> None:
+    optimizer, _ = chained(PLATEAUS[0])
+    with pytest.raises(lrcore.ScheduleError, match="expected a value that is one number; got"):
+        optimizer.update(jnp.ones(()), begun(PLATEAUS[0]), value=value)
+
+
 def test_bfloat16_updates_stay_bfloat16() -> None:
     optimizer = lrcore_optax.reduce_on_plateau(PLATEAUS[0])
     change, _ = optimizer.update(jnp.ones((), jnp.bfloat16), optimizer.init(None), value=0.5)

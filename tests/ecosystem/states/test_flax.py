@@ -77,13 +77,45 @@ def nnx_update(model: Weight, trained: Any) -> None:
     trained.update(model, gradients)
 
 
-def test_an_nnx_optimizer_moves_by_the_schedule() -> None:
+def nnx_training() -> tuple[Weight, Any]:
     model = Weight()
-    trained = nnx.Optimizer(model, optimizer(), wrt=nnx.Param)
+    return model, nnx.Optimizer(model, optimizer(), wrt=nnx.Param)
+
+
+def nnx_used(model: Weight, trained: Any, updates: int) -> list[float]:
     found = []
-    for _ in range(UPDATES):
+    for _ in range(updates):
         model.value[...] = jnp.float32(0.0)
         nnx_update(model, trained)
         found.append(0.0 - float(model.value[...]))
-    assert found == rates(range(UPDATES))
-    assert int(trained.step[...]) == UPDATES
+    return found
+
+
+def test_an_nnx_optimizer_moves_by_the_schedule() -> None:
+    model, trained = nnx_training()
+    assert nnx_used(model, trained, UPDATES) == rates(range(UPDATES))
+    assert lrcore_optax.current_step(trained.opt_state) == int(trained.step[...]) == UPDATES
+    assert lrcore_optax.current_lr(trained.opt_state, SCHEDULE) == SCHEDULE(UPDATES - 1)
+
+
+def test_an_nnx_optimizer_goes_on_from_any_adapters_state() -> None:
+    model, trained = nnx_training()
+    nnx_used(model, trained, 7)
+    saved = lrcore_optax.state_dict(trained.opt_state, SCHEDULE)
+    assert saved == lrcore.save_state(7, SCHEDULE)
+    model, trained = nnx_training()
+    trained.opt_state, _ = lrcore_optax.load_state_dict(trained.opt_state, saved, SCHEDULE)
+    assert nnx_used(model, trained, 5) == rates(range(7, 12))
+
+
+def test_an_nnx_optimizer_keeps_its_rate_and_its_plateau() -> None:
+    plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
+    injected = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(SCHEDULE))
+    model = Weight()
+    trained = nnx.Optimizer(model, optax.chain(injected, lrcore_optax.reduce_on_plateau(plateau)), wrt=nnx.Param)
+    reported = plateau.update(plateau.update(plateau.initial(), 0.5), 0.5)
+    saved = lrcore.save_state(7, plateau, reported.to_dict())
+    trained.opt_state, _ = lrcore_optax.load_state_dict(trained.opt_state, saved, plateau)
+    assert lrcore_optax.state_dict(trained.opt_state, plateau) == saved
+    assert nnx_used(model, trained, 5) == [rate / 2 for rate in rates(range(7, 12))]
+    assert lrcore_optax.current_lr(trained.opt_state) == rates(range(11, 12))[0] / 2
