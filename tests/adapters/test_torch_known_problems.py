@@ -162,6 +162,15 @@ def test_an_epoch_without_a_step_is_made_up_for() -> None:
             assert update(optimizer) == [FALLING(epoch)]
 
 
+def test_how_far_a_schedule_has_come_is_known() -> None:
+    """What is stepped once an epoch, or sized for another run, ends far from the end of its schedule."""
+    schedule = lrcore.Cosine(init_value=0.3, decay_steps=4500).warmup(500)
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
+    used_rates(optimizer, scheduler, 5)
+    assert (scheduler.last_epoch, schedule.length) == (5, 5000)
+
+
 def test_code_that_is_in_no_module_may_load_a_state() -> None:
     """As what runs examples, notebooks and configurations does it."""
     optimizer = sgd()
