@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,16 @@ def count_from(optimizer: Any, step: int) -> None:
     optimizer.begin_num_update = optimizer.num_update = step
     for counts in optimizer._all_index_update_counts.values():  # noqa: SLF001
         counts.clear()
+
+
+def count_on(optimizer: Any, trainer: Any) -> None:
+    """Let each device of the trainer count on from what any device has counted: the states may be of other devices."""
+    of_device, of_any = optimizer._all_index_update_counts, Counter[Any]()  # noqa: SLF001
+    for counts in of_device.values():
+        of_any |= Counter(counts)
+    for context in getattr(trainer, "_contexts", getattr(trainer, "_context", [])):
+        own = of_device.setdefault(context.device_id, {})
+        own.update(of_any | Counter(own))
 
 
 def take_back_update(asking: FrameType) -> None:

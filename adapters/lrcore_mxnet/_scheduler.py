@@ -15,7 +15,7 @@ from weakref import WeakSet
 import mxnet as mx
 
 import lrcore
-from lrcore_mxnet._counts import count_from, optimizer_of, take_back_update
+from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
 
@@ -31,9 +31,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     To resume, `trainer.save_states(path)` saves the updates made and the scheduler too, and `trainer.load_states(path)`
     puts the saved scheduler in the place of yours: `scheduler.sync(trainer)` after it compares the two, applies
-    `on_mismatch`, and makes this one the trainer's again. `Module` saves no number of updates: keep `state_dict(module)`
-    beside its files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
-    A state loads on other devices as well; there, MXNet counts afresh, which `sync(trainer, state["step"])` cures.
+    `on_mismatch`, and makes this one the trainer's again. On other devices than those of the saved states it also has
+    them count on, where MXNet counts afresh. `Module` saves no number of updates: keep `state_dict(module)` beside its
+    files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
 
     An error in a Python function leaves the weights and the counts as they were. Where a store makes the updates, which
     is what MXNet chooses for several devices, MXNet prints the error and leaves the update out: a function that may fail
@@ -176,8 +176,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
-        step = self._load(state)
-        self._lead(optimizer, step)
+        count_from(optimizer, self._load(state))
+        self._lead(optimizer)
 
     def sync(self, trainer: Any, step: int | None = None) -> None:
         """Make a trainer follow this scheduler, and with `step` count from there: the next update uses schedule(step).
@@ -199,7 +199,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
             self._load(found.state_dict(optimizer))
-        self._lead(optimizer, step)
+        if step is None:
+            count_on(optimizer, trainer)
+        else:
+            count_from(optimizer, step)
+        self._lead(optimizer)
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
@@ -243,12 +247,10 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 stacklevel=3,
             )
 
-    def _lead(self, optimizer: Any, step: int | None) -> None:
-        """Have the optimizer follow this scheduler, from `step` on."""
+    def _lead(self, optimizer: Any) -> None:
+        """Have the optimizer follow this scheduler."""
         optimizer.lr_scheduler = self
         self._in_use = True
-        if step is not None:
-            count_from(optimizer, step)
 
     def _load(self, state: Mapping[str, Any]) -> int:
         """Take over the schedule of a state as the policy says, and return the step."""
