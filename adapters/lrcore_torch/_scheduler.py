@@ -90,7 +90,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._used_lr: list[float] = []
         self._holders = _written.Holders([])
         self._pace: Pace | None = None
-        self._steady = False  # whether a step has nothing to do but to write one float into all groups
+        self._steady = False  # whether all that a step does is to write one float into all groups
         self._may_warn_of_writer = True
         self._rates(first, self._metric_state)  # what cannot be evaluated is refused before the optimizer is changed
         self._others(first)
@@ -314,6 +314,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return self.plateau.update(self._metric_state, metric)
 
     def _rates(self, step: int, state: lrcore.PlateauState | None) -> list[float]:
+        """The rate of each group."""
         groups = self.optimizer.param_groups
         rates = _groups.evaluate(self.schedule, step, len(groups), _OF_RATES)
         if state is not None:
@@ -328,7 +329,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return rates
 
     def _others(self, step: int) -> list[list[float]]:
-        """The numbers of `also`, for each target one for each group."""
+        """The values of `also`: for each target one for each group."""
         groups = self.optimizer.param_groups
         return [target.values(step, groups) for target in self._targets]
 
@@ -357,11 +358,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.last_epoch = step
         self._metric_state = state
         self._last_lr = rates
-        self._steady = self._is_simple and self._is_driven_by_hand() and not self._holders.tensors
-
-    def _is_driven_by_hand(self) -> bool:
-        """Whether steps are made by calls, of which nothing more is to be found out."""
-        return self._hook is None and self._pace is None and self._step_count > 1
+        checked = self._step_count > 1 and self._pace is None  # torch's warnings and ours are behind it
+        self._steady = self._is_simple and checked and self._hook is None and not self._holders.tensors
 
     def _check_pace(self, pace: Pace) -> None:
         """Warn once of a caller that steps several times for each update."""
