@@ -48,7 +48,7 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
             "a plateau is no function of the step; give its `schedule` here and chain lrcore_optax.reduce_on_plateau",
         )
     if isinstance(schedule, TableSchedule):
-        schedule = schedule.schedule
+        return schedule if horizon is None else TableSchedule(schedule.schedule, horizon)
     return TableSchedule(lrcore.as_schedule(schedule, horizon), horizon)
 
 
@@ -57,13 +57,14 @@ class TableSchedule:
 
     Attributes:
         schedule: the lrcore schedule.
+        horizon: the step from which its value is held; None where it has all its steps.
         table: what is evaluated.
     """
 
     def __init__(self, schedule: lrcore.Schedule, horizon: int | None) -> None:
         self.schedule = schedule
         self.table = lrcore.lower(schedule, horizon)
-        self._horizon = horizon
+        self.horizon = horizon
 
     def __call__(self, count: Any) -> jax.Array:
         if isinstance(count, jax.Array):
@@ -72,7 +73,7 @@ class TableSchedule:
         return jnp.asarray(self.table.evaluate(np, _on_host(count), _cast, dtype), dtype=dtype)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.schedule, self._horizon)
+        return type(self), (self.schedule, self.horizon)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same schedule: then one compilation serves both where JAX takes them as static."""

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 import lrcore
 from lrcore_optax._schedule import LAST_COUNT, TableSchedule
@@ -92,7 +93,9 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     plateau = _plateau_state(opt_state, where)
     scale = 1.0 if plateau is None else plateau.scale
     if schedule is not None:
-        return _lrcore_schedule(schedule)(max(current_step(opt_state) - 1, 0)) * scale
+        horizon = schedule.horizon if isinstance(schedule, TableSchedule) else None
+        last = max(current_step(opt_state) - 1, 0)
+        return _lrcore_schedule(schedule)(last if horizon is None else min(last, horizon)) * scale
     rates = _leaves(opt_state, _is_rate)
     if len(rates) != 1:
         raise lrcore.ScheduleError(
@@ -218,7 +221,7 @@ def _name(path: Any, place: int) -> Any:
 
 def _numbers(leaf: Any) -> list[Any]:
     """The numbers in an array, of which replicas and populations have several."""
-    if isinstance(leaf, jax.core.Tracer):
+    if isinstance(leaf, Tracer):
         raise lrcore.ScheduleError(
             "lrcore_optax",
             "expected the state of an optimizer between compiled updates; got a traced one; inside, call what as_schedule "

@@ -18,7 +18,7 @@ import pytest
 
 import lrcore
 import lrcore_optax
-from lrcore import Constant, Cosine, Join, Linear, Schedule, ScheduleError
+from lrcore import Constant, Cosine, Join, Linear, Repeat, Schedule, ScheduleError
 from tests.kinds import KINDS, UPDATES
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +130,17 @@ def test_groups_follow_schedules_of_their_own() -> None:
         assert {name: -float(change[name]) + 0.0 for name in change} == {
             name: float(np.float32(schedule(step))) for name, schedule in schedules.items()
         }
+
+
+def test_weight_decay_follows_a_schedule_of_its_own() -> None:
+    decay = Linear(init_value=0.5, end_value=0.0, decay_steps=20)
+    optimizer = optax.chain(
+        optax.add_decayed_weights(lrcore_optax.as_schedule(decay)), optax.sgd(lrcore_optax.as_schedule(SHORT))
+    )
+    weight, opt_state = jnp.float32(1), optimizer.init(jnp.float32(1))
+    for step in range(25):
+        change, opt_state = optimizer.update(jnp.float32(0), opt_state, weight)
+        assert -float(change) == pytest.approx(SHORT(step) * decay(step), rel=1e-6)
 
 
 def test_bfloat16_weights_get_the_rate_in_float32() -> None:
@@ -322,6 +333,25 @@ def test_a_python_function_without_a_horizon_is_refused_in_one_sentence() -> Non
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (Cosine(init_value=0.1, decay_steps=2**31), "expected at most 2147483647 updates"),
+        (
+            Repeat(Cosine(init_value=0.1, decay_steps=100_000), value_factor=0.9),
+            "expected at most 32768 pieces; got more",
+        ),
+    ],
+)
+def test_a_schedule_that_is_too_long_takes_a_horizon(schedule: Schedule, words: str) -> None:
+    with pytest.raises(ScheduleError, match=f"{words}.*; give the number of updates that you train for as horizon"):
+        lrcore_optax.as_schedule(schedule)
+    rate = lrcore_optax.as_schedule(schedule, horizon=1_000_000)
+    for step in (123_456, 1_000_000, 2_000_000):
+        exact = schedule(min(step, 1_000_000))
+        assert float(rate(jnp.int32(step))) == pytest.approx(exact, rel=1.2e-7)
+
+
 def test_a_function_that_fails_is_refused_before_the_first_update() -> None:
     with pytest.raises(ScheduleError, match="expected a finite number at step 3"):
         lrcore_optax.as_schedule(lambda step: 0.1 if step < 3 else float("nan"), horizon=10)
@@ -350,8 +380,9 @@ def test_equal_schedules_share_a_compilation_that_takes_them_as_static() -> None
 
 
 def test_a_schedule_of_optax_is_taken_back() -> None:
-    rate = lrcore_optax.as_schedule(lrcore_optax.as_schedule(SHORT))
-    assert (rate.schedule, rate(7).item()) == (SHORT, np.float32(SHORT(7)))
+    rate = lrcore_optax.as_schedule(SHORT, horizon=8)
+    assert lrcore_optax.as_schedule(rate) == rate
+    assert lrcore_optax.as_schedule(rate, horizon=9) == lrcore_optax.as_schedule(SHORT, horizon=9) != rate
 
 
 # --- reading and setting ----------------------------------------------------------------------------------------------
@@ -416,6 +447,14 @@ def test_the_rate_used_can_be_read_back() -> None:
         assert lrcore_optax.current_step(plain_state) == lrcore_optax.current_step(injected_state) == step + 1
 
 
+def test_beyond_its_horizon_the_rate_that_is_read_is_the_one_used() -> None:
+    rate = lrcore_optax.as_schedule(SHORT, horizon=8)
+    optimizer = optax.sgd(rate)
+    opt_state = lrcore_optax.set_step(optimizer.init(jnp.float32(0)), 13)
+    assert rates(optimizer, 1, opt_state) == host(SHORT, [8])
+    assert lrcore_optax.current_lr(opt_state, rate) == SHORT(8) != SHORT(12)
+
+
 def test_a_rate_written_by_hand_does_not_last() -> None:
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(SHORT))
     opt_state = optimizer.init(jnp.float32(0))
@@ -456,6 +495,8 @@ def test_the_state_is_that_of_every_adapter() -> None:
     loaded, schedule = lrcore_optax.load_state_dict(optimizer.init(jnp.float32(0)), state, rate)
     assert schedule == SHORT
     assert jax.tree.leaves(loaded) == jax.tree.leaves(opt_state)
+    again, _ = lrcore_optax.load_state_dict(loaded, state, rate)
+    assert jax.tree.leaves(again) == jax.tree.leaves(opt_state)
 
 
 def test_a_state_of_another_schedule_is_reported() -> None:
@@ -465,4 +506,5 @@ def test_a_state_of_another_schedule_is_reported() -> None:
     policies: list[Any] = [("keep_checkpoint", LONG), ("use_config", SHORT)]
     for policy, expected in policies:
         loaded, schedule = lrcore_optax.load_state_dict(opt_state, state, SHORT, on_mismatch=policy)
-        assert (lrcore_optax.current_step(loaded), schedule) == (8, expected)
+        assert schedule == expected
+        assert rates(optax.sgd(lrcore_optax.as_schedule(schedule)), 3, loaded) == host(expected, range(8, 11))

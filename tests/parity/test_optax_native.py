@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -315,6 +316,13 @@ def test_rates_that_an_optimizer_uses_are_the_imports(conformance: Conformance, 
     options = {name: values[-1] for name, values in GRIDS[function].items()}
     schedule: Any = lrcore_optax.from_native(function, **options)
     conformance.compare(function.__name__, schedule, of_optimizer(function(**options)), tolerance=SINGLE)
+
+
+def test_every_schedule_of_optax_is_compared() -> None:
+    made = {function for name, function in vars(optax.schedules).items() if inspect.isfunction(function)}
+    others = {optax.inject_hyperparams, optax.schedules.inject_stateful_hyperparams}
+    assert made - others == {*GRIDS, optax.join_schedules}
+    assert {*OPTIONS} == {*GRIDS} - {optax.constant_schedule}
 
 
 def test_positional_and_exported_twice() -> None:
