@@ -13,8 +13,14 @@ import lrcore
 
 def optimizer_of(trainer: Any, where: str) -> Any:
     """The optimizer of a Trainer, a Module, a BucketingModule, a KVStore or an Updater, or the optimizer itself."""
-    optimizer = trainer
-    for name in ("_curr_module", "_optimizer", "_updater", "optimizer"):
+    owner = optimizer = getattr(trainer, "_curr_module", trainer)
+    if getattr(owner, "_update_on_kvstore", False) and "dist" in owner._kvstore.type:  # noqa: SLF001
+        raise lrcore.ScheduleError(
+            where,
+            f"expected a trainer that counts its updates; got one whose store, {owner._kvstore.type}, makes and counts them "  # noqa: SLF001
+            "on its servers; pass update_on_kvstore=False, or load before the first update",
+        )
+    for name in ("_optimizer", "_updater", "optimizer"):
         optimizer = getattr(optimizer, name, optimizer)
     if not isinstance(optimizer, mx.optimizer.Optimizer):
         raise lrcore.ScheduleError(

@@ -35,6 +35,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     them count on, where MXNet counts afresh. `Module` saves no number of updates: keep `state_dict(module)` beside its
     files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
 
+    A distributed store that makes the updates counts them on its servers: what needs the count is refused there, but for a
+    state that is loaded before the first update; `update_on_kvstore=False` has the workers count.
+
     An error in a Python function leaves the weights and the counts as they were. Where a store makes the updates, which
     is what MXNet chooses for several devices, MXNet prints the error and leaves the update out: a function that may fail
     needs a trainer with `update_on_kvstore=False`.

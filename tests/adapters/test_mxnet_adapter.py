@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
+import socket
 import subprocess
 import sys
 import warnings
@@ -181,6 +183,50 @@ def test_trainer_learning_rate_is_what_the_last_update_used() -> None:
     assert run.trainer.learning_rate == SCHEDULE(8)
     with pytest.raises(UserWarning, match="set_learning_rate"):
         run.trainer.set_learning_rate(0.5)
+
+
+def train_on_servers(update_on_kvstore: bool) -> None:
+    """What each of two workers does; a store in another process adds up their gradients, and may make the updates."""
+    scheduler = LRScheduler(SCHEDULE)
+    run = Run(scheduler, kvstore="dist_sync", update_on_kvstore=update_on_kvstore)
+    run.batch_size = 2
+    scheduler.load_state_dict(lrcore.save_state(9, SCHEDULE), run.trainer)
+    found = run.weights(12)
+    assert found == np.cumsum(np.float32([-rate for rate in expected(SCHEDULE, 9, 21)])).tolist(), found
+    if update_on_kvstore:
+        for use in (scheduler.state_dict, scheduler.sync):
+            with pytest.raises(lrcore.ScheduleError, match=r"got one whose store, dist_sync, makes and counts them"):
+                use(run.trainer)
+    else:
+        assert scheduler.state_dict(run.trainer) == lrcore.save_state(21, SCHEDULE)
+
+
+@pytest.mark.parametrize("update_on_kvstore", [True, False])
+def test_two_workers_and_a_server(update_on_kvstore: bool) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = f"from tests.adapters.test_mxnet_adapter import train_on_servers; train_on_servers({update_on_kvstore})"
+    runs = []
+    for role in ("scheduler", "server", "worker", "worker"):
+        environment = os.environ | {
+            "DMLC_ROLE": role,
+            "DMLC_PS_ROOT_URI": "127.0.0.1",
+            "DMLC_PS_ROOT_PORT": str(port),
+            "DMLC_NUM_SERVER": "1",
+            "DMLC_NUM_WORKER": "2",
+        }
+        command = [sys.executable, "-c", f"import sys; sys.path = {sys.path!r}; {code}"]
+        runs.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+    try:
+        for run in runs:
+            said, _ = run.communicate(timeout=100)
+            assert run.returncode == 0, said
+    finally:  # where one has failed the others wait for it
+        for run in runs:
+            run.kill()
 
 
 # --- Module -----------------------------------------------------------------------------------------------------------
