@@ -1,4 +1,4 @@
-"""What XLA computes of long schedules: within an ulp of float32 at every step, and compiled in no time."""
+"""What XLA computes of long schedules: within an ulp of float32 at every step, and of any schedule the bits of the host."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import lrcore
 import lrcore_optax
-from tests.accuracy import LONG, MILLION, error, telling_steps
+from tests.accuracy import LAST, LONG, MILLION, error, telling_steps
 
 
 @pytest.mark.parametrize("name", LONG)
@@ -29,3 +32,23 @@ def test_every_step_of_a_million(name: str) -> None:
     assert error(MILLION[name], steps, scanned).max() <= 1
     mapped = jax.jit(jax.vmap(rate))(jnp.asarray(steps, dtype=jnp.int32))
     assert (np.asarray(scanned) == np.asarray(mapped)).all()
+
+
+PARTS = st.builds(
+    lambda kind, init, end, steps: kind(init_value=init, end_value=end, decay_steps=steps),
+    st.sampled_from([lrcore.Cosine, lrcore.Linear]),
+    st.floats(1e-3, 1.0),
+    st.just(0.0) | st.floats(1e-6, 1.0),
+    st.integers(0, 20) | st.integers(100_000, 50_000_000),
+)
+
+
+@settings(max_examples=25)
+@given(parts=st.lists(PARTS, min_size=1, max_size=40), some=st.lists(st.integers(0, LAST), max_size=200))
+def test_any_number_of_pieces_has_the_bits_of_the_host(parts: list[lrcore.Schedule], some: list[int]) -> None:
+    schedule = lrcore.Join(parts)
+    rate = lrcore_optax.as_schedule(schedule)
+    cuts = np.array(list(schedule.timeline.cuts(LAST)), dtype=np.int64)
+    near = np.concatenate([cuts - 1, cuts, cuts + 1, np.arange(600), LAST - np.arange(600), some])
+    steps = np.resize(np.clip(near, 0, LAST), 2_048).astype(np.int32)  # one shape
+    assert jax.jit(rate)(jnp.asarray(steps)).tolist() == rate(steps).tolist()
