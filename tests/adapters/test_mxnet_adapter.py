@@ -190,14 +190,19 @@ def train_on_servers(update_on_kvstore: bool) -> None:
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler, kvstore="dist_sync", update_on_kvstore=update_on_kvstore)
     run.batch_size = 2
-    scheduler.load_state_dict(lrcore.save_state(9, SCHEDULE), run.trainer)
-    found = run.weights(12)
-    assert found == np.cumsum(np.float32([-rate for rate in expected(SCHEDULE, 9, 21)])).tolist(), found
+    state = lrcore.save_state(9, SCHEDULE)
     if update_on_kvstore:
+        scheduler.load_state_dict(state, run.trainer)
+        found = run.weights(12)
+        assert found == np.cumsum([-np.float32(rate) for rate in expected(SCHEDULE, 9, 21)]).tolist(), found
         for use in (scheduler.state_dict, scheduler.sync):
             with pytest.raises(lrcore.ScheduleError, match=r"got one whose store, dist_sync, makes and counts them"):
                 use(run.trainer)
     else:
+        run.update()  # in which a worker may take the other's gradient for the first weight: MXNet's matter
+        scheduler.load_state_dict(state, run.trainer)
+        found = run.rates(12)
+        assert found == expected(SCHEDULE, 9, 21), found
         assert scheduler.state_dict(run.trainer) == lrcore.save_state(21, SCHEDULE)
 
 
