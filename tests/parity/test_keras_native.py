@@ -111,7 +111,8 @@ def test_native_and_import_agree(conformance: Conformance, cls: type, options: d
 
 
 def single(low: float, high: float) -> st.SearchStrategy[float]:
-    return st.floats(low, high, width=32)
+    """Without subnormals: a third of the runs in which Hypothesis drew them beside TensorFlow could not be repeated."""
+    return st.floats(low, high, width=32, allow_subnormal=False)
 
 
 LEVEL = single(-1, 1).filter(lambda level: abs(level) > 1e-3) | st.just(0.0)
