@@ -18,18 +18,12 @@ def hooked(optimizer: Optimizer) -> Optimizer | None:
     return inside  # type: ignore[no-any-return]
 
 
-def call_after_loading(optimizer: Optimizer, method: Any) -> Any:
-    """Call a method, as long as its object lives, whenever a state has been loaded into an optimizer.
-
-    Returns:
-        The hook, which a copy of the optimizer has not; None where there are no hooks.
-    """
+def call_after_loading(optimizer: Optimizer, method: Any) -> None:
+    """Call a method, as long as its object lives, whenever a state has been loaded into an optimizer with hooks."""
     found, reference = hooked(optimizer), weakref.WeakMethod(method)
-    if found is None:
-        return None
-    hook = found.register_load_state_dict_post_hook(lambda _: _call(reference))
-    weakref.finalize(method.__self__, hook.remove).atexit = False  # those that are dropped leave nothing behind
-    return hook
+    if found is not None:
+        hook = found.register_load_state_dict_post_hook(lambda _: _call(reference))
+        weakref.finalize(method.__self__, hook.remove).atexit = False  # those that are dropped leave nothing behind
 
 
 def call_after_adding(optimizer: Optimizer, method: Any) -> None:

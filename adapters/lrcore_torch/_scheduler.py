@@ -85,7 +85,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.on_mismatch: lrcore.Policy = on_mismatch
         self._configure(schedule, also or {}, relative=relative)
         self._hook: Any = None
-        self._load_hook: Any = None
+        self._follows = False
         self._last_lr: list[Any] = []
         self._used_lr: list[float] = []
         self._holders = _written.Holders([])
@@ -184,7 +184,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         number = self.last_epoch if step is None else lrcore.checked_step(step)
         self._go_to(number, self._metric_state)
         self._pace = None
-        self._step_count = number + 1  # the next step is not the first, of which torch would warn without an update
+        self._begin_at(number)
 
     def attach(self) -> LRScheduler:
         """Step after every update that the optimizer makes, from its own hook, and return the scheduler.
@@ -245,7 +245,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         except Exception:
             self.__dict__.update(before)
             raise
-        self.last_epoch, self._step_count, self._used_lr = loaded.step, loaded.step + 1, []
+        self.last_epoch, self._used_lr = loaded.step, []
+        self._begin_at(loaded.step)
         if _composites.has_its_turn(self):
             self._look()
             self._set(loaded.step, rates, others, self._metric_state)
@@ -253,12 +254,20 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             self._follow_the_optimizer()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the hooks, which a copied optimizer has not."""
-        return {**self.__dict__, "_hook": None, "_load_hook": None}
+        """All but the hook, which a copied optimizer has not."""
+        return {**self.__dict__, "_hook": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, whose rates are other objects, and in whose optimizer torch's check of the first step finds nothing."""
         self.__dict__.update(state)
+        self._look()
+        if not self._holders.tensors:
+            pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
+            self._last_lr = [group["lr"] if group["lr"] == last else last for group, last in pairs]
+        self._begin_at(1)
         _following.call_after_adding(self.optimizer, self._group_added)
+        if self._follows:
+            _following.call_after_loading(self.optimizer, self._rewrite)
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """What torch's own `step`, and SequentialLR at a milestone, call."""
@@ -278,8 +287,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 self._warn_of_writer(rates)
             if self._pace is not None:
                 self._check_pace(self._pace)
-        if self._step_count == 1 and _composites.is_alone(self):
-            self._follow_the_optimizer()
+            if not self._follows and _composites.is_alone(self):
+                self._follow_the_optimizer()
         if epoch is None and self._step_count > 1:
             self._step_count += 1
         else:
@@ -299,8 +308,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _follow_the_optimizer(self) -> None:
         """Write again whenever the optimizer's own state is loaded later and brings the rate of its time along."""
-        if self._load_hook is None:
-            self._load_hook = _following.call_after_loading(self.optimizer, self._rewrite)
+        if not self._follows:
+            self._follows = True
+            _following.call_after_loading(self.optimizer, self._rewrite)
 
     def _group_added(self) -> None:
         """Give a new group its rate, unless the others hold another scheduler's, or a list has none for it."""
@@ -342,6 +352,10 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._look()
         self._set(step, rates, others, state)
 
+    def _begin_at(self, step: int) -> None:
+        """Have torch take no later step for the first one, of which it warns where it sees no update before."""
+        self._step_count = max(self._step_count, step + 1)
+
     def _look(self) -> None:
         """See what the groups hold now."""
         _written.separate_rates(self.optimizer)
@@ -358,8 +372,13 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.last_epoch = step
         self._metric_state = state
         self._last_lr = rates
-        checked = self._step_count > 1 and self._pace is None  # torch's warnings and ours are behind it
-        self._steady = self._is_simple and checked and self._hook is None and not self._holders.tensors
+        self._steady = (
+            self._is_simple
+            and self._hook is None
+            and not self._holders.tensors
+            and self._step_count > 1  # what torch and we warn of at the beginning is behind it
+            and self._pace is None
+        )
 
     def _check_pace(self, pace: Pace) -> None:
         """Warn once of a caller that steps several times for each update."""

@@ -786,16 +786,19 @@ def test_a_warning_that_is_an_error_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
-def test_copies_go_on_with_their_own_optimizer(copied: Any) -> None:
-    optimizer = sgd(2)
+@pytest.mark.parametrize("lr", [0.1, tensor(0.1)], ids=["float", "tensor"])
+def test_copies_go_on_with_their_own_optimizer(lr: float | torch.Tensor, copied: Any) -> None:
+    optimizer = sgd(2, lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE).attach()
+    first_optimizer, first = copied((optimizer, scheduler))
+    assert used_rates(first_optimizer, first, 3) == expected(SCHEDULE, range(3), 1.0, 1.0)
     update(optimizer)
     update(optimizer)
     other_optimizer, other = copied((optimizer, scheduler))
     assert other.optimizer is other_optimizer
-    assert used_rates(other_optimizer, other, 10) == expected(SCHEDULE, range(2, 12), 1.0, 1.0)
+    other_optimizer.load_state_dict(first_optimizer.state_dict())
     other_optimizer.add_param_group({"params": [parameter()]})
-    assert used_rates(other_optimizer, other, 1) == expected(SCHEDULE, range(12, 13), 1.0, 1.0, 1.0)
+    assert used_rates(other_optimizer, other, 11) == expected(SCHEDULE, range(2, 13), 1.0, 1.0, 1.0)
     other.attach()
     update(other_optimizer)
     assert (other.last_epoch, scheduler.last_epoch, len(optimizer.param_groups)) == (14, 2, 2)
