@@ -83,7 +83,8 @@ class TableSchedule:
         return hash(self.__reduce__())
 
     def __repr__(self) -> str:
-        return f"lrcore_optax.as_schedule({self.schedule!r})"
+        horizon = "" if self.horizon is None else f", horizon={self.horizon}"
+        return f"lrcore_optax.as_schedule({self.schedule!r}{horizon})"
 
     @cached_property
     def _compiled(self) -> Callable[[jax.Array], jax.Array]:

@@ -382,6 +382,7 @@ def test_equal_schedules_share_a_compilation_that_takes_them_as_static() -> None
 def test_a_schedule_of_optax_is_taken_back() -> None:
     rate = lrcore_optax.as_schedule(SHORT, horizon=8)
     assert lrcore_optax.as_schedule(rate) == rate
+    assert repr(rate) == f"lrcore_optax.as_schedule({SHORT!r}, horizon=8)"
     assert lrcore_optax.as_schedule(rate, horizon=9) == lrcore_optax.as_schedule(SHORT, horizon=9) != rate
 
 
