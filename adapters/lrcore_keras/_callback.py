@@ -11,7 +11,7 @@ import keras
 
 import lrcore
 from lrcore_keras._logger import check_per, used_rates
-from lrcore_keras._optimizers import is_variable, parts, rate, set_updates, updates
+from lrcore_keras._optimizers import is_in_use, is_variable, micro_batches, parts, rate, set_updates, updates
 from lrcore_keras._saved import SavedState
 
 WHERE = "lrcore_keras.LearningRateScheduler"
@@ -32,7 +32,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     rates of their own give each its `LearningRateSchedule`.
 
     `steps_per_execution` > 1 makes several updates between two callbacks, which then share one rate (one warning says so).
-    When something else changes the rate in between there is one warning, and the schedule rules.
+    Optimizers that a training step of yours holds beside the model's are not driven (a warning, if the model's own is not
+    used at all). When something else changes the rate in between there is one warning, and the schedule rules.
 
     In a loop of your own: `set_model(model)` once, then `sync()` before each update.
 
@@ -88,37 +89,29 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
-        if self._plateau_state is not None and model.optimizer is not None:
-            SavedState(self._state_in_weights, self._load_from_weights).attach(model.optimizer)
+        optimizer = getattr(model, "optimizer", None)
+        if self._plateau_state is not None and optimizer is not None:
+            SavedState(self._state_in_weights, self._load_from_weights).attach(optimizer)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._written = []
-        if self._step_to_load is not None:
+        if self.per == "update" and self._step_to_load is not None:
             self._set_step(self._step_to_load)
             self._step_to_load = None
-        if self.per == "update" and self.model.steps_per_execution > 1:
+        batches = self.model.steps_per_execution
+        if self.per == "update" and any(micro_batches(optimizer) % batches for optimizer in self._optimizers()):
             self._warn_once(
                 "steps_per_execution",
-                f"{self.model.steps_per_execution} updates share one rate, since Keras calls back between executions only; "
+                f"{batches} batches share one rate, since Keras calls back between executions only; "
                 "put a LearningRateSchedule into the optimizer for a rate per update",
             )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if not self._written:
+            self._check_beginning(epoch)
         self._epoch = epoch
-        if self._plateau_state is not None and epoch > self._epochs_told:
-            self._warn_once(
-                "plateau",
-                f"training goes on with epoch {epoch}, but the plateau has been told of {self._epochs_told:.0f} epochs; call "
-                "load_state_dict, or list this callback before those that save",
-            )
         if self.per == "epoch":
             self._write()
-        elif epoch > 0 and self._step() == 0:
-            self._warn_once(
-                "initial_epoch",
-                f"training begins with epoch {epoch}, but the optimizer has made no update, so the schedule begins at step 0; "
-                "restore the optimizer or call load_state_dict",
-            )
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self.per == "update":
@@ -130,6 +123,12 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         if logs is not None:
             self._report(logs)
             logs.update(used_rates(self.model.optimizer))
+        if not any(map(is_in_use, self._optimizers())):
+            self._warn_once(
+                "optimizer",
+                "that of the model has made no update in a whole epoch; to each that a training step of your own uses instead "
+                "give its LearningRateSchedule",
+            )
 
     # --- what users call ----------------------------------------------------------------------------------------------
 
@@ -166,7 +165,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         step = self._load(state)
         self._epochs_told = math.inf
         if self.per == "epoch":
-            self._epoch = step
+            self._epoch = self._step_to_load = step
         elif self.model is None:
             self._step_to_load = step
         else:
@@ -185,6 +184,22 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
         self.schedule, self._plateau_state = loaded.schedule, plateau_state
         return loaded.step
+
+    def _check_beginning(self, epoch: int) -> None:
+        """Whether `fit` begins with the epoch that the step and the plateau's state belong to."""
+        if self.per == "epoch" and self._step_to_load not in (None, epoch):
+            message = f"the state that was loaded goes on with epoch {self._step_to_load}; give that to fit"
+            self._warn_once("initial_epoch", f"training begins with epoch {epoch}, but {message}")
+        if self.per == "update" and epoch > 0 and self._step() == 0:
+            message = (
+                "the optimizer has made no update, so the schedule begins at step 0; restore it or call load_state_dict"
+            )
+            self._warn_once("initial_epoch", f"training begins with epoch {epoch}, but {message}")
+        if self._plateau_state is not None and epoch > self._epochs_told:
+            message = "call load_state_dict, or list this callback before those that save"
+            told = f"the plateau has been told of {self._epochs_told:.0f} epochs"
+            self._warn_once("plateau", f"training begins with epoch {epoch}, but {told}; {message}")
+        self._step_to_load = None
 
     def _state_in_weights(self) -> dict[str, int | float | str]:
         return {**self.state_dict(), "epochs": self._epochs_told}
@@ -210,7 +225,9 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     def _optimizers(self) -> list[Any]:
         """Always through `self.model`: on the JAX backend that is what brings optimizer and training step together."""
-        optimizer = self.model.optimizer
+        optimizer = getattr(self.model, "optimizer", None)
+        if optimizer is None:
+            raise lrcore.ScheduleError(WHERE, "expected a model with an optimizer; got none; call compile first")
         if not parts(optimizer) and self.model.built:
             optimizer.build(self.model.trainable_variables)  # a MultiOptimizer over a function has no parts before
         if not parts(optimizer):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 import lrcore
-from lrcore_keras._optimizers import parts, rate, updates
+from lrcore_keras._optimizers import micro_batches, parts, rate, updates
 from lrcore_keras._schedule import LearningRateSchedule
 
 
@@ -76,6 +76,5 @@ def _used_rate(optimizer: Any) -> float:
     if isinstance(schedule, LearningRateSchedule):
         return float(schedule(updates(optimizer) - 1))
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        micro_batches = optimizer.gradient_accumulation_steps or 1
-        return float(schedule(updates(optimizer) * micro_batches - 1))
+        return float(schedule(updates(optimizer) * micro_batches(optimizer) - 1))
     return rate(optimizer)

@@ -18,6 +18,16 @@ def updates(optimizer: Any) -> int:
     return int(_plain_tensor(optimizer.iterations))
 
 
+def is_in_use(optimizer: Any) -> bool:
+    """Whether it was given a batch."""
+    return bool(_plain_tensor(optimizer._iterations) > 0)  # noqa: SLF001 - in public it counts updates
+
+
+def micro_batches(optimizer: Any) -> int:
+    """The batches of one update."""
+    return int(optimizer.gradient_accumulation_steps or 1)
+
+
 def rate(optimizer: Any) -> float:
     """The rate that the optimizer holds, as it rounded it."""
     return float(_plain_tensor(optimizer.learning_rate))
@@ -31,7 +41,7 @@ def _plain_tensor(variable: Any) -> Any:
 def set_updates(optimizer: Any, step: int) -> None:
     """Go on as if `step` updates had been made."""
     for one in {id(one): one for one in (optimizer, *parts(optimizer))}.values():
-        one._iterations.assign(step * (one.gradient_accumulation_steps or 1))  # noqa: SLF001 - Keras has no setter
+        one._iterations.assign(step * micro_batches(one))  # noqa: SLF001 - Keras has no setter
 
 
 def is_variable(value: Any) -> bool:

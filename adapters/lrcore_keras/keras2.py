@@ -25,8 +25,10 @@ if keras.config.backend() != "tensorflow":
 class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as the `learning_rate` of a `tf_keras` optimizer; Keras 3 has to be on its TensorFlow backend.
 
-    The legacy optimizers hand the step over as float32, so that steps above 2**24 are rounded, and Keras 2 leaves their
-    step out of `.keras` files.
+    What Keras 2 makes of the step: its legacy optimizers hand it over as float32, which rounds steps above 2**24; it leaves
+    theirs out of `.keras` files and anyone's out of SavedModel folders; its LossScaleOptimizer counts the steps that it
+    skips. `.h5` files name a class and not its module, and are loaded with
+    `custom_objects={"LearningRateSchedule": lrcore_keras.keras2.LearningRateSchedule}`.
 
     Args:
         schedule: a schedule, or a Python function of the step, which cannot be saved with the model.

@@ -276,6 +276,19 @@ def test_initial_epoch_does_not_move_the_step_and_a_warning_says_so() -> None:
     assert used(in_optimizer) == used(beside_it) == rates(COSINE)
 
 
+def test_per_epoch_a_state_says_which_epoch_it_goes_on_with() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(LINEAR, per="epoch"), made_model(sgd())
+    callback.load_state_dict(lrcore.save_state(4, LINEAR))
+    step = callback.state_dict()["step"]
+    history = fit(model, DATA[:1], [callback], initial_epoch=step, epochs=6)
+    assert history["learning_rate"] == rates(LINEAR)[4:6]
+    callback.load_state_dict(lrcore.save_state(4, LINEAR))
+    with pytest.warns(
+        UserWarning, match="begins with epoch 0, but the state that was loaded goes on with epoch 4; give that to fit"
+    ):
+        fit(model, DATA[:1], [callback])
+
+
 def test_a_schedule_written_in_epochs_is_the_same_per_update() -> None:
     per_epoch, per_update = (made_model(sgd()) for _ in range(2))
     fit(per_epoch, DATA[:4], [lrcore_keras.LearningRateScheduler(LINEAR, per="epoch")], epochs=3)
@@ -368,9 +381,14 @@ def test_a_schedule_that_fails_leaves_the_optimizer_as_it_was() -> None:
     assert callback.state_dict()["step"] == 3
 
 
-def test_sync_without_a_model_is_refused() -> None:
+def test_sync_without_a_model_or_its_optimizer_is_refused() -> None:
+    callback = lrcore_keras.LearningRateScheduler(PLATEAU)
     with pytest.raises(ScheduleError, match=r"call set_model\(model\) first"):
-        lrcore_keras.LearningRateScheduler(COSINE).sync()
+        callback.sync()
+    model = keras.Sequential([keras.Input((UPDATES,)), keras.layers.Dense(1)])
+    model.predict(DATA, verbose=0, callbacks=[callback])
+    with pytest.raises(ScheduleError, match="expected a model with an optimizer; got none; call compile first"):
+        callback.sync()
 
 
 def test_missing_keras_is_named_with_its_cure() -> None:
@@ -391,9 +409,18 @@ def paths() -> dict[str, str]:
 @pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
 def test_several_steps_per_execution_share_a_rate_and_a_warning_says_so() -> None:
     model = made_model(sgd(), steps_per_execution=4)
-    with pytest.warns(UserWarning, match="steps_per_execution: 4 updates share one rate.* put a LearningRateSchedule"):
+    with pytest.warns(UserWarning, match="steps_per_execution: 4 batches share one rate.* put a LearningRateSchedule"):
         fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
     assert used(model) == np.repeat(rates(COSINE)[::4], 4).tolist()
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_executions_within_one_update_have_its_rate() -> None:
+    model = made_model(sgd(gradient_accumulation_steps=8), steps_per_execution=4)
+    fit(model, DATA[:12].repeat(8, axis=0), callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
+    assert used(model)[:12] == rates(COSINE, 12)
 
 
 class Hand(keras.callbacks.Callback):
@@ -427,6 +454,17 @@ def test_a_saved_model_goes_on_where_it_was(by: str, tmp_path: Path) -> None:
         model = keras.models.load_model(tmp_path / "model.keras")
         callbacks = driven(by, COSINE)[1]
     assert used(model) == rates(COSINE)
+
+
+@both
+def test_a_checkpoint_of_any_epoch_goes_on_where_it_was(by: str, tmp_path: Path) -> None:
+    optimizer, callbacks = driven(by, COSINE)
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    fit(made_model(optimizer), DATA[:10], [*callbacks, checkpoint], epochs=3)
+    for epoch in (1, 2, 3):
+        model = keras.models.load_model(tmp_path / f"{epoch}.keras")
+        fit(model, DATA[10 * epoch :], driven(by, COSINE)[1])
+        assert used(model)[10 * epoch :] == rates(COSINE)[10 * epoch :]
 
 
 def test_a_saved_schedule_is_its_description(tmp_path: Path) -> None:
@@ -608,9 +646,7 @@ def test_backup_and_restore_bring_a_plateau_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backup", [False, True])
 def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path: Path) -> None:
-    message = (
-        r"plateau: training goes on with epoch 3, but the plateau has been told of {} epochs; call load_state_dict"
-    )
+    message = r"plateau: training begins with epoch 3, but the plateau has been told of {} epochs; call load_state_dict"
     if backup:
         plateau_run(tmp_path, [Crash(3, 1)], backup_first=True)
         with pytest.warns(UserWarning, match=message.format(2)):

@@ -118,6 +118,37 @@ def test_a_training_step_of_the_user(by: str, run_eagerly: bool) -> None:
     assert used(model.dense) == RATES
 
 
+class TwoOptimizers(OwnStep):
+    """Its two optimizers take turns; the one that `compile` makes is not used."""
+
+    def __init__(self, *optimizers: keras.optimizers.Optimizer) -> None:
+        super().__init__()
+        self.optimizers = optimizers
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        for optimizer in self.optimizers:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(self(data, training=True))
+            optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
+        return {}
+
+
+def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
+    first, second = (keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(one)) for one in (COSINE, COSINE * 2))
+    model = TwoOptimizers(first, second)
+    model.compile()
+    model.fit(DATA, batch_size=1, shuffle=False, verbose=0)
+    assert used(model.dense) == pytest.approx([3 * rate for rate in RATES])
+
+
+def test_an_optimizer_of_the_model_that_is_not_used_is_told_of_once() -> None:
+    model = TwoOptimizers(keras.optimizers.SGD(0.5))
+    model.compile()
+    with pytest.warns(UserWarning, match="optimizer: that of the model has made no update in a whole epoch") as said:
+        model.fit(DATA, verbose=0, epochs=3, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
+    assert len([one for one in said if "lrcore" in str(one.message)]) == 1
+
+
 def test_weight_decay_asks_the_schedule_too() -> None:
     layer = dense()
     layer.kernel.assign(tf.ones_like(layer.kernel))

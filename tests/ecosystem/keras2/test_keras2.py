@@ -83,6 +83,37 @@ def test_a_saved_model_goes_on_where_it_was(tmp_path: Path) -> None:
     assert used(loaded, 20) == rates(SCHEDULE, range(7, 27))
 
 
+def test_an_old_file_names_the_class_only(tmp_path: Path) -> None:
+    model = compiled(tf_keras.optimizers.SGD(LearningRateSchedule(SCHEDULE)))
+    used(model, 7)
+    model.save(tmp_path / "model.h5")
+    classes = {"Weight": Weight, "LearningRateSchedule": LearningRateSchedule}
+    loaded = tf_keras.models.load_model(tmp_path / "model.h5", custom_objects=classes)
+    assert used(loaded, 20) == rates(SCHEDULE, range(7, 27))
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+def test_a_backup_goes_on_where_it_was(save_freq: Any, tmp_path: Path) -> None:
+    def trained(*callbacks: Any) -> list[float]:
+        model, measure = compiled(tf_keras.optimizers.SGD(LearningRateSchedule(SCHEDULE))), Measure()
+        backup = tf_keras.callbacks.BackupAndRestore(tmp_path, save_freq)
+        data = np.zeros((6, 1), np.float32)
+        model.fit(data, batch_size=1, epochs=3, verbose=0, callbacks=[measure, backup, *callbacks])
+        return measure.rates
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(Crash())
+    assert trained() == rates(SCHEDULE, range(6 if save_freq == "epoch" else 9, 18))
+
+
+class Crash(tf_keras.callbacks.Callback):
+    """Ends the run amid the second epoch."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if int(self.model.optimizer.iterations) == 10:
+            raise KeyboardInterrupt
+
+
 def test_what_keras_3_is_given_keras_2_does_not_take() -> None:
     """Why there is a class of its own."""
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'step'"):
