@@ -130,7 +130,7 @@ class TwoOptimizers(OwnStep):
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(self(data, training=True))
             optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
-        return {}
+        return {"loss": 0.0}
 
 
 def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
