@@ -1,4 +1,4 @@
-"""Reading and setting what a schedule depends on in the state of an optax optimizer: its counts of updates."""
+"""Reading and setting what a schedule depends on in the state of an optax optimizer: its counts of updates, its plateau."""
 
 from __future__ import annotations
 
