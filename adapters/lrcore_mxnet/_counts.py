@@ -52,7 +52,7 @@ def take_back_update(asking: FrameType) -> None:
     Args:
         asking: the frame that called the scheduler. Where it is no update's, nothing is done.
     """
-    optimizer = asking.f_locals.get("self")
+    optimizer: Any = asking.f_locals.get("self")
     if not isinstance(optimizer, mx.optimizer.Optimizer) or asking.f_code.co_name != "_get_lrs":
         return
     for one in asking.f_locals["indices"]:

@@ -208,6 +208,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             count_from(optimizer, step)
         self._lead(optimizer)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> LRScheduler:
+        """A copy puts no scheduler in the place of another, as one that MXNet loads does."""
+        copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
+        copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
+        return copied
+
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
         try:

@@ -268,7 +268,9 @@ def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> lis
 
 def _alone(schedule: Followed) -> Callable[[int], float] | None:
     """The fast function of the step where one schedule is all there is, else None."""
-    return schedule.at if isinstance(schedule, lrcore.Schedule) else None
+    if isinstance(schedule, list):
+        return None
+    return None if isinstance(schedule, lrcore.Plateau) else schedule.at
 
 
 def _tensor() -> paddle.Tensor:
