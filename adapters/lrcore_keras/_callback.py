@@ -35,7 +35,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     Optimizers that a training step of yours holds beside the model's are not driven (a warning, if the model's own is not
     used at all). When something else changes the rate in between there is one warning, and the schedule rules.
 
-    In a loop of your own: `set_model(model)` once, then `sync()` before each update.
+    In a loop of your own: `set_model(model)` once, then `sync()` before each update; `on_epoch_end(epoch, logs)` tells a
+    plateau. On the JAX backend every batch waits for the one before; a schedule inside the optimizer costs nothing there.
 
     Args:
         schedule: a schedule, a `lrcore.Plateau` or a Python function of the step.
@@ -187,18 +188,18 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
 
     def _check_beginning(self, epoch: int) -> None:
         """Whether `fit` begins with the epoch that the step and the plateau's state belong to."""
+        begins = f"training begins with epoch {epoch}, but "
         if self.per == "epoch" and self._step_to_load not in (None, epoch):
-            message = f"the state that was loaded goes on with epoch {self._step_to_load}; give that to fit"
-            self._warn_once("initial_epoch", f"training begins with epoch {epoch}, but {message}")
+            goes_on = f"the state that was loaded goes on with epoch {self._step_to_load}; give that to fit"
+            self._warn_once("initial_epoch", begins + goes_on)
         if self.per == "update" and epoch > 0 and self._step() == 0:
-            message = (
+            at_0 = (
                 "the optimizer has made no update, so the schedule begins at step 0; restore it or call load_state_dict"
             )
-            self._warn_once("initial_epoch", f"training begins with epoch {epoch}, but {message}")
+            self._warn_once("initial_epoch", begins + at_0)
         if self._plateau_state is not None and epoch > self._epochs_told:
-            message = "call load_state_dict, or list this callback before those that save"
-            told = f"the plateau has been told of {self._epochs_told:.0f} epochs"
-            self._warn_once("plateau", f"training begins with epoch {epoch}, but {told}; {message}")
+            told = f"the plateau has been told of {self._epochs_told:.0f} epochs; call load_state_dict, or "
+            self._warn_once("plateau", begins + told + "list this callback before those that save")
         self._step_to_load = None
 
     def _state_in_weights(self) -> dict[str, int | float | str]:

@@ -23,9 +23,10 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer goes on where it was, and
     `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
 
-    A model is saved with the description of its schedule; the process that loads it must have imported `lrcore_keras`. What
-    Keras saves on its torch backend, with any rate, trains on no other, as it is that backend's own optimizer. There
-    `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`, and `load_weights(path)`
+    A model is saved with the description of its schedule, which `load_model` takes, if its process has imported
+    `lrcore_keras`; `load_weights` and `BackupAndRestore` bring the step alone, to the schedule that is configured. What Keras
+    saves on its torch backend, with any rate, trains on no other, as it is that backend's own optimizer. There call
+    `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`; then `load_weights(path)`
     brings weights, optimizer and step.
 
     Args:
