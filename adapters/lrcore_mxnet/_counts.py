@@ -46,16 +46,19 @@ def count_on(optimizer: Any, trainer: Any) -> None:
         own.update(of_any | Counter(own))
 
 
-def take_back_update(asking: FrameType) -> None:
+def take_back_update(asking: FrameType | None) -> None:
     """Uncount the update for which MXNet asks a rate: it counts first, and makes no update after an error.
 
     Args:
-        asking: the frame that called the scheduler. Where it is no update's, nothing is done.
+        asking: the frame that called the scheduler. Where no optimizer asks for an update's rate, nothing is done.
     """
-    optimizer: Any = asking.f_locals.get("self")
-    if not isinstance(optimizer, mx.optimizer.Optimizer) or asking.f_code.co_name != "_get_lrs":
+    while asking is not None and asking.f_code.co_name != "_get_lrs":
+        asking = asking.f_back
+    names: dict[str, Any] = {} if asking is None else asking.f_locals
+    optimizer = names.get("self")
+    if not isinstance(optimizer, mx.optimizer.Optimizer):
         return
-    for one in asking.f_locals["indices"]:
+    for one in names["indices"]:
         optimizer._index_update_count[one] -= 1  # noqa: SLF001
     devices = optimizer._all_index_update_counts.values()  # noqa: SLF001
     optimizer.num_update = max(optimizer.begin_num_update, *(count for device in devices for count in device.values()))

@@ -23,6 +23,8 @@ _NAME = "lrcore_mxnet.LRScheduler"
 class LRScheduler(mx.lr_scheduler.LRScheduler):
     """The learning rate of update n (MXNet counts from 1) is schedule(n - 1), whatever was asked before.
 
+    MXNet takes any function for its `lr_scheduler`: a schedule that is given without this would run one update ahead.
+
     MXNet's optimizer counts the updates and the scheduler holds none, so what needs the count is given the trainer: a
     `gluon.Trainer`, a `Module` whose optimizer is initialised, a `KVStore`, or the optimizer itself. The rate is the schedule's own:
     an optimizer's `learning_rate` does not replace it, `lr_mult` of a parameter multiplies it. Adam, LAMB, RMSProp and
