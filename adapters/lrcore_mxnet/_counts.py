@@ -55,7 +55,7 @@ def take_back_update(asking: FrameType | None) -> None:
     while asking is not None and asking.f_code.co_name != "_get_lrs":
         asking = asking.f_back
     names: dict[str, Any] = {} if asking is None else asking.f_locals
-    optimizer = names.get("self")
+    optimizer: Any = names.get("self")
     if not isinstance(optimizer, mx.optimizer.Optimizer):
         return
     for one in names["indices"]:
