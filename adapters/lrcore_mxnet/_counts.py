@@ -42,8 +42,7 @@ def count_on(optimizer: Any, trainer: Any) -> None:
     for counts in of_device.values():
         of_any |= Counter(counts)
     for context in getattr(trainer, "_contexts", getattr(trainer, "_context", [])):
-        own = of_device.setdefault(context.device_id, {})
-        own.update(of_any | Counter(own))
+        of_device.setdefault(context.device_id, {}).update(of_any)
 
 
 def take_back_update(asking: FrameType | None) -> None:
