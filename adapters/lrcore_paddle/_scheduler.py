@@ -31,7 +31,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     Rprop take no scheduler, of Paddle's neither.
 
     A group's `learning_rate` multiplies the rate (in float32), as does `ParamAttr(learning_rate=...)`. For a schedule of
-    its own give each group a part of `groups`.
+    its own give each group a part of `groups`; a list that takes another's place needs an optimizer that is made with it.
 
     Args:
         schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, or a list of schedules, one for each
