@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import warnings
@@ -220,8 +221,14 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
         try:
             pickle.dumps(self.schedule)
-        except (AttributeError, TypeError, pickle.PicklingError):
-            # An error here would be too late: MXNet has emptied the file by now.
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            if os.environ.get("DMLC_ROLE") == "worker":
+                raise lrcore.ScheduleError(
+                    _NAME,
+                    "expected a function that can be pickled, since MXNet may send the scheduler to its servers; got "
+                    f"{self.schedule!r} ({error}); define it at the top of a module",
+                ) from None
+            # Elsewhere an error would be too late: MXNet has emptied the file by now.
             state["schedule"] = _Unsaved(repr(self.schedule))
         return state
 

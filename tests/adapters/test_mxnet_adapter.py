@@ -724,6 +724,29 @@ def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
 
 
+def test_a_lambda_is_not_sent_to_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DMLC_ROLE", "worker")
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"expected a function that can be pickled, .*servers; got .*<lambda>"
+    ):
+        pickle.dumps(LRScheduler(lambda step: 0.1))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.parametrize("kvstore", ["device", None])
+def test_a_lambda_resumes_on_two_devices(kvstore: str | None, tmp_path: Path) -> None:
+    path = str(tmp_path / "states")
+    devices = [mx.cpu(0), mx.cpu(1)]
+    scheduler = LRScheduler(lambda step: 1.0 - step / 64)
+    run = Run(scheduler, devices=devices, kvstore=kvstore)
+    run.weights(3)
+    run.trainer.save_states(path)
+    run.weights(5)
+    run.trainer.load_states(path)
+    scheduler.sync(run.trainer)
+    assert run.rates(3) == expected(DYADIC, 3, 6)
+
+
 def test_a_lambda_that_is_not_in_use_is_missed_before_anything_changes(tmp_path: Path) -> None:
     path = str(tmp_path / "states")
     run = Run(LRScheduler(lambda step: 0.1))
