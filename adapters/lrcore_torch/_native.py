@@ -450,7 +450,7 @@ def _check(native: Any, parameter: str, group: int) -> None:
     if type(native) not in table[parameter]:
         raise _unknown(native, table[parameter])
     count = len(_groups(native) if type(native) is LRScheduler else _made_for(native))
-    if not 0 <= group < count:
+    if group not in range(count) or isinstance(group, bool | float):
         raise _refusal(f"expected one of the {count} groups that the scheduler was made for, from 0 on; got {group}")
     if parameter == "momentum" and getattr(native, "cycle_momentum", True) is False:
         raise _refusal(f"expected a {type(native).__name__} with cycle_momentum; got one without")

@@ -519,6 +519,8 @@ def same_twice() -> native.SequentialLR:
         (lambda: sequential([(Own, {"step_size": 3})], []), {}, "got Own; wrap its formula"),
         (lambda: 3, {}, "got int"),
         (lambda: native.StepLR(optimizer_for(), 3), {"group": 2}, "one of the 2 groups .* from 0 on; got 2"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"group": 1.0}, "one of the 2 groups .* from 0 on; got 1.0"),
+        (lambda: native.StepLR(optimizer_for(), 3), {"group": "head"}, "one of the 2 groups .* from 0 on; got head"),
         (lambda: native.StepLR(optimizer_for(), 3), {"base_lr": 0.1}, "which a StepLR knows; got 0.1"),
         (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "beta"}, "expected lr or momentum"),
         (lambda: native.StepLR(optimizer_for(), 3), {"parameter": "momentum"}, "expected one of CyclicLR, OneCycleLR"),
