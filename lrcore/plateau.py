@@ -178,7 +178,7 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
 
         Args:
             state: from `initial` or an earlier update; it stays as it is.
-            metric: anything that float() takes: a number, an array or tensor of one element. NaN and infinities count.
+            metric: a number, or an array or tensor of one element. NaN and infinities count.
 
         Raises:
             ScheduleError: the metric is not a number, or `state` is not a plateau's.
@@ -300,8 +300,8 @@ def _as_float(metric: Any) -> float:
     kind = str(getattr(metric, "dtype", type(metric).__name__))
     if not isinstance(metric, (str, bytes, bytearray)) and "bool" not in kind and "complex" not in kind:
         try:
-            return float(metric)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # each library has its own for several elements
+            return float(metric.item() if hasattr(metric, "item") else metric)
+        except Exception:  # noqa: BLE001, S110 - each library has its own for several elements
             pass
     raise ScheduleError("Plateau.update", f"expected a metric that is one number; got {short(metric)}")
 

@@ -130,7 +130,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
 
         Args:
-            metric: anything that float() takes, or an NDArray of one element, as MXNet's losses are.
+            metric: a number or an NDArray of one element, as MXNet's losses are.
 
         Raises:
             lrcore.ScheduleError: a schedule is followed, not a plateau; or the metric is not one number.

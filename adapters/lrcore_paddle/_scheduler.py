@@ -152,7 +152,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
 
         Args:
-            metric: anything that float() takes, or a tensor of one element.
+            metric: a number or a tensor of one element.
 
         Raises:
             lrcore.ScheduleError: schedules are followed, not a plateau; or the metric is not one number.
@@ -162,8 +162,6 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
-        if isinstance(metric, paddle.Tensor):  # of which float() takes a shape of [1] only where numpy does
-            metric = metric.item() if metric.size == 1 else metric.tolist()
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle's knows two keys
