@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 def hooked(optimizer: Optimizer) -> Optimizer | None:
     """The optimizer that has torch's hooks: a trainer may wrap it into one that has none, and calls it."""
     inside: Any = optimizer
-    while inside is not None and "_optimizer_step_post_hooks" not in vars(inside):
-        inside = vars(inside).get("optimizer")
+    while inside is not None and not hasattr(inside, "_optimizer_step_post_hooks"):
+        inside = getattr(inside, "optimizer", None)
     return inside  # type: ignore[no-any-return]
 
 

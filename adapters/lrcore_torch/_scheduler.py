@@ -25,7 +25,10 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     The step is the number of updates made; `last_epoch`, torch's word for it, is all that is held. Nothing is computed
     from the rate in the optimizer, so a resumed run cannot differ from one that never stopped. Call `step()` after every
     `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is filled in place, as
-    `torch.compile` and CUDA graphs need; any other becomes a Python float.
+    `torch.compile` and CUDA graphs need; any other becomes a Python float. A group that is added is scheduled from the
+    next update, and a state that the optimizer loads does not bring its rate along.
+
+    Where something else writes a rate, or steps several times for each update, one warning says so.
 
     Args:
         optimizer: the optimizer to drive.
