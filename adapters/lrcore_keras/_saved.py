@@ -27,5 +27,5 @@ class SavedState(keras.layers.Layer):
         store["json"] = [*json.dumps(self._save()).encode()]
 
     def load_own_variables(self, store: Any) -> None:
-        if "json" in store:  # not so in what was saved without the callback
+        if "json" in set(store.keys()):  # not so in what was saved without the callback
             self._load(json.loads(bytes(map(int, store["json"][()]))))
