@@ -6,21 +6,20 @@ from torch.optim import Optimizer
 
 _ENOUGH = 8  # steps at one pace: fewer may be updates that a loss scaler skipped
 _WATCHED = 256
+_SEEN = 1  # true, for torch's schedulers ask for no more, and not the True that they write at every update
 
 
 class Pace:
-    """Counts steps and updates at the beginning of a run; the weights tell when there was an update."""
+    """Counts steps and updates at the beginning of a run."""
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self._versions = _versions(optimizer)
+        _was_called(optimizer)
         self._left = _WATCHED
         self._steps: list[int] = []  # after each update
 
     def steps_per_update(self, optimizer: Optimizer) -> int | None:
         """Count a step, and say how many there are to an update: 1 also where that varies, None while it is not known."""
-        versions = _versions(optimizer)
-        if versions != self._versions:
-            self._versions = versions
+        if _was_called(optimizer):
             self._steps.append(0)
         if self._steps:
             self._steps[-1] += 1
@@ -33,6 +32,10 @@ class Pace:
         return None
 
 
-def _versions(optimizer: Optimizer) -> int:
-    """A number that every update raises."""
-    return sum(weight._version for group in optimizer.param_groups for weight in group["params"])  # noqa: SLF001
+def _was_called(optimizer: Optimizer) -> bool:
+    """Whether `optimizer.step()` was called since this was asked last; torch's schedulers have it leave a note."""
+    notes = vars(optimizer)
+    called = notes.get("_opt_called") is True
+    if called:
+        notes["_opt_called"] = _SEEN
+    return called

@@ -7,6 +7,7 @@ import gc
 import math
 import pickle
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -710,6 +711,18 @@ def test_steps_at_no_steady_pace_are_not_warned_of() -> None:
         assert -weight.item() == (FALLING(step) if gradient == 1.0 else 0.0)
 
 
+def test_updates_without_a_gradient_are_updates() -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    for step in range(20):
+        optimizer.param_groups[0]["params"][0].grad = None
+        if step % 2:
+            assert update(optimizer) == [FALLING(step)]
+        else:
+            optimizer.step()
+        scheduler.step()
+
+
 @pytest.mark.parametrize("done", [0, 1, 20])
 def test_a_state_that_the_optimizer_loads_alone_does_not_bring_its_rate(done: int) -> None:
     """As where the weights go back to the best ones, and the schedule on."""
@@ -802,6 +815,22 @@ def test_copies_go_on_with_their_own_optimizer(lr: float | torch.Tensor, copied:
     other.attach()
     update(other_optimizer)
     assert (other.last_epoch, scheduler.last_epoch, len(optimizer.param_groups)) == (14, 2, 2)
+
+
+def test_nothing_that_the_caller_drops_is_kept() -> None:
+    """As the batch and the outputs of the first update, which may be large, while a training loop goes on."""
+    optimizer, batch = sgd(), torch.zeros(1)
+    dropped = weakref.ref(batch)
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
+    used_rates(optimizer, scheduler, 1)
+    update(optimizer)
+    scheduler.step()
+    scheduler.load_state_dict(scheduler.state_dict())
+    optimizer.param_groups[0]["lr"] = 7.0
+    with pytest.warns(UserWarning, match="got 7"):
+        scheduler.step()
+    del batch
+    assert dropped() is None
 
 
 def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None:

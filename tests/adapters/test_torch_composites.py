@@ -112,6 +112,27 @@ def test_in_sequence_a_group_is_added_by_the_one_whose_turn_it_is(done: int) -> 
     assert used_rates(optimizer, composite, UPDATES - done) == [[rate, rate] for [rate] in rates[done:]]
 
 
+class Own(lrcore_torch.LRScheduler):
+    """As a user may write one."""
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+
+
+def test_a_subclass_is_known_in_a_sequence_too() -> None:
+    def made() -> tuple[torch.optim.Optimizer, SequentialLR]:
+        optimizer = sgd()
+        children: Any = [Own(optimizer, FIRST), Own(optimizer, SECOND)]
+        return optimizer, SequentialLR(optimizer, children, [7])
+
+    optimizer, composite = made()
+    used_rates(optimizer, composite, 3)
+    state = copy.deepcopy(composite.state_dict())
+    optimizer, composite = made()
+    composite.load_state_dict(state)
+    assert used_rates(optimizer, composite, 2) == [[FIRST(3)], [FIRST(4)]]
+
+
 def chained(optimizer: torch.optim.Optimizer, *, last: bool) -> ChainedScheduler:
     schedulers = [lrcore_torch.LRScheduler(optimizer, SECOND), ExponentialLR(optimizer, 0.5)]
     return ChainedScheduler(schedulers[::-1] if last else schedulers, optimizer)
