@@ -163,6 +163,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         Raises:
             lrcore.ScheduleError: it is not such a state, or its schedule is not the configured one (see `on_mismatch`).
         """
+        if self.model is not None:
+            self._optimizers()  # refuses what cannot be driven before anything has changed
         step = self._load(state)
         self._epochs_told = math.inf
         if self.per == "epoch":
@@ -236,14 +238,14 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
                 WHERE,
                 "expected a MultiOptimizer with optimizers; got one that is not built; build the model before fit",
             )
+        for part in parts(optimizer):
+            _check_settable(part)
         return parts(optimizer)
 
     def _write(self, step: int | None = None) -> None:
         """Everything is computed and checked before anything is written."""
         optimizers = self._optimizers()
         values = [self._value(self._step_of(one) if step is None else step) for one in optimizers]
-        for optimizer in optimizers:
-            _check_settable(optimizer)
         self._notice_other_writers(optimizers)
         for optimizer, value in zip(optimizers, values, strict=True):
             optimizer.learning_rate = value

@@ -333,6 +333,11 @@ def test_an_optimizer_with_a_schedule_of_its_own_is_refused() -> None:
         fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
     assert "\n" not in str(caught.value)
     assert used(model) == [0.0] * UPDATES
+    callback = lrcore_keras.LearningRateScheduler(COSINE)
+    callback.set_model(model)
+    with pytest.raises(ScheduleError, match="whose learning_rate is a number"):
+        callback.load_state_dict(lrcore.save_state(7, COSINE))
+    assert int(model.optimizer.iterations) == 0
 
 
 def test_a_function_in_the_optimizer_needs_a_horizon() -> None:
