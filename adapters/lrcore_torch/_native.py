@@ -42,7 +42,8 @@ def from_native(
         parameter: "momentum" for what a CyclicLR or OneCycleLR does with the momentum, or with the first of the betas.
         group: number of the parameter group.
         base_lr: the rate before the scheduler began, for those that do not keep it: a SWALR that is at its end, and
-            a ReduceLROnPlateau that may have reduced it.
+            a ReduceLROnPlateau that may have reduced it. Of the latter over one group, the optimizer's own `lr` is taken
+            where reductions lead from there to the present rate: give it where the group was made with another.
 
     Returns:
         A schedule that is equal to the native at every step; a `lrcore.Plateau` for ReduceLROnPlateau. A Python function
