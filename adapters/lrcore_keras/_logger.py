@@ -19,7 +19,8 @@ class LRLogger(keras.callbacks.Callback):
     `used_learning_rate`, which TensorBoard leaves alone. In a MultiOptimizer both end in `_` and the name of the
     optimizer. List it before the callbacks that read logs.
 
-    Amid an accumulation of gradients the rate that a callback has set is already that of the coming update.
+    Amid an accumulation of gradients the rate that a callback has set is already that of the coming update. Variables of
+    bfloat16 are updated with the rate rounded to their type, which is not logged.
 
     Args:
         per: "epoch" logs at the end of each epoch; "update" after every batch too, which TensorBoard writes with

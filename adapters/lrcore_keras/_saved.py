@@ -12,7 +12,7 @@ import keras
 class SavedState(keras.layers.Layer):
     """Stands among the attributes of an optimizer, all of which Keras saves and loads if they are objects of its own.
 
-    A layer, for no other class has these two methods in public; it is in no model and holds no weights.
+    A layer, since that is where Keras documents the two methods; it is in no model and holds no weights.
     """
 
     def __init__(self, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
@@ -24,7 +24,7 @@ class SavedState(keras.layers.Layer):
         optimizer.lrcore = self
 
     def save_own_variables(self, store: Any) -> None:
-        store["json"] = [*json.dumps(self._save()).encode()]
+        store["json"] = keras.ops.convert_to_tensor([*json.dumps(self._save()).encode()], "uint8")
 
     def load_own_variables(self, store: Any) -> None:
         if "json" in set(store.keys()):  # not so in what was saved without the callback
