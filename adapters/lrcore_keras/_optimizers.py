@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import keras
+
+_N = TypeVar("_N", int, float)
 
 
 def parts(optimizer: Any) -> list[Any]:
@@ -15,12 +18,12 @@ def parts(optimizer: Any) -> list[Any]:
 
 def updates(optimizer: Any) -> int:
     """The updates made; micro-batches that are only accumulated and skipped steps are none."""
-    return int(_plain_tensor(optimizer.iterations))
+    return _number(int, optimizer.iterations)
 
 
 def is_in_use(optimizer: Any) -> bool:
     """Whether it was given a batch."""
-    return bool(_plain_tensor(optimizer._iterations) > 0)  # noqa: SLF001 - in public it counts updates
+    return _number(int, optimizer._iterations) > 0  # noqa: SLF001 - in public it counts updates
 
 
 def micro_batches(optimizer: Any) -> int:
@@ -30,12 +33,15 @@ def micro_batches(optimizer: Any) -> int:
 
 def rate(optimizer: Any) -> float:
     """The rate that the optimizer holds, as it rounded it."""
-    return float(_plain_tensor(optimizer.learning_rate))
+    return _number(float, optimizer.learning_rate)
 
 
-def _plain_tensor(variable: Any) -> Any:
-    """What int() and float() take: of the public ways only this one works for a mirrored variable and without a warning."""
-    return keras.ops.stop_gradient(variable)
+def _number(kind: Callable[[Any], _N], variable: Any) -> _N:
+    """A mirrored variable is no number: of the public ways only this slow one reads it, and without a warning."""
+    try:
+        return kind(variable)
+    except TypeError:
+        return kind(keras.ops.stop_gradient(variable))
 
 
 def set_updates(optimizer: Any, step: int) -> None:
