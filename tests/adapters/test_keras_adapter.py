@@ -695,6 +695,17 @@ def built(model: keras.Model) -> keras.Model:
     return model
 
 
+def test_a_loop_of_ones_own_tells_a_plateau_at_the_end_of_an_epoch() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
+    callback.set_model(model)
+    for epoch, loss in enumerate(LOSSES):
+        for row in DATA[6 * epoch : 6 * epoch + 6]:
+            callback.sync()
+            model.train_on_batch(row[None], np.zeros((1, 1)))
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+    assert used(model) == list(plateau_rates())
+
+
 def test_an_epoch_without_the_metric_is_told_of_once() -> None:
     callback = lrcore_keras.LearningRateScheduler(PLATEAU)
     with pytest.warns(UserWarning, match="monitor: an epoch ended without 'val_loss'; its logs have loss") as said:
