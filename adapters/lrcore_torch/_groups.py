@@ -53,12 +53,10 @@ class Target(NamedTuple):
 def write(holder: dict[Any, Any], key: Any, value: float) -> None:
     """Set a number; a tensor is filled, so that code compiled or captured with it sees the new value."""
     held = holder[key]
-    if type(held) is not float and isinstance(
-        held, Tensor
-    ):  # for a float the second question takes longer than all else
-        held.fill_(value)
-    else:
+    if type(held) is float or not isinstance(held, Tensor):  # the second question takes longer than all else
         holder[key] = value
+    else:
+        held.fill_(value)
 
 
 def evaluate(schedules: Schedules, step: int, count: int, where: str) -> list[float]:
@@ -85,11 +83,11 @@ def as_schedules(source: Source | Sequence[Source], where: str) -> Schedules:
 
 
 def _as_schedule(source: Any, where: str) -> lrcore.Schedule:
-    number: Any = source if isinstance(source, Real) else None
-    if number is not None:
-        return lrcore.Constant(number)
+    given: Any = source  # which a check for a number would narrow to one that no parameter takes
+    if isinstance(source, Real):
+        return lrcore.Constant(given)
     try:
-        return lrcore.as_schedule(source)
+        return lrcore.as_schedule(given)
     except lrcore.ScheduleError as error:
         raise lrcore.ScheduleError(where, error.problem) from None
 

@@ -767,7 +767,7 @@ def test_a_lambda_that_is_not_in_use_is_missed_before_anything_changes(tmp_path:
 @pytest.mark.parametrize("failing", [0, 5])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "lamb", "lars", "lbsgd"])
 def test_a_function_that_fails_changes_nothing_and_the_run_goes_on(optimizer: str, failing: int, wrong: Any) -> None:
-    options = {"lbsgd": {"warmup_epochs": 0}}.get(optimizer) or OPTIMIZERS.get(optimizer, {})
+    options: Any = {"warmup_epochs": 0} if optimizer == "lbsgd" else OPTIMIZERS.get(optimizer, {})
     first = int(optimizer != "lbsgd")
     whole = Run(LRScheduler(SCHEDULE, first=first), optimizer, **options).weights(15)
     broken: list[bool] = []

@@ -66,6 +66,30 @@ def costs(bench: Bench) -> None:
         bench.ratio("torch scheduler.step()", f"CosineAnnealingLR, {groups} groups, tensor rates", *both, MARK)
 
 
+def forms(bench: Bench) -> None:
+    """What no native does, beside the native cosine."""
+    cosine, native = pairs()["CosineAnnealingLR"]
+    for groups in GROUPS:
+        scaled = optimizer(groups)
+        for group in scaled.param_groups:
+            group["lr_scale"] = 0.5
+        schedulers = {
+            "lr_scale": lrcore_torch.LRScheduler(scaled, cosine),
+            "a list of one schedule": lrcore_torch.LRScheduler(optimizer(groups), [cosine] * groups),
+            "relative": lrcore_torch.LRScheduler(optimizer(groups), cosine, relative=True),
+            "weight_decay also": lrcore_torch.LRScheduler(optimizer(groups), cosine, also={"weight_decay": cosine}),
+            "a plateau": lrcore_torch.LRScheduler(optimizer(groups), lrcore.Plateau(cosine)),
+        }
+        for name, scheduler in schedulers.items():
+            theirs = Call(native(optimizer(groups)).step)
+            bench.ratio(
+                "torch: forms without a native, to CosineAnnealingLR",
+                f"{name}, {groups} groups",
+                Call(scheduler.step),
+                theirs,
+            )
+
+
 def scale(bench: Bench) -> None:
     """1 to 1,000 groups."""
     groups = [1, 3, 10, 30, 100, 300, 1000]
@@ -83,6 +107,7 @@ def main() -> None:
     torch.set_num_threads(1)
     bench = Bench({"lrcore": lrcore.__version__, "torch": torch.__version__})
     costs(bench)
+    forms(bench)
     scale(bench)
     bench.write(output())
 
