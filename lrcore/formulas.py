@@ -221,9 +221,9 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
 
 def times_power(lib: Library, base: float) -> Callable[[Value, Value], Value]:
     """(x, n) -> x * base ** n, where the power grows by halves: it may leave float64 before the product does."""
-    power, clip = lib.power, lib.clip
     if abs(base) <= 1:
-        return lambda x, n: x * power(base, n)
+        return lambda x, n: x * base**n
+    power, clip = lib.power, lib.clip
 
     def value(x: Value, n: Value) -> Value:
         half = n // 2
@@ -384,18 +384,15 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
-    scaled, parts = times_power(lib, rate), split(lib, period)
-    if staircase:
-        return lib.bounded(lambda t: scaled(init, parts(t - origin)[0]), -LARGEST, LARGEST)
-    if period == 1:
-        return lib.bounded(lambda t: scaled(init, t - origin), -LARGEST, LARGEST)
-    fraction = fractional_power(lib, rate)
+    if period == 1 and abs(rate) <= 1 and not staircase:
+        return lambda t: init * rate ** (t - origin)
+    scaled, parts, fraction = times_power(lib, rate), split(lib, period), fractional_power(lib, rate)
 
     def value(t: Value) -> Value:
         whole, left = parts(t - origin)
-        return scaled(init, whole) * fraction(left, period)
+        return scaled(init, whole) if staircase else scaled(init, whole) * fraction(left, period)
 
-    return lib.bounded(value, -LARGEST, LARGEST)
+    return value if abs(rate) <= 1 else lib.bounded(value, -LARGEST, LARGEST)
 
 
 def inverse_time(

@@ -417,7 +417,9 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
             first = math.ceil(self.decay_steps) if self.staircase else 1
             pieces = (timeline.Constant(self.init_value), timeline.Constant(0.0))
             return Timeline((0, first), pieces, first)
-        formula = timeline.Exponential(self.init_value, self.decay_rate, self.decay_steps, self.staircase)
+        # Between steps, where a cycle may ask, a negative rate has no real power.
+        staircase = self.staircase or self.decay_rate < 0
+        formula = timeline.Exponential(self.init_value, self.decay_rate, self.decay_steps, staircase)
         return Timeline((0,), (formula,))
 
 

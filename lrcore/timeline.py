@@ -129,8 +129,6 @@ class Exponential(_Smooth, frozen=True):
         return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
 
     def cuts(self, first: int, last: int) -> Iterator[int]:
-        if self.rate < 0 and not self.staircase:
-            return iter(range(first + 1, last))
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 

@@ -102,6 +102,9 @@ def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
 def test_a_negative_rate_alternates() -> None:
     check(Exponential(init_value=0.1, decay_rate=-0.9), range(50))
     check(Exponential(init_value=0.1, decay_rate=-0.9, decay_steps=7, staircase=True), range(50))
+    between_steps = Repeat(Exponential(init_value=1.0, decay_rate=-0.5), period=2.5)
+    assert [between_steps(step) for step in range(6)] == [1.0, -0.5, 0.25, 1.0, -0.5, 1.0]
+    assert between_steps.values(range(6)).tolist() == [1.0, -0.5, 0.25, 1.0, -0.5, 1.0]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
