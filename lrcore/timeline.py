@@ -584,7 +584,7 @@ def _clipped_pieces(
     """The pieces of one formula between its start and its end, each either inside the limits or a constant."""
     if isinstance(formula, Constant):
         return [(start, Constant(min(max(formula.value, low), high)))]
-    if not (formula.monotone and float(start).is_integer() and float(end).is_integer()):
+    if not (formula.monotone and start < end and float(start).is_integer() and float(end).is_integer()):
         return [(start, Clipped(formula, low, high))]
     first, last = int(start), int(end)
     value = formula.bind(SCALARS)

@@ -117,7 +117,8 @@ def _decay(plain: Mapping[str, Any], t: Fraction) -> Exact:
 
 def _periods(plain: Mapping[str, Any], t: Fraction) -> Any:
     period = Fraction(plain.get("decay_steps", 1.0))
-    return _real(Fraction(_ended(t, period)) if plain.get("staircase", False) else t / period)
+    whole = plain.get("staircase", False) or plain.get("decay_rate", 1.0) < 0
+    return _real(Fraction(_ended(t, period)) if whole else t / period)
 
 
 def _ended(t: Fraction, period: Fraction) -> int:
