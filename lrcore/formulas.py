@@ -135,9 +135,11 @@ def arrays() -> Library:
             def values(t: Value) -> Value:
                 times = t.tolist()
                 given = list(map(function, times))
-                if not (set(map(type, given)) == {float} and np.isfinite(given).all()):
-                    given = list(map(checked, given, times))
-                return np.array(given)
+                if set(map(type, given)) == {float}:
+                    found = np.array(given)
+                    if np.isfinite(found).all():
+                        return found
+                return np.array(list(map(checked, given, times)))
 
             return values
 
