@@ -34,7 +34,8 @@ LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
 HEAD = 256  # steps that are looked up one by one in every table
 SAMPLES = 24
-TOLERANCE = 0.1  # float32 ulp, beside the half of one that the last rounding costs
+TOLERANCE = 0.1  # float32 ulp at the samples, beside the half of one that the last rounding costs
+LEAST = 2**26  # of a polynomial, which rounding may change by 1.5 at any step: here an ulp of float32 is 8
 NEGLIGIBLE = 2.0**-60  # beside the limit of an endless schedule
 SMALLEST = 2.0**-127  # float32 has no normal number below its double
 NODES = (0.0, 0.2813, 0.6792, 0.9604)  # Chebyshev's of degree 4, stretched until the first is at 0
@@ -200,12 +201,13 @@ class Cubics(Struct, frozen=True, eq=False):
 
 
 def _polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
-    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30."""
+    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30, to within 1.5."""
     high, low = xp.right_shift(u, 15), xp.bitwise_and(u, 2**15 - 1)
 
     def times_u(c: Array) -> Array:
         top, bottom = xp.right_shift(c, 16), xp.bitwise_and(c, 2**16 - 1)
-        return 2 * (top * high) + xp.right_shift(bottom * high, 15) + xp.right_shift(top * low, 14)
+        rest = xp.right_shift(bottom * high, 1) + top * low + xp.right_shift(bottom * low, 16)
+        return 2 * (top * high) + xp.right_shift(rest + 2**13, 14)
 
     return c0 + times_u(c1 + times_u(c2 + times_u(c3)))
 
@@ -452,7 +454,8 @@ def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64
     got = _polynomial(np, (samples << np.maximum(shift, 0)).astype(np.int32), *columns)
     wanted = wanted[:, 4:]
     missed = np.abs(got - wanted) > TOLERANCE * np.ldexp(1.0, np.frexp(wanted)[1] - 24)
-    fits = sound & ~missed.any(axis=1) | (last[:, 0] == 0)
+    steady = (np.abs(wanted).min(axis=1) >= LEAST) | ~coefficients[:, 1:].any(axis=1)
+    fits = sound & steady & ~missed.any(axis=1) | (last[:, 0] == 0)
     return np.column_stack([starts, shift, coefficients.astype(np.int64), exponent]), fits
 
 

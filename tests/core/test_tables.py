@@ -128,6 +128,7 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
         "polynomial, root": Polynomial(init_value=rate, decay_steps=steps, power=0.3),
         "linear": Linear(init_value=rate, decay_steps=steps),
         "warmup": Constant(rate).warmup(steps),
+        "steep rise": Linear(init_value=9.1 / 3000, end_value=9.1, decay_steps=steps),
         "inverse square root": InverseTime(init_value=rate, power=0.5),
         "inverse square root per epoch": Every(InverseTime(init_value=rate, power=0.5), steps=391).warmup(1000),
         "noam": InverseTime(init_value=rate, power=0.5, decay_steps=4000).warmup(4000),
