@@ -381,8 +381,9 @@ def _first_with_a_kind(table: Mapping[Any, Any], levels: int = 3) -> str:
     """The dotted name of the first table in a larger one that describes a schedule; "" if none is near."""
     for name, value in table.items():
         if isinstance(value, Mapping) and levels:
-            inner = "" if "kind" in value else _first_with_a_kind(value, levels - 1)
-            if "kind" in value or inner:
+            described = any(value.get("kind") == kind for kind in KINDS)  # other tables of a file have kinds too
+            inner = "" if described else _first_with_a_kind(value, levels - 1)
+            if described or inner:
                 return _at(str(name), inner)
     return ""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
-import socket
 import subprocess
 import sys
 import warnings
@@ -26,6 +24,7 @@ from mxnet.contrib import amp
 import lrcore
 from lrcore_mxnet import LRScheduler
 from tests.kinds import KINDS, UPDATES
+from tests.processes import free_port, run_together
 
 SCHEDULE = KINDS["cosine"]
 OTHER = lrcore.Constant(0.25)
@@ -208,30 +207,14 @@ def train_on_servers(update_on_kvstore: bool) -> None:
 
 @pytest.mark.parametrize("update_on_kvstore", [True, False])
 def test_two_workers_and_a_server(update_on_kvstore: bool) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     code = f"from tests.adapters.test_mxnet_adapter import train_on_servers; train_on_servers({update_on_kvstore})"
-    runs = []
-    for role in ("scheduler", "server", "worker", "worker"):
-        environment = os.environ | {
-            "DMLC_ROLE": role,
-            "DMLC_PS_ROOT_URI": "127.0.0.1",
-            "DMLC_PS_ROOT_PORT": str(port),
-            "DMLC_NUM_SERVER": "1",
-            "DMLC_NUM_WORKER": "2",
-        }
-        command = [sys.executable, "-c", f"import sys; sys.path = {sys.path!r}; {code}"]
-        runs.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    try:
-        for run in runs:
-            said, _ = run.communicate(timeout=100)
-            assert run.returncode == 0, said
-    finally:  # where one has failed the others wait for it
-        for run in runs:
-            run.kill()
+    group = {
+        "DMLC_PS_ROOT_URI": "127.0.0.1",
+        "DMLC_PS_ROOT_PORT": str(free_port()),
+        "DMLC_NUM_SERVER": "1",
+        "DMLC_NUM_WORKER": "2",
+    }
+    run_together(code, [group | {"DMLC_ROLE": role} for role in ("scheduler", "server", "worker", "worker")])
 
 
 # --- Module -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import pickle
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import pytest
 import lrcore
 from lrcore_paddle import LRScheduler, LRSchedulerCallback
 from tests.kinds import KINDS, UPDATES
+from tests.processes import free_port, run_together
 
 SCHEDULE = KINDS["cosine"]
 OTHER = lrcore.Constant(0.25)
@@ -503,15 +503,10 @@ def train_in_parallel(folder: Path) -> None:
 
 
 def test_two_processes(tmp_path: Path) -> None:
-    ports = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
-    addresses = [f"127.0.0.1:{port}" for port in ports]
-    runs = []
-    for rank, address in enumerate(addresses):
-        environment = os.environ | {
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    code = "from tests.adapters import test_paddle_adapter as t; t.train_in_parallel(t.Path(sys.argv[1]))"
+    environments = [
+        {
             "PADDLE_DISTRI_BACKEND": "gloo",
             "PADDLE_TRAINER_ID": str(rank),
             "PADDLE_TRAINERS_NUM": "2",
@@ -519,18 +514,9 @@ def test_two_processes(tmp_path: Path) -> None:
             "PADDLE_CURRENT_ENDPOINT": address,
             "PADDLE_MASTER": addresses[0],
         }
-        code = "from tests.adapters import test_paddle_adapter as t; t.train_in_parallel(t.Path(sys.argv[1]))"
-        command = [sys.executable, "-c", f"import sys; sys.path = {sys.path!r}; {code}", str(tmp_path)]
-        runs.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        )
-    try:
-        for run in runs:
-            said, _ = run.communicate(timeout=100)
-            assert run.returncode == 0, said
-    finally:
-        for run in runs:
-            run.kill()
+        for rank, address in enumerate(addresses)
+    ]
+    run_together(code, environments, str(tmp_path))
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def test_reading_leaves_the_table_alone() -> None:
 
 def test_a_key_names_a_table_inside_a_larger_file(tmp_path: Path) -> None:
     path = tmp_path / "experiment.toml"
-    path.write_text('name = "run 7"\n[train.schedule]\nkind = "constant"\nvalue = 0.1\n', encoding="utf-8")
+    path.write_text(
+        'name = "run 7"\n[model]\nkind = "resnet"\n[train.schedule]\nkind = "constant"\nvalue = 0.1\n', encoding="utf-8"
+    )
     assert lrcore.load(path, key="train.schedule") == Constant(0.1)
     with pytest.raises(
         ScheduleError, match=r"kind: required; got none; the table 'train.schedule' has one: ask for it by"
