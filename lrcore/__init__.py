@@ -1,10 +1,9 @@
 """Learning rates from step counts: one description, the same value at every update in every framework."""
 
-from lrcore.config import dumps, from_dict, load, loads
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.names import cyclic, from_name, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
-from lrcore.plateau import Plateau, PlateauState
-from lrcore.schedules import (
+from lrcore.files.reader import dumps, from_dict, load, loads
+from lrcore.schedules.huggingface import from_name
+from lrcore.schedules.kinds import (
     Clip,
     Constant,
     Cosine,
@@ -19,14 +18,16 @@ from lrcore.schedules import (
     Polynomial,
     Product,
     Repeat,
-    Schedule,
     Shift,
     Sum,
     as_schedule,
-    checked_step,
 )
+from lrcore.schedules.plateau import Plateau, PlateauState
+from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
+from lrcore.schedules.schedule import Schedule, checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
-from lrcore.tables import Table, lower
+from lrcore.tables.lowering import lower
+from lrcore.tables.table import Table
 
 __version__ = "0.1.0"
 

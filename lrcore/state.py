@@ -15,11 +15,12 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from lrcore.config import from_dict
-from lrcore.descriptions import LAST_STEP, did_you_mean, short
+from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.plateau import Plateau
-from lrcore.schedules import Schedule, checked_step
+from lrcore.files.reader import from_dict
+from lrcore.records import did_you_mean, short
+from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.schedule import Schedule, checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
@@ -224,9 +225,9 @@ def _parts(saved: Any, configured: Any) -> list[tuple[str, Any, Any]] | None:
 
 def _telling_steps(first: Schedule, second: Schedule) -> Iterator[int]:
     """Steps at which two different schedules differ: the first ones, every cut and its neighbours, then ever larger ones."""
-    cuts = heapq.merge(*(one.timeline.cuts(LAST_STEP) for one in (first, second)))
+    breakpoints = heapq.merge(*(one.timeline.breakpoints(LAST_STEP) for one in (first, second)))
     yield from range(_SEARCHED_ONE_BY_ONE)
-    for cut in itertools.islice(cuts, _SEARCHED_CUTS):
+    for cut in itertools.islice(breakpoints, _SEARCHED_CUTS):
         yield from (cut - 1, cut)
     yield from (2**power + offset for power in range(17, 53) for offset in (0, 1))
 

@@ -42,7 +42,7 @@ def telling_steps(schedule: Schedule, count: int) -> Any:
     end = min(schedule.length or LAST, LAST - 1)
     random = np.random.default_rng(0).integers(0, end, count)
     logarithmic = np.geomspace(1, end, count // 4).astype(np.int64)
-    cuts = np.array(list(islice(schedule.timeline.cuts(end), 10_000)), dtype=np.int64)
+    cuts = np.array(list(islice(schedule.timeline.breakpoints(end), 10_000)), dtype=np.int64)
     special = np.concatenate([cuts + offset for offset in (-1, 0, 1)] + [2**24 + np.arange(-4, 5)])
     ends = np.concatenate([np.arange(count // 8), end - np.arange(count // 8)])
     steps = np.concatenate([random, logarithmic, special, ends, [end, end + 1]])

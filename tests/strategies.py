@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import lrcore
 from lrcore import Schedule
-from lrcore.descriptions import Shape
+from lrcore.records import Shape
 from tests import oracle
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

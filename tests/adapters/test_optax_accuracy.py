@@ -48,7 +48,7 @@ PARTS = st.builds(
 def test_any_number_of_pieces_has_the_bits_of_the_host(parts: list[lrcore.Schedule], some: list[int]) -> None:
     schedule = lrcore.Join(parts)
     rate = lrcore_optax.as_schedule(schedule)
-    cuts = np.array(list(schedule.timeline.cuts(LAST)), dtype=np.int64)
+    cuts = np.array(list(schedule.timeline.breakpoints(LAST)), dtype=np.int64)
     near = np.concatenate([cuts - 1, cuts, cuts + 1, np.arange(600), LAST - np.arange(600), some])
     steps = np.resize(np.clip(near, 0, LAST), 2_048).astype(np.int32)  # one shape
     assert jax.jit(rate)(jnp.asarray(steps)).tolist() == rate(steps).tolist()

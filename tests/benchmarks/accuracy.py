@@ -25,7 +25,7 @@ def errors(schedule: lrcore.Schedule, steps: Any, got: Any) -> Any:
 def telling_steps(length: int, schedule: lrcore.Schedule, some: int = 250_000) -> Any:
     """Both ends densely, cuts and their neighbours, where float32 stops counting, and many others."""
     chance = np.random.default_rng(0)
-    cuts = [*islice(schedule.timeline.cuts(length + 1), 1000)]
+    cuts = [*islice(schedule.timeline.breakpoints(length + 1), 1000)]
     near = np.array([*cuts, 0, 2**24, length, LAST])[:, None] + np.arange(-4, 5)
     spread = np.geomspace(1, length, some).astype(np.int64)
     dense = np.arange(5000)

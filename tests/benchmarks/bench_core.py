@@ -138,7 +138,7 @@ def arrays(bench: Bench) -> None:
 
 def imports(bench: Bench) -> None:
     """The CPU time of fresh processes; both have their bytecode, as what pip installs has."""
-    show = f"import sys; sys.argv = ['lrcore', 'show', {str(EXAMPLE)!r}]; from lrcore.cli import main; main()"
+    show = f"import sys; sys.argv = ['lrcore', 'show', {str(EXAMPLE)!r}]; from lrcore.show.cli import main; main()"
     for what, code, mark in (("import lrcore", "import lrcore", 50.0), ("lrcore show schedule.toml", show, 300.0)):
         process_time(code)
 

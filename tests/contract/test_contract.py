@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lrcore
-from lrcore.schedules import KINDS as FILE_KINDS
+from lrcore.schedules.kinds import KINDS as FILE_KINDS
 from tests.contract.harness import Loop, loops, resumable
 from tests.kinds import KINDS, UPDATES
 

@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 
 import lrcore
-from lrcore import Constant, Cosine, Exponential, InverseTime, Linear, Plateau, Schedule, cli, plot, words
-from lrcore.descriptions import LAST_STEP
+from lrcore import Constant, Cosine, Exponential, InverseTime, Linear, Plateau, Schedule
+from lrcore.curves.formulas import LAST_STEP
+from lrcore.show import cli, describe, plot
 from tests import strategies
 from tests.kinds import KINDS
 
@@ -120,7 +121,7 @@ def test_a_terminal_without_braille_still_gets_the_words(file: Path) -> None:
 
 def test_show_needs_neither_numpy_nor_matplotlib(file: Path) -> None:
     program = (
-        "import sys\nfrom lrcore.cli import main\n"
+        "import sys\nfrom lrcore.show.cli import main\n"
         f"main(['show', {str(file)!r}], standalone_mode=False)\n"
         "print([name for name in ('numpy', 'matplotlib') if name in sys.modules], file=sys.stderr)"
     )
@@ -271,7 +272,7 @@ def test_no_period_hides_from_the_sampled_steps(period: int) -> None:
 
 @given(strategies.schedules())
 def test_every_curve_goes_through_the_values(schedule: Schedule) -> None:
-    steps = min(words.telling_range(schedule), 500)
+    steps = min(describe.display_range(schedule), 500)
     xs, ys = plot.curve(schedule, steps)
     assert xs == sorted(xs)
     last = dict(zip(xs, ys, strict=True))
@@ -320,7 +321,7 @@ def test_values_of_any_size_are_drawn(value: float) -> None:
     ids=repr,
 )
 def test_how_much_of_a_schedule_is_shown(schedule: Schedule, steps: int) -> None:
-    assert words.telling_range(schedule) == steps
+    assert describe.display_range(schedule) == steps
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_how_much_of_a_schedule_is_shown(schedule: Schedule, steps: int) -> None
     ],
 )
 def test_phases_in_words(name: str, texts: list[str]) -> None:
-    assert [phase.words for phase in words.phases(KINDS[name])] == texts
+    assert [phase.words for phase in describe.phases(KINDS[name])] == texts
 
 
 @pytest.mark.parametrize(
@@ -370,12 +371,12 @@ def test_phases_in_words(name: str, texts: list[str]) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_the_first_phase_in_words(schedule: Schedule, text: str) -> None:
-    assert words.phases(schedule)[0].words == text
+    assert describe.phases(schedule)[0].words == text
 
 
 def test_cycles_that_run_backwards_are_told() -> None:
     schedule = lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10), mirror=True, length_factor=2)
-    assert words.phases(schedule)[1].words == "backwards: cosine fall from 0.1 to 0"
+    assert describe.phases(schedule)[1].words == "backwards: cosine fall from 0.1 to 0"
 
 
 @pytest.mark.parametrize(
@@ -396,4 +397,4 @@ def test_cycles_that_run_backwards_are_told() -> None:
     ],
 )
 def test_a_plateau_in_words(options: dict[str, Any], text: str) -> None:
-    assert words.plateau_in_words(Plateau(Constant(0.1), **options)) == text
+    assert describe.plateau_in_words(Plateau(Constant(0.1), **options)) == text

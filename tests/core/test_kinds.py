@@ -221,7 +221,7 @@ def test_decimal_periods_end_where_they_are_written_to_end() -> None:
     staircase = Exponential(init_value=1.0, decay_rate=0.5, decay_steps=3.7, staircase=True)
     assert [staircase(step) for step in (36, 37)] == [0.5**9, 0.5**10]
     assert staircase.values([36, 37]).tolist() == [0.5**9, 0.5**10]
-    assert 37 in set(staircase.timeline.cuts(100))
+    assert 37 in set(staircase.timeline.breakpoints(100))
     thirds = InverseTime(init_value=1.0, decay_steps=100 / 3, staircase=True)
     assert [thirds(step) for step in (99, 100)] == [1 / 3, 1 / 4]
     restarts = Repeat(Linear(init_value=1.0, end_value=0.0, decay_steps=20), period=3.7)

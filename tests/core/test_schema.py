@@ -13,8 +13,8 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 import lrcore
-from lrcore.schedules import KINDS
-from lrcore.schema import schema
+from lrcore.files.schema import schema
+from lrcore.schedules.kinds import KINDS
 from tests.core.test_config import COSINE, LINEAR, WRONG
 from tests.seeds import BOOK, MXNET, TORCH
 from tests.strategies import schedules

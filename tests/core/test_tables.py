@@ -146,7 +146,7 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
 def telling_steps(steps: int, schedule: Schedule) -> Any:
     """Both ends densely, every cut and its neighbours, where float32 stops counting, and many others."""
     chance = np.random.default_rng(0)
-    cuts = [*islice(schedule.timeline.cuts(steps + 1), 1000)]
+    cuts = [*islice(schedule.timeline.breakpoints(steps + 1), 1000)]
     near = np.array([*cuts, 0, 2**24, steps, LAST])[:, None] + np.arange(-4, 5)
     spread = np.geomspace(1, steps, 20_000).astype(np.int64)
     some = (
@@ -189,7 +189,7 @@ def test_a_very_long_schedule_is_within_one_ulp(name: str, steps: int) -> None:
 @pytest.mark.parametrize("name", MILLION)
 def test_cubics_have_the_bits_of_the_host_at_first_and_where_pieces_begin(name: str) -> None:
     schedule = MILLION[name]
-    cuts = [] if name in {"cyclic", "inverse square root per epoch"} else list(schedule.timeline.cuts(10**6 + 1))
+    cuts = [] if name in {"cyclic", "inverse square root per epoch"} else list(schedule.timeline.breakpoints(10**6 + 1))
     steps = [*range(256), *cuts]
     assert evaluate(lrcore.lower(schedule, method="cubics"), steps).tolist() == host(schedule, steps)
 

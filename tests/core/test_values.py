@@ -14,7 +14,7 @@ from mpmath import mpf
 
 import lrcore
 from lrcore import Constant, Cosine, Exponential, Interpolate, InverseTime, Linear, Polynomial, Repeat, Schedule
-from lrcore.descriptions import Shape
+from lrcore.records import Shape
 from tests.oracle import exact
 
 BOUND = mpf(10) ** -14  # relative to the value; where terms cancel, to the largest of them

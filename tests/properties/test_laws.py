@@ -22,7 +22,8 @@ from mpmath import mpf
 
 import lrcore
 from lrcore import Clip, Cosine, Every, Function, Join, Product, Repeat, Schedule, Shift, Sum
-from lrcore.descriptions import LAST_STEP, Shape
+from lrcore.curves.formulas import LAST_STEP
+from lrcore.records import Shape
 from tests.kinds import KINDS
 from tests.oracle import exact, length
 from tests.strategies import rates, schedules, segments, steps
@@ -205,7 +206,7 @@ def test_total_steps_counts_warmup_and_cooldown(rest: int, warmup: int, cooldown
 
 @given(segments())
 def test_between_two_cuts_a_schedule_of_straight_parts_is_straight(schedule: Schedule) -> None:
-    cuts = list(schedule.timeline.cuts(HORIZON))
+    cuts = list(schedule.timeline.breakpoints(HORIZON))
     assert cuts == sorted(set(cuts))
     assert all(0 < cut < HORIZON for cut in cuts)
     for first, end in itertools.pairwise([0, *cuts, HORIZON]):

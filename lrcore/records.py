@@ -13,15 +13,13 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_ar
 import msgspec
 from msgspec import Meta, Struct, StructMeta
 
+from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-
-LAST_STEP = 2**53
-"""Beyond it float64 no longer tells neighbouring steps apart."""
 
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
-Growth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
+CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
 Time: TypeAlias = Annotated[float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)")]
 Period: TypeAlias = Annotated[
     float, Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)")
@@ -29,13 +27,13 @@ Period: TypeAlias = Annotated[
 Steps: TypeAlias = Annotated[
     int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)")
 ]
-SomeSteps: TypeAlias = Annotated[
+PositiveSteps: TypeAlias = Annotated[
     int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)")
 ]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
 
 
-class FileNames(StructMeta):
+class KeywordAliases(StructMeta):
     """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
 
     def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - the class is what is called
@@ -51,7 +49,7 @@ class FileNames(StructMeta):
         return super().__call__(*args, **renamed)
 
 
-class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
 
     def __post_init__(self) -> None:
@@ -134,7 +132,7 @@ def _nearest(annotation: Any, value: Any) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
         return did_you_mean(value, get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, Description) and callable(value):
+    if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
     return ""
 
@@ -171,16 +169,16 @@ def name_of(function: Any) -> str:
         parts = [getattr(function, field) for field in function.__struct_fields__]
     else:
         parts = list(getattr(function, "__dict__", {}).values())
-    shown = [name_of(part) if callable(part) else repr(part) for part in parts if _tells(part)]
+    shown = [name_of(part) if callable(part) else repr(part) for part in parts if _is_identifying(part)]
     return f"{type(function).__qualname__}({', '.join(shown)})"
 
 
-def _tells(part: Any) -> bool:
+def _is_identifying(part: Any) -> bool:
     return callable(part) or isinstance(part, (int, float, str))
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Description):
+    if isinstance(value, Record):
         return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(one) for one in value]

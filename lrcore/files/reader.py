@@ -6,25 +6,27 @@ that an error names the innermost place, what is required there, what was found 
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from lrcore.descriptions import LAST_STEP, Description, did_you_mean, short
-from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.plateau import Plateau, PlateauOptions
-from lrcore.schedules import DEEPEST, KINDS, Cooldown, Schedule, Warmup
+from lrcore.curves.formulas import LAST_STEP
+from lrcore.errors import ScheduleError
+from lrcore.files.formats import READERS, WRITERS
+from lrcore.records import Record, did_you_mean, short
+from lrcore.schedules.kinds import KINDS
+from lrcore.schedules.plateau import Plateau, PlateauOptions
+from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
 
 _SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
 _CHILDREN = {"schedule", "schedules"}
 _ENDS_SHOWN = 60  # characters of a long path, from either end
-Record = TypeVar("Record", bound=Description)
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 def load(path: str | PathLike[str], key: str | None = None) -> Schedule | Any:
@@ -74,8 +76,8 @@ def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule |
         >>> loads('kind = "constant"\nvalue = 0.1')
         Constant(value=0.1)
     """
-    if format not in _READERS:
-        raise ScheduleError("format", f"expected one of {', '.join(_READERS)}; got {format!r}")
+    if format not in READERS:
+        raise ScheduleError("format", f"expected one of {', '.join(READERS)}; got {format!r}")
     if not isinstance(text, str):
         raise ScheduleError("text", f"expected a str; got {type(text).__name__}")
     return _parsed(text, format, key, "")
@@ -114,87 +116,11 @@ def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A
         [warmup]
         steps = 5
     """
-    if format not in _WRITERS:
-        raise ScheduleError("format", f"expected one of {', '.join(_WRITERS)}; got {format!r}")
+    if format not in WRITERS:
+        raise ScheduleError("format", f"expected one of {', '.join(WRITERS)}; got {format!r}")
     if not isinstance(schedule, (Schedule, Plateau)):
         raise ScheduleError("schedule", f"expected a lrcore schedule; got {short(schedule)}")
-    return _WRITERS[format](schedule.to_dict())
-
-
-# --- formats ----------------------------------------------------------------------------------------------------------
-
-
-def _read_yaml(text: str) -> Any:
-    yaml = _import_yaml()
-    try:
-        return yaml.load(text, Loader=_unique_keys(yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise ValueError(f"{problem} (at line {mark.line + 1}, column {mark.column + 1})") from None
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-    except LookupError as error:  # PyYAML's own, for `!!bool x` and `!!int ""`
-        raise ValueError(f"a value does not fit its tag: {error}") from None
-
-
-def _write_yaml(plain: dict[str, Any]) -> str:
-    return str(_import_yaml().safe_dump(plain, sort_keys=False))
-
-
-def _import_yaml() -> Any:
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("YAML", package="PyYAML", extra="yaml") from error
-    return yaml
-
-
-def _unique_keys(loader: Any) -> Any:
-    """The safe loader, but a key given twice is an error, as it is in TOML; a merged one may be given again."""
-
-    class Loader(loader):  # type: ignore[misc]
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-            _unique([self.construct_object(key, deep=True) for key in own])
-            return super().construct_mapping(node, deep)
-
-    return Loader
-
-
-def _unique(keys: Sequence[Any]) -> None:
-    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
-    if twice:
-        raise ValueError(f"key {twice[0]!r} is given twice")
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _unique([key for key, _ in pairs])
-    return dict(pairs)
-
-
-def _read_toml(text: str) -> dict[str, Any]:
-    import tomllib
-
-    return tomllib.loads(text)
-
-
-def _write_toml(plain: dict[str, Any]) -> str:
-    import tomli_w
-
-    return tomli_w.dumps(plain)
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "toml": _read_toml,
-    "json": lambda text: json.loads(text, object_pairs_hook=_unique_pairs),
-    "yaml": _read_yaml,
-}
-_WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "toml": _write_toml,
-    "json": lambda plain: json.dumps(plain, indent=2) + "\n",
-    "yaml": _write_yaml,
-}
+    return WRITERS[format](schedule.to_dict())
 
 
 def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule | Plateau:  # noqa: A002
@@ -203,7 +129,7 @@ def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule | P
             where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty"
         )
     try:
-        data = _READERS[format](text)
+        data = READERS[format](text)
     except RecursionError:
         raise ScheduleError(where, f"expected at most {DEEPEST} schedules inside one another; got more") from None
     except ValueError as error:
@@ -284,13 +210,13 @@ class _Reader:
             raise self.error(_at(path, "kind"), f"{known}; got {_found(name)}{did_you_mean(name, KINDS)}")
         return KINDS[name]
 
-    def record(self, value: Any, path: str, cls: type[Record]) -> Record:
+    def record(self, value: Any, path: str, cls: type[RecordT]) -> RecordT:
         """A table without a kind: a warmup, a cooldown, a plateau."""
         if not isinstance(value, Mapping):
             raise self.error(path, f"expected a table; got {_found(value)}")
         table = dict(value)
         self.check_names(table, cls, path)
-        made: Record = self.made(cls, table, path)
+        made: RecordT = self.made(cls, table, path)
         return made
 
     def children(self, name: str, value: Any, path: str, depth: int) -> Any:

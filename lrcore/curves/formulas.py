@@ -19,8 +19,8 @@ Check: TypeAlias = Callable[[Any, Any], float]  # of what a Python function gave
 
 ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
-EXACT = 2**53
-"""Up to here every integer is a float."""
+LAST_STEP = 2**53
+"""Beyond it float64 no longer tells neighbouring steps apart."""
 _LOG_THAT_MAGNIFIES = 20.0  # beyond it the rounding of an exponent costs more than 1e-15
 _POWER_THAT_MAGNIFIES = 8.0
 
@@ -239,7 +239,7 @@ def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]
 
     A period that ends within the rounding of t has ended: ten periods of 3.7 are 37, though the float is a little more.
     """
-    if period <= EXACT and float(period).is_integer():
+    if period <= LAST_STEP and float(period).is_integer():
         whole = int(period)
         return lambda t: (t // whole, t % whole)
     fmod, rounded, where, period = lib.fmod, lib.round, lib.where, float(period)

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from lrcore.plateau import PlateauOptions
-from lrcore.schedules import KINDS
+from lrcore.schedules.kinds import KINDS
+from lrcore.schedules.plateau import PlateauOptions
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

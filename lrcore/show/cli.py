@@ -14,10 +14,10 @@ from typing import Any
 import click
 
 import lrcore
-from lrcore import plot, words
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.plateau import Plateau
-from lrcore.schedules import Schedule
+from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.schedule import Schedule
+from lrcore.show import describe, plot
 
 WRONG = 2
 _WIDEST = 100
@@ -75,7 +75,7 @@ def plot_command(files: tuple[Path, ...], output: Path, key: str | None, steps: 
     Needs matplotlib: pip install "lrcore[plot]".
     """
     schedules = dict(zip(_names(files), (_schedule(lrcore.load(file, key)) for file in files), strict=True))
-    last = steps or max(map(words.telling_range, schedules.values()))
+    last = steps or max(map(describe.display_range, schedules.values()))
     plot.to_file(schedules, output, last, log=log)
 
 
@@ -94,7 +94,7 @@ def _schedule(loaded: Schedule | Plateau) -> Schedule:
 
 def _shown(name: str, loaded: Schedule | Plateau, steps: int | None, width: int) -> Iterator[str]:
     schedule = _schedule(loaded)
-    last = steps or words.telling_range(schedule)
+    last = steps or describe.display_range(schedule)
     yield click.style(name, bold=True)
     yield ""
     yield plot.in_terminal(schedule, last, width)
@@ -107,7 +107,7 @@ def _shown(name: str, loaded: Schedule | Plateau, steps: int | None, width: int)
 
 
 def _phase_lines(loaded: Schedule | Plateau, width: int) -> Iterator[str]:
-    phases = words.phases(_schedule(loaded))
+    phases = describe.phases(_schedule(loaded))
     heads = [_span(phase) for phase in phases[:_PHASES]]
     margin = max(map(len, [*heads, "plateau"]))
     for head, phase in zip(heads, phases, strict=False):
@@ -116,10 +116,10 @@ def _phase_lines(loaded: Schedule | Plateau, width: int) -> Iterator[str]:
         more = f"and {len(phases) - _PHASES:,} more, the last one from step {phases[-1].first:,}"
         yield from textwrap.wrap(more, width)
     if isinstance(loaded, Plateau):
-        yield from _row("plateau", words.plateau_in_words(loaded), margin, width)
+        yield from _row("plateau", describe.plateau_in_words(loaded), margin, width)
 
 
-def _span(phase: words.Phase) -> str:
+def _span(phase: describe.Phase) -> str:
     if phase.end is None:
         return f"from step {phase.first:,}" if phase.first else "all steps"
     if phase.end == phase.first + 1:
@@ -136,7 +136,7 @@ def _row(head: str, text: str, margin: int, width: int) -> Iterator[str]:
 
 
 def _value_lines(schedule: Schedule, last: int) -> Iterator[str]:
-    steps = words.telling_steps(schedule, last)
+    steps = describe.display_steps(schedule, last)
     margin = max(len(f"{step:,}") for step in steps)
     for step in steps:
         yield f"step {step:>{margin},}  {schedule(step):.10g}"

@@ -6,24 +6,13 @@ import itertools
 import math
 from typing import NamedTuple
 
-from lrcore import timeline
-from lrcore.descriptions import LAST_STEP
-from lrcore.formulas import LARGEST, SCALARS
-from lrcore.plateau import Plateau
-from lrcore.schedules import (
-    Clip,
-    Every,
-    Exponential,
-    Function,
-    InverseTime,
-    Join,
-    Product,
-    Repeat,
-    Schedule,
-    Shift,
-    Sum,
-)
-from lrcore.timeline import Formula, Timeline
+from lrcore.curves import pieces
+from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS
+from lrcore.curves.pieces import Formula
+from lrcore.curves.timeline import Timeline
+from lrcore.schedules.kinds import Clip, Every, Exponential, Function, InverseTime, Join, Product, Repeat, Shift, Sum
+from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.schedule import Schedule
 
 _ENDLESS_FALL = 100.0  # an exponential is shown until it has fallen to this part
 _SLOW_FALL = 10.0  # inverse time, which takes its time, until this
@@ -60,7 +49,7 @@ def phases(schedule: Schedule) -> list[Phase]:
     return _phases(schedule.timeline)
 
 
-def telling_range(schedule: Schedule) -> int:
+def display_range(schedule: Schedule) -> int:
     """How many steps to show: the schedule's length and a tenth more.
 
     A schedule without an end is shown for what its form suggests: a few cycles, until an exponential has fallen to a
@@ -68,9 +57,9 @@ def telling_range(schedule: Schedule) -> int:
 
     Example:
         >>> from lrcore import Constant, Exponential, Linear
-        >>> telling_range(Linear(init_value=0.1, decay_steps=100)), telling_range(Constant(0.1))
+        >>> display_range(Linear(init_value=0.1, decay_steps=100)), display_range(Constant(0.1))
         (110, 100)
-        >>> telling_range(Exponential(init_value=0.1, decay_rate=0.1, decay_steps=30, staircase=True))
+        >>> display_range(Exponential(init_value=0.1, decay_rate=0.1, decay_steps=30, staircase=True))
         60
     """
     end = schedule.length or schedule.timeline.end
@@ -80,7 +69,7 @@ def telling_range(schedule: Schedule) -> int:
     return max(1, math.ceil(min(round(warmup + _endless(schedule), 6), LAST_STEP)))
 
 
-def telling_steps(schedule: Schedule, steps: int) -> list[int]:
+def display_steps(schedule: Schedule, steps: int) -> list[int]:
     """The steps whose values say most: 0, both sides of the first places where the curve bends, the end, past the end.
 
     Args:
@@ -89,14 +78,14 @@ def telling_steps(schedule: Schedule, steps: int) -> list[int]:
 
     Example:
         >>> from lrcore import Constant
-        >>> telling_steps(Constant(0.1).warmup(5), steps=6)
+        >>> display_steps(Constant(0.1).warmup(5), steps=6)
         [0, 4, 5, 6]
     """
-    cuts = [*itertools.islice(schedule.timeline.cuts(steps + 1), _CUTS)]
+    breakpoints = [*itertools.islice(schedule.timeline.breakpoints(steps + 1), _CUTS)]
     end = schedule.length
     if end and end <= steps:
-        cuts.append(end)
-    return sorted({0, steps, *cuts, *(cut - 1 for cut in cuts)})
+        breakpoints.append(end)
+    return sorted({0, steps, *breakpoints, *(place - 1 for place in breakpoints)})
 
 
 def plateau_in_words(plateau: Plateau) -> str:
@@ -144,30 +133,30 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
     """What a formula does from `first` on, in its own time."""
     value = formula.bind(SCALARS)
     match formula:
-        case timeline.Constant(constant):
+        case pieces.Constant(constant):
             return f"constant {number(constant)}"
-        case timeline.Held():
+        case pieces.FrozenAt():
             return f"constant {number(value(first))}"
-        case timeline.Ramp(last=last):
+        case pieces.Ramp(last=last):
             start, stop = value(first), value(last if end is None else min(end, last))
             return f"{_shape(formula)} {'rise' if stop > start else 'fall'} from {number(start)} to {number(stop)}"
-        case timeline.Exponential(rate=rate, decay_steps=period, staircase=staircase):
+        case pieces.Exponential(rate=rate, decay_steps=period, staircase=staircase):
             every = "every" if staircase else "per"
             return f"exponential from {number(value(first))}, times {number(rate)} {every} {_steps(period)}"
-        case timeline.InverseTime():
+        case pieces.InverseTime():
             return f"inverse time from {number(value(first))}: {_inverse_time(formula)}"
-        case timeline.Call(name=name):
+        case pieces.UserFunction(name=name):
             return name
-        case timeline.Stairs(formula=inner, width=width, origin=origin):
+        case pieces.Stairs(formula=inner, width=width, origin=origin):
             ticks = [None if time is None else (time - origin) // width for time in (first, end)]
             return f"{_words(inner, ticks[0] or 0, ticks[1])}, one tick in {_steps(width)}"
-        case timeline.Cycle():
+        case pieces.Cycle():
             return _cycle(formula)
-        case timeline.Reverse(timeline=inner, about=about):
+        case pieces.Reverse(timeline=inner, about=about):
             return "backwards: " + _inner(inner, 0 if end is None else about - end, about - first)
-        case timeline.Pointwise(operation=operation, formulas=parts):
+        case pieces.Pointwise(operation=operation, formulas=parts):
             return f"{operation} of " + " and ".join(f"({_words(part, first, end)})" for part in parts)
-        case timeline.Clipped(formula=inner, low=low, high=high):
+        case pieces.Clipped(formula=inner, low=low, high=high):
             limits = [f"at least {number(low)}"] if low > -LARGEST else []
             limits += [f"at most {number(high)}"] if high < LARGEST else []
             return f"{_words(inner, first, end)}, {' and '.join(limits)}"
@@ -175,13 +164,13 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
             return type(formula).__name__.lower()
 
 
-def _shape(ramp: timeline.Ramp) -> str:
+def _shape(ramp: pieces.Ramp) -> str:
     if ramp.power == 1:
         return ramp.shape
     return f"power {number(ramp.power)}" if ramp.shape == "power" else f"{ramp.shape} (exponent {number(ramp.power)})"
 
 
-def _inverse_time(formula: timeline.InverseTime) -> str:
+def _inverse_time(formula: pieces.InverseTime) -> str:
     ratio = "t" if formula.decay_steps == 1 else f"t / {number(formula.decay_steps)}"
     ratio = f"floor({ratio})" if formula.staircase else ratio
     rated = ratio if formula.rate == 1 else f"{number(formula.rate)} {ratio}"
@@ -190,7 +179,7 @@ def _inverse_time(formula: timeline.InverseTime) -> str:
     return f"{number(formula.init)} / (1 + {rated}){power}{since}"
 
 
-def _cycle(cycle: timeline.Cycle) -> str:
+def _cycle(cycle: pieces.Cycle) -> str:
     mirror = ", back and forth" if cycle.mirror else ""
     factor = f", each time multiplied by {number(cycle.factor)}" if cycle.factor != 1 else ""
     return f"again every {_steps(cycle.length)}{mirror}{factor}: {_inner(cycle.timeline, 0, cycle.length)}"
@@ -230,15 +219,15 @@ def _endless(schedule: Schedule) -> float:
             first = inner.length if period is None else period
             return sum((first or 0) * growth**cycle for cycle in range(_CYCLES))
         case Join(schedules=parts, boundaries=None):
-            return sum(part.length or 0 for part in parts[:-1]) + telling_range(parts[-1])
+            return sum(part.length or 0 for part in parts[:-1]) + display_range(parts[-1])
         case Join(schedules=parts, boundaries=boundaries):
-            return (boundaries or (0,))[-1] + telling_range(parts[-1])
+            return (boundaries or (0,))[-1] + display_range(parts[-1])
         case Sum(schedules=parts) | Product(schedules=parts):
-            return max(telling_range(part) for part in parts)
+            return max(display_range(part) for part in parts)
         case Clip(schedule=inner) | Shift(schedule=inner):
-            return telling_range(inner)
+            return display_range(inner)
         case Every(schedule=inner, steps=width):
-            return telling_range(inner) * width
+            return display_range(inner) * width
         case Function():
             return 10 * _WITHOUT_A_SCALE
         case _:

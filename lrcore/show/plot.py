@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.schedules import Schedule
+from lrcore.schedules.schedule import Schedule
 
 _POINTS = 2_000
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -64,8 +64,8 @@ def _sampled(schedule: Schedule, steps: int) -> Sequence[int]:
         return range(steps + 1)
     width = steps / _POINTS
     places = {int((number + number * _GOLDEN % 1) * width) for number in range(_POINTS)}
-    cuts = itertools.islice(schedule.timeline.cuts(steps + 1), _POINTS)
-    near = {step for cut in cuts for step in (cut - 2, cut - 1, cut, cut + 1)}
+    breakpoints = itertools.islice(schedule.timeline.breakpoints(steps + 1), _POINTS)
+    near = {step for place in breakpoints for step in (place - 2, place - 1, place, place + 1)}
     return sorted(step for step in places | near | {0, steps} if 0 <= step <= steps)
 
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta
 
-from lrcore.descriptions import Description, NotNegative, Number, SomeSteps, digest, short
 from lrcore.errors import ScheduleError
-from lrcore.schedules import Schedule
+from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, short
+from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
 Where: TypeAlias = Callable[[Value, Value, Value], Value]
@@ -85,7 +85,7 @@ class PlateauState(NamedTuple):
         return cls(best=best, mean=mean, scale=scale, **counts)
 
 
-class PlateauOptions(Description, frozen=True, kw_only=True):
+class PlateauOptions(Record, frozen=True, kw_only=True):
     """What a `[plateau]` table holds: see `Plateau`."""
 
     factor: Factor = 0.1
@@ -96,7 +96,7 @@ class PlateauOptions(Description, frozen=True, kw_only=True):
     cooldown: Reports = 0
     min_scale: Scale = 0.0
     eps: NotNegative = 0.0
-    accumulate: SomeSteps = 1
+    accumulate: PositiveSteps = 1
     accept_first: bool = False
     watch_in_cooldown: bool = True
     arithmetic: Literal["torch", "keras", "optax", "paddle"] = "torch"

@@ -1,292 +1,32 @@
-"""The kinds of schedule: frozen descriptions that are also pure functions of the step.
-
-A description holds what a file holds, checked and normalised when it is made. Each kind says in `_lower` what its
-timeline is; everything else (values, arrays, tables, plots, adapters) comes from the timeline.
-"""
+"""The kinds of schedule, one class for each."""
 
 from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
-from lrcore import formulas, timeline
-from lrcore.descriptions import (
-    Description,
-    FileNames,
-    Growth,
+from lrcore.curves import formulas, pieces, timeline
+from lrcore.curves.timeline import Timeline
+from lrcore.errors import ScheduleError
+from lrcore.records import (
+    CycleGrowth,
     NotNegative,
     Number,
     Period,
     Positive,
+    PositiveSteps,
     Shape,
-    SomeSteps,
     Steps,
     Time,
-    digest,
     name_of,
     short,
 )
-from lrcore.errors import ScheduleError
-from lrcore.timeline import Timeline
+from lrcore.schedules.schedule import Schedule, check_power, kind_of, named_segment
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-
-DEEPEST = 100
-BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
-
-
-class Warmup(Description, frozen=True, kw_only=True):
-    """The rise before a schedule: see `Schedule.warmup`."""
-
-    steps: Steps
-    init_value: Number = 0.0
-    shape: Shape = "linear"
-    power: Positive | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_power(self, "warmup")
-
-
-class Cooldown(Description, frozen=True, kw_only=True):
-    """The fall after a schedule: see `Schedule.cooldown`."""
-
-    steps: Steps
-    start: Steps | None = None
-    end_value: Number = 0.0
-    shape: Shape = "linear"
-    power: Positive | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_power(self, "cooldown")
-
-
-class Schedule(
-    Description,
-    metaclass=FileNames,
-    frozen=True,
-    kw_only=True,
-    dict=True,
-    tag_field="kind",
-    rename={"warmup_": "warmup", "cooldown_": "cooldown", "values_": "values"},
-):
-    """A learning rate (or another hyperparameter) as a pure function of the step.
-
-    The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
-    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
-
-    Example:
-        >>> schedule = Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)
-        >>> [schedule(step) for step in (0, 5, 20, 1000)]
-        [0.0, 0.3, 0.01, 0.01]
-    """
-
-    # A field called `warmup` would shadow the method; in files it is called so.
-    warmup_: Warmup | None = None
-    cooldown_: Cooldown | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.depth > DEEPEST:
-            raise ScheduleError(
-                type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
-            )
-        self.timeline  # noqa: B018 - what cannot be lowered is refused here, not at the first update
-
-    def __call__(self, step: int) -> float:
-        """The value for the update after `step` updates.
-
-        Args:
-            step: updates already made: an integer >= 0, of Python or numpy.
-
-        Raises:
-            ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
-        """
-        if type(step) is not int or step < 0:
-            step = checked_step(step)
-        return self.at(step)
-
-    def __repr__(self) -> str:
-        """The call that makes the schedule."""
-        given = self.given()
-        ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
-        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
-        return f"{type(self).__name__}({_arguments(given)}){calls}"
-
-    @cached_property
-    def at(self) -> Callable[[int], float]:
-        """The same function without the check of `step`: what a training loop calls."""
-        return self.timeline.at
-
-    def values(self, steps: ArrayLike) -> NDArray[np.float64]:
-        """The values at an array of steps.
-
-        Args:
-            steps: integers >= 0, of any shape.
-
-        Returns:
-            float64 of the same shape, within a few units in the last place of `schedule(step)`.
-
-        Raises:
-            ScheduleError: the array holds something other than integers >= 0.
-
-        Example:
-            >>> Linear(init_value=1.0, end_value=0.0, decay_steps=4).values([0, 1, 2, 9]).tolist()
-            [1.0, 0.75, 0.5, 0.0]
-        """
-        import numpy as np
-
-        array = np.asarray(steps)
-        if array.size == 0:
-            return np.zeros(array.shape)
-        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
-        flat = array.astype(np.int64, copy=False).ravel()
-        values = np.empty(flat.shape)
-        with np.errstate(all="ignore"):
-            for first in range(0, flat.size, BLOCK):
-                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
-        return values.reshape(array.shape)
-
-    @cached_property
-    def timeline(self) -> Timeline:
-        """Sorted starts and formulas: the schedule as everything else sees it."""
-        line = self._lower()
-        if self.warmup_ is not None:
-            line = _warmed(line, self.warmup_, f"{type(self).__name__}.warmup")
-        if self.cooldown_ is not None:
-            line = _cooled(line, self.cooldown_, f"{type(self).__name__}.cooldown")
-        return line
-
-    @cached_property
-    def depth(self) -> int:
-        """How many schedules are inside one another, this one included."""
-        return 1 + max((child.depth for child in self.children), default=0)
-
-    @property
-    def children(self) -> tuple[Schedule, ...]:
-        """The schedules that this one is made of."""
-        fields = (getattr(self, name) for name in self.__struct_fields__)
-        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
-        return tuple(part for part in parts if isinstance(part, Schedule))
-
-    @property
-    def length(self) -> int | None:
-        """The updates until the schedule has reached its last value; None if it has no such step of its own."""
-        return self.timeline.length
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits that are the same for equal schedules, on every machine and in every version.
-
-        Example:
-            >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
-            True
-        """
-        return digest(self.to_dict())
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plain form that a file holds; `lrcore.from_dict` reads it back.
-
-        Raises:
-            ScheduleError: a Python function is inside, which cannot be written.
-        """
-        return {"kind": _kind(self), **super().to_dict()}
-
-    def warmup(
-        self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
-    ) -> Schedule:
-        """Rise to the schedule's first value before it begins; its own clock starts after the warmup.
-
-        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps); `constant`
-        holds `init_value` and then jumps.
-
-        Args:
-            steps: length in updates; 0 is no warmup.
-            init_value: value at step 0.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
-            power: the exponent p of shape power, (t / steps)**p.
-
-        Raises:
-            ScheduleError: a wrong argument, or shape exponential between values that are 0 or differ in sign.
-
-        Example:
-            >>> schedule = Constant(0.4).warmup(4)
-            >>> [schedule(step) for step in range(6)]
-            [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
-        """
-        warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
-        return replace(self._unramped(), warmup_=warmup)
-
-    def cooldown(
-        self,
-        steps: int,
-        start: int | None = None,
-        end_value: float = 0.0,
-        shape: Shape = "linear",
-        power: float | None = None,
-    ) -> Schedule:
-        """Fall from the value at `start` to `end_value`, and hold that.
-
-        With x = (t - start) / steps the shapes leave 1 - x (linear), (1 + cos(pi x)) / 2 (cosine), 1 - sqrt(x) (1-sqrt),
-        1 - x**2 (1-square) or (1 - x)**power (power) of the way; exponential is a geometric fall; constant drops at once.
-
-        Args:
-            steps: length in updates; with 0 the end value holds from `start` on.
-            start: the first update of the fall, warmup included. Default: where the schedule itself ends.
-            end_value: value at and after `start + steps`.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
-            power: the exponent of shape power.
-
-        Raises:
-            ScheduleError: a wrong argument, or no `start` for a schedule that has no end of its own.
-
-        Example:
-            >>> schedule = Constant(0.4).cooldown(steps=4, start=10)
-            >>> [schedule(step) for step in (9, 10, 12, 14, 99)]
-            [0.4, 0.4, 0.2, 0.0, 0.0]
-        """
-        cooldown = Cooldown(steps=steps, start=start, end_value=end_value, shape=shape, power=power)
-        base = self if self.cooldown_ is None else Join((self,))
-        return replace(base, cooldown_=cooldown)
-
-    def __mul__(self, factor: float | Schedule) -> Schedule:
-        """The schedule times a number, or the product of two."""
-        if isinstance(factor, Schedule):
-            return Product((self, factor))
-        return Product((self, Constant(factor)))
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Schedule) -> Schedule:
-        """The sum of two schedules."""
-        if not isinstance(other, Schedule):
-            return NotImplemented
-        return Sum((self, other))
-
-    def _unramped(self) -> Schedule:
-        """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
-        return self if self.warmup_ is None and self.cooldown_ is None else Join((self,))
-
-    @cached_property
-    def _over_arrays(self) -> Callable[[Any], Any]:
-        return self.timeline.bind(formulas.arrays())
-
-    def _lower(self) -> Timeline:
-        raise NotImplementedError(f"{type(self).__name__} has no timeline")
-
-
-# --- kinds ------------------------------------------------------------------------------------------------------------
+    pass
 
 
 class Constant(Schedule, frozen=True, tag="constant"):
@@ -415,11 +155,11 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
             return timeline.constant(self.init_value)
         if self.decay_rate == 0:
             first = math.ceil(self.decay_steps) if self.staircase else 1
-            pieces = (timeline.Constant(self.init_value), timeline.Constant(0.0))
-            return Timeline((0, first), pieces, first)
+            before_and_after = (pieces.Constant(self.init_value), pieces.Constant(0.0))
+            return Timeline((0, first), before_and_after, first)
         # Between steps, where a cycle may ask, a negative rate has no real power.
         staircase = self.staircase or self.decay_rate < 0
-        formula = timeline.Exponential(self.init_value, self.decay_rate, self.decay_steps, staircase)
+        formula = pieces.Exponential(self.init_value, self.decay_rate, self.decay_steps, staircase)
         return Timeline((0,), (formula,))
 
 
@@ -451,7 +191,7 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
             return timeline.constant(self.init_value)
         return Timeline(
             (0,),
-            (timeline.InverseTime(self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase),),
+            (pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase),),
         )
 
 
@@ -482,7 +222,7 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
         _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
         _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
         length = self.boundaries[-1] if self.boundaries else None
-        return timeline.from_pieces((0, *self.boundaries), [timeline.Constant(value) for value in self.values_], length)
+        return timeline.from_pieces((0, *self.boundaries), [pieces.Constant(value) for value in self.values_], length)
 
 
 class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
@@ -519,23 +259,25 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
         ) -> None: ...
 
     def _lower(self) -> Timeline:
-        _check_power(self, "Interpolate")
+        check_power(self, "Interpolate")
         if not self.boundaries:
             raise ScheduleError("Interpolate.boundaries", "expected at least one knot; got none")
         _check_rising(self.boundaries, "Interpolate.boundaries")
         _check_count(self.values_, len(self.boundaries), "Interpolate.values", "one for each boundary")
         knots = [_plain_time(knot) for knot in self.boundaries]
         power = 1.0 if self.power is None else self.power
-        pieces: list[timeline.Formula] = [timeline.Constant(self.values_[0])]
+        parts: list[pieces.Formula] = [pieces.Constant(self.values_[0])]
         for (first, last), (start, end) in zip(
             itertools.pairwise(knots), itertools.pairwise(self.values_), strict=True
         ):
             empty = first == last
-            pieces.append(
-                timeline.Constant(end) if empty else _segment("Interpolate", self.shape, start, end, first, last, power)
+            parts.append(
+                pieces.Constant(end)
+                if empty
+                else named_segment("Interpolate", self.shape, start, end, first, last, power)
             )
-        pieces.append(timeline.Constant(self.values_[-1]))
-        return timeline.from_pieces((0, *knots), pieces, math.ceil(knots[-1]))
+        parts.append(pieces.Constant(self.values_[-1]))
+        return timeline.from_pieces((0, *knots), parts, math.ceil(knots[-1]))
 
 
 class Function(Schedule, frozen=True, tag="function"):
@@ -560,10 +302,10 @@ class Function(Schedule, frozen=True, tag="function"):
     def _lower(self) -> Timeline:
         if not callable(self.function):
             raise ScheduleError("Function.function", f"expected a function of the step; got {short(self.function)}")
-        call = timeline.Call(self.function, f"Function({name_of(self.function)})")
+        call = pieces.UserFunction(self.function, f"Function({name_of(self.function)})")
         if self.horizon is None:
             return Timeline((0,), (call,))
-        return timeline.from_pieces((0, self.horizon), (call, timeline.Held(call, self.horizon)), self.horizon)
+        return timeline.from_pieces((0, self.horizon), (call, pieces.FrozenAt(call, self.horizon)), self.horizon)
 
 
 class Join(Schedule, frozen=True, tag="join"):
@@ -602,7 +344,7 @@ class Join(Schedule, frozen=True, tag="join"):
             if part.length is None:
                 raise ScheduleError(
                     "Join.boundaries",
-                    f"required, since schedules[{number}] ({_kind(part)}) has no length of its own; got none",
+                    f"required, since schedules[{number}] ({kind_of(part)}) has no length of its own; got none",
                 )
             end += part.length
             boundaries.append(end)
@@ -701,7 +443,7 @@ class Shift(Schedule, frozen=True, tag="shift"):
     steps: Steps
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.skipped(self.steps)
+        return self.schedule.timeline.advanced(self.steps)
 
 
 class Repeat(Schedule, frozen=True, tag="repeat"):
@@ -729,7 +471,7 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
     schedule: Schedule
     period: Period | None = None
     mirror: bool = False
-    length_factor: Growth = 1.0
+    length_factor: CycleGrowth = 1.0
     value_factor: Number = 1.0
 
     def _lower(self) -> Timeline:
@@ -737,7 +479,8 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
         period = _plain_time(self.period) if self.period is not None else line.length
         if period is None:
             raise ScheduleError(
-                "Repeat.period", f"required, since a {_kind(self.schedule)} schedule has no length of its own; got none"
+                "Repeat.period",
+                f"required, since a {kind_of(self.schedule)} schedule has no length of its own; got none",
             )
         if period == 0:
             raise ScheduleError("Repeat.period", "expected a schedule of at least one update to repeat; got length 0")
@@ -767,10 +510,10 @@ class Every(Schedule, frozen=True, tag="every"):
     """
 
     schedule: Schedule
-    steps: SomeSteps
+    steps: PositiveSteps
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.slowed(self.steps)
+        return self.schedule.timeline.decimated(self.steps)
 
 
 KINDS: dict[str, type[Schedule]] = {
@@ -818,63 +561,7 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
     return Function(given, horizon)
 
 
-# --- warmup and cooldown ----------------------------------------------------------------------------------------------
-
-
-def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
-    if warmup.steps == 0:
-        return line
-    power = 1.0 if warmup.power is None else warmup.power
-    rise = _segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
-    body = line.moved(warmup.steps)
-    length = None if line.length is None else line.length + warmup.steps
-    return Timeline((0, *body.starts), (rise, *body.formulas), length)
-
-
-def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
-    start = line.length if cooldown.start is None else cooldown.start
-    if start is None:
-        raise ScheduleError(f"{where}.start", "required, since the schedule has no end of its own; got none")
-    power = 1.0 if cooldown.power is None else cooldown.power
-    first = cooldown.end_value if cooldown.shape == "constant" else line.at(start)
-    end = start + cooldown.steps
-    fall = _segment(where, cooldown.shape, first, cooldown.end_value, start, end, power)
-    body = line.before(start)
-    return timeline.from_pieces(
-        (*body.starts, start, end), (*body.formulas, fall, timeline.Constant(cooldown.end_value)), end
-    )
-
-
-def _segment(
-    where: str, shape: str, start: float, end: float, first: float, last: float, power: float, *, rising: bool = False
-) -> timeline.Formula:
-    """A ramp of which an error names the schedule that it belongs to."""
-    try:
-        return timeline.segment(shape, start, end, first, last, power, rising=rising)
-    except ScheduleError as error:
-        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
-
-
 # --- checks -----------------------------------------------------------------------------------------------------------
-
-
-def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer; adapters ask before they count from one.
-
-    Raises:
-        ScheduleError: it is no integer >= 0, of Python or numpy.
-
-    Example:
-        >>> checked_step(7)
-        7
-    """
-    try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
-    return number
 
 
 def _check_rising(boundaries: Sequence[float], where: str) -> None:
@@ -895,26 +582,6 @@ def _check_some(schedules: Sequence[Schedule], where: str) -> None:
         raise ScheduleError(where, "expected at least one schedule; got none")
 
 
-def _check_power(ramp: Warmup | Cooldown | Interpolate, name: str) -> None:
-    if ramp.shape == "power" and ramp.power is None:
-        raise ScheduleError(f"{name}.power", "required with shape 'power'; got none")
-    if ramp.shape != "power" and ramp.power is not None:
-        raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
-
-
 def _plain_time(time: float) -> float:
     """A time as an int where it is one, so that differences of times stay exact."""
     return int(time) if float(time).is_integer() else time
-
-
-def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
-
-
-def _shown(value: Any) -> str:
-    """A value in a repr: a Python function by its name, which is the same in every process."""
-    return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
-
-
-def _kind(schedule: Schedule) -> str:
-    return str(type(schedule).__struct_config__.tag)

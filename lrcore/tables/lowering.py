@@ -1,27 +1,24 @@
-"""What compiled frameworks evaluate instead of Python: a schedule lowered into arrays, read with integer arithmetic.
-
-A compiled training step cannot call back into Python for a learning rate, and formulas rewritten in float32 disagree
-with themselves and with one another. So a schedule becomes a table of its float64 values, and the one evaluation here is
-written over a tiny array namespace (`Namespace`) that numpy, `jax.numpy` and `keras.ops` all are.
-"""
+"""How a schedule becomes a table: which clock it needs, and a lookup or cubics that are fitted to it."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from lrcore.descriptions import Description, Steps
+from lrcore.curves.formulas import SCALARS
+from lrcore.curves.pieces import Constant, Cycle, Exponential, Formula, InverseTime, Pointwise, Stairs
+from lrcore.curves.timeline import PIECE_LIMIT, Timeline
 from lrcore.errors import ScheduleError
-from lrcore.formulas import SCALARS
-from lrcore.schedules import Function, Schedule, as_schedule
-from lrcore.timeline import PIECE_LIMIT, Constant, Cycle, Exponential, Formula, InverseTime, Pointwise, Stairs, Timeline
+from lrcore.records import Record, Steps
+from lrcore.schedules.kinds import Function, as_schedule
+from lrcore.schedules.schedule import Schedule
+from lrcore.tables.table import Clock, Cubics, Lookup, Table, in_range, polynomial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,178 +38,11 @@ SMALLEST = 2.0**-127  # float32 has no normal number below its double
 NODES = (0.0, 0.2813, 0.6792, 0.9604)  # Chebyshev's of degree 4, stretched until the first is at 0
 HEADROOM = 1.004  # for what a cubic reaches between its samples
 
-Array: TypeAlias = Any  # whatever the namespace computes with
-Cast: TypeAlias = Callable[[Any, str], Any]
 ArrayFunction: TypeAlias = Callable[[Any], Any]
-Floating: TypeAlias = Literal["float32", "float64"]
 Method: TypeAlias = Literal["auto", "lookup", "cubics"]
 
 
-class Namespace(Protocol):
-    """The operations that tables are evaluated with, as `numpy`, `jax.numpy` and `keras.ops` name them."""
-
-    def clip(self, x: Array, low: int, high: int, /) -> Array: ...
-    def floor_divide(self, x: Array, y: int, /) -> Array: ...
-    def mod(self, x: Array, y: int, /) -> Array: ...
-    def where(self, condition: Array, x: Array, y: Array, /) -> Array: ...
-    def take(self, x: Array, indices: Array, /, *, axis: int) -> Array: ...
-    def searchsorted(self, x: Array, values: Array, /, *, side: Literal["right"]) -> Array: ...
-    def split(self, x: Array, sections: int, /, *, axis: int) -> Any: ...
-    def reshape(self, x: Array, shape: Any, /) -> Array: ...
-    def shape(self, x: Array, /) -> Any: ...
-    def left_shift(self, x: Array, y: Array, /) -> Array: ...
-    def right_shift(self, x: Array, y: int, /) -> Array: ...
-    def bitwise_and(self, x: Array, y: int, /) -> Array: ...
-
-
-class Table(Protocol):
-    """A schedule as arrays.
-
-    Attributes:
-        method: `lookup` (one value per step) or `cubics` (piecewise cubic polynomials).
-        nbytes: the size of the arrays.
-    """
-
-    @property
-    def method(self) -> str: ...
-    @property
-    def nbytes(self) -> int: ...
-
-    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
-        """The values at some steps, computed by the array namespace of a framework: traced, compiled or eager.
-
-        Args:
-            xp: the namespace: `numpy`, `jax.numpy`, `keras.ops` or another with the operations of `Namespace`.
-            step: an array of int32 or int64 of the framework, of any shape; below 0 it counts as 0, and the table's last
-                value is held for ever.
-            cast: `cast(array, name)` converts an array to a type: `keras.ops.cast`, or `lambda x, name: x.astype(name)`.
-            dtype: the floating type of the result; float64 only where the framework has it switched on.
-
-        Returns:
-            An array of the shape of `step`.
-
-        Example:
-            >>> import numpy as np
-            >>> from lrcore import Linear, lower
-            >>> table = lower(Linear(init_value=1.0, end_value=0.0, decay_steps=4))
-            >>> table.evaluate(np, np.array([0, 1, 4, 9]), lambda x, name: x.astype(name)).tolist()
-            [1.0, 0.75, 0.0, 0.0]
-        """
-        ...
-
-
-class Clock(Struct, frozen=True):
-    """How a step becomes the number of an entry, in integers. One entry is one step up to the tail.
-
-    Attributes:
-        last: the step from which the value is held.
-        start: the step at which the tail begins.
-        tick: the updates for which one entry of the tail holds.
-        period: the entries in one cycle of the tail; 0 if it does not repeat.
-    """
-
-    last: int
-    start: int = 0
-    tick: int = 1
-    period: int = 0
-
-    @property
-    def entries(self) -> int:
-        return self.start + (self.period or (self.last - self.start) // self.tick + 1)
-
-    def entry(self, xp: Namespace, step: Array) -> Array:
-        step = xp.clip(step, 0, self.last)
-        if self.tick == 1 and not self.period:
-            return step
-        tail = step - self.start
-        if self.tick > 1:
-            tail = xp.floor_divide(tail, self.tick)
-        if self.period:
-            tail = xp.mod(tail, self.period)
-        return xp.where(step < self.start, step, tail + self.start)
-
-    def step(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The first step of each entry."""
-        import numpy as np
-
-        return np.where(entries < self.start, entries, (entries - self.start) * self.tick + self.start)
-
-
-class Lookup(Struct, frozen=True, eq=False, dict=True):
-    """A table with one value per entry: exactly the float64 value of the schedule, rounded once."""
-
-    clock: Clock
-    values: NDArray[np.float64]
-
-    @property
-    def method(self) -> str:
-        return "lookup"
-
-    @property
-    def nbytes(self) -> int:
-        return self.values.nbytes
-
-    @cached_property
-    def _float32(self) -> NDArray[np.float32]:
-        import numpy as np
-
-        return _in_range(self.values).astype(np.float32)
-
-    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
-        entry = cast(self.clock.entry(xp, step), "int32")
-        return xp.take(self._float32 if dtype == "float32" else self.values, entry, axis=0)
-
-
-class Cubics(Struct, frozen=True, eq=False):
-    """A table of cubic polynomials, evaluated in fixed point.
-
-    Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is
-    (c0 + u (c1 + u (c2 + u c3))) root**2, the sum in 32-bit integers: a compiler may fuse and reorder floating-point sums
-    as it likes, but there is none here, so every compiler gives the same bits. Nor is there a constant factor: multiplied
-    with a row's before anything else, as TensorFlow does, it would leave float32's range.
-
-    Attributes:
-        starts: the first entry of each row.
-        rows: start, shift, c0, c1, c2, c3 of each row.
-        roots: a power of two for each row, so that small values keep their digits.
-    """
-
-    clock: Clock
-    starts: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    roots: NDArray[np.float32]
-
-    @property
-    def method(self) -> str:
-        return "cubics"
-
-    @property
-    def nbytes(self) -> int:
-        return self.starts.nbytes + self.rows.nbytes + self.roots.nbytes
-
-    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
-        entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
-        row = cast(xp.searchsorted(self.starts, entry, side="right"), "int32") - 1
-        start, shift, *coefficients = xp.split(xp.take(self.rows, row, axis=0), 6, axis=1)
-        elapsed = xp.left_shift(xp.reshape(entry, (-1, 1)) - start, shift)
-        fixed = xp.reshape(_polynomial(xp, elapsed, *coefficients), xp.shape(step))
-        root = cast(xp.reshape(xp.take(self.roots, row, axis=0), xp.shape(step)), dtype)
-        return cast(fixed, dtype) * root * root
-
-
-def _polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
-    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30, to within 1.5."""
-    high, low = xp.right_shift(u, 15), xp.bitwise_and(u, 2**15 - 1)
-
-    def times_u(c: Array) -> Array:
-        top, bottom = xp.right_shift(c, 16), xp.bitwise_and(c, 2**16 - 1)
-        rest = xp.right_shift(bottom * high, 1) + top * low + xp.right_shift(bottom * low, 16)
-        return 2 * (top * high) + xp.right_shift(rest + 2**13, 14)
-
-    return c0 + times_u(c1 + times_u(c2 + times_u(c3)))
-
-
-class Lowering(Description, frozen=True, kw_only=True):
+class Lowering(Record, frozen=True, kw_only=True):
     """What `lower` is asked for, checked."""
 
     horizon: Steps | None = None
@@ -329,14 +159,14 @@ def _grid(formula: Formula) -> tuple[int, int]:
 
 
 def _by_entry(line: Timeline, clock: Clock) -> Timeline:
-    """The timeline with entries for steps, good for its cuts."""
+    """The timeline with entries for steps, good for its breakpoints."""
     if clock.tick == 1:
         return line
 
     def formula_by_entry(formula: Formula) -> Formula:
         match formula:
             case Stairs(formula=inner, origin=origin):
-                return inner.moved(clock.start - (clock.start - origin) // clock.tick)
+                return inner.delayed(clock.start - (clock.start - origin) // clock.tick)
             case Exponential() | InverseTime():
                 return replace(formula, staircase=False)
             case Pointwise(formulas=parts):
@@ -385,9 +215,9 @@ def _bound(formula: Formula, step: int) -> float:
 
 @lru_cache(maxsize=16)
 def _peak(line: Timeline, length: float) -> float:
-    """Not less than what one cycle reaches: twice what it shows at its cuts and between them."""
+    """Not less than what one cycle reaches: twice what it shows at its breakpoints and between them."""
     end = math.ceil(length)
-    steps = {0, end, *islice(line.cuts(end), PIECE_LIMIT), *(end * part // SAMPLES for part in range(SAMPLES))}
+    steps = {0, end, *islice(line.breakpoints(end), PIECE_LIMIT), *(end * part // SAMPLES for part in range(SAMPLES))}
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 
@@ -413,8 +243,8 @@ def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
     """The cubics, None if there would be too many."""
     import numpy as np
 
-    cuts = islice(_by_entry(schedule.timeline, clock).cuts(clock.entries), PIECE_LIMIT)
-    starts = np.unique([*range(min(HEAD, clock.entries)), *cuts])
+    breakpoints = islice(_by_entry(schedule.timeline, clock).breakpoints(clock.entries), PIECE_LIMIT)
+    starts = np.unique([*range(min(HEAD, clock.entries)), *breakpoints])
     ends = np.append(starts[1:], clock.entries)
     fitted = np.empty((0, 7), dtype=np.int64)
 
@@ -444,14 +274,14 @@ def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64
     shift = 30 - np.frexp(last)[1]
     nodes = np.rint(last * np.array(NODES)).astype(np.int64)
     samples = last * np.arange(SAMPLES + 1) // SAMPLES
-    values = _in_range(value(starts[:, None] + np.concatenate([nodes, samples], axis=1)))
+    values = in_range(value(starts[:, None] + np.concatenate([nodes, samples], axis=1)))
     exponent = np.minimum(np.frexp(np.abs(values).max(axis=1, keepdims=True) * HEADROOM)[1], 128) | 1
     wanted = np.ldexp(values, 31 - exponent)
     coefficients = np.rint(_through(nodes * 2.0 ** (shift - 30), wanted[:, :4]))
     sound = (np.abs(coefficients[:, 1:]).sum(axis=1) < 2**30) & (shift[:, 0] >= 0)
     coefficients[~sound, 1:] = 0
     columns = [column[:, None].astype(np.int32) for column in coefficients.T]
-    got = _polynomial(np, (samples << np.maximum(shift, 0)).astype(np.int32), *columns)
+    got = polynomial(np, (samples << np.maximum(shift, 0)).astype(np.int32), *columns)
     wanted = wanted[:, 4:]
     missed = np.abs(got - wanted) > TOLERANCE * np.ldexp(1.0, np.frexp(wanted)[1] - 24)
     steady = (np.abs(wanted).min(axis=1) >= LEAST) | ~coefficients[:, 1:].any(axis=1)
@@ -478,16 +308,7 @@ def _first_values(schedule: Schedule, steps: NDArray[np.int64], exponents: NDArr
     """c0 of each row from the host's own value, such that its float32 is that of the value: no second rounding."""
     import numpy as np
 
-    values = _in_range(np.array([schedule.at(step) for step in steps.tolist()]))
+    values = in_range(np.array([schedule.at(step) for step in steps.tolist()]))
     wanted = np.ldexp(values, 31 - exponents)
     c0 = np.rint(wanted)
     return (c0 + np.where(c0.astype(np.float32) != wanted.astype(np.float32), np.sign(wanted - c0), 0)).astype(np.int64)
-
-
-def _in_range(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 for what float32 has no normal number for, since compilers differ there; its largest one for what is beyond."""
-    import numpy as np
-
-    limits = np.finfo(np.float32)
-    clipped = np.clip(values, limits.min, limits.max)
-    return np.where(np.abs(clipped).astype(np.float32) < limits.tiny, 0.0, clipped)

@@ -1,0 +1,1 @@
+"""Curves: the mathematics, pieces of it as data, and timelines made of pieces."""

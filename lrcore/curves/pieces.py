@@ -1,0 +1,432 @@
+"""Formulas as data: the pieces of a timeline.
+
+A piece knows how to move in time, how to stretch, where it may jump or bend, and how to become a function of t over one
+numeric library. The mathematics itself is in `formulas`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lrcore.curves import formulas
+from lrcore.curves.formulas import ROUNDING, SCALARS, Library, TimeFunction
+from lrcore.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from lrcore.curves.timeline import Timeline
+
+
+class Formula(Protocol):
+    """A function of t as data. `period` is 1 for a constant, the whole period of a cycle, and None otherwise."""
+
+    @property
+    def period(self) -> int | None: ...
+    @property
+    def monotone(self) -> bool: ...
+    def bind(self, lib: Library) -> TimeFunction: ...
+    def delayed(self, by: float) -> Formula:
+        """The formula whose value at t is this one's at t - by."""
+        ...
+
+    def stretched(self, factor: float) -> Formula:
+        """The formula whose value at t is this one's at t / factor."""
+        ...
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        """The integer steps in (first, last), rising, at which the formula jumps or bends."""
+        ...
+
+
+class _Smooth(Struct, frozen=True):
+    """What formulas without breakpoints share."""
+
+    @property
+    def period(self) -> int | None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return True
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return iter(())
+
+
+class Constant(_Smooth, frozen=True):
+    """value."""
+
+    value: float
+
+    @property
+    def period(self) -> int:
+        return 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return lib.fill(self.value)
+
+    def delayed(self, by: float) -> Constant:
+        return self
+
+    def stretched(self, factor: float) -> Constant:
+        return self
+
+
+class Ramp(_Smooth, frozen=True):
+    """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
+
+    shape: str
+    start: float
+    end: float
+    first: float
+    last: float
+    power: float = 1.0
+    rising: bool = False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        if self.shape == "exponential":
+            return formulas.geometric(lib, self.start, self.end, self.first, self.last)
+        return formulas.ramp(
+            lib, self.shape, self.start, self.end, self.first, self.last, self.power, rising=self.rising
+        )
+
+    def delayed(self, by: float) -> Ramp:
+        return replace(self, first=self.first + by, last=self.last + by)
+
+    def stretched(self, factor: float) -> Ramp:
+        return replace(self, first=self.first * factor, last=self.last * factor)
+
+
+class Exponential(_Smooth, frozen=True):
+    """init * rate**((t - origin) / decay_steps)."""
+
+    init: float
+    rate: float
+    decay_steps: float
+    staircase: bool
+    origin: float = 0
+
+    @property
+    def monotone(self) -> bool:
+        return self.rate >= 0
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.exponential(lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase)
+
+    def delayed(self, by: float) -> Exponential:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Exponential:
+        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
+
+
+class InverseTime(_Smooth, frozen=True):
+    """init / (1 + rate * (t - origin) / decay_steps)**power."""
+
+    init: float
+    rate: float
+    decay_steps: float
+    power: float
+    staircase: bool
+    origin: float = 0
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.inverse_time(
+            lib, self.init, self.rate, self.origin, self.decay_steps, self.power, staircase=self.staircase
+        )
+
+    def delayed(self, by: float) -> InverseTime:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> InverseTime:
+        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
+
+
+class UserFunction(Struct, frozen=True):
+    """A user's Python function. Its value is checked each time: it is the one formula that may be wrong."""
+
+    function: Any
+    name: str
+    origin: float = 0
+    scale: float = 1
+
+    @property
+    def period(self) -> None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        origin, scale = self.origin, self.scale
+        value = lib.each(self.function, partial(_finite, self.name))
+        if scale != 1:
+            return lambda t: value((t - origin) / scale)
+        return (lambda t: value(t - origin)) if origin else value
+
+    def delayed(self, by: float) -> UserFunction:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> UserFunction:
+        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return iter(range(first + 1, last))
+
+
+class FrozenAt(_Smooth, frozen=True):
+    """The value that a formula has at one time, for ever; evaluated when it is first asked for."""
+
+    formula: Formula
+    at: float
+
+    @property
+    def period(self) -> int:
+        return 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        function = self.formula.bind(SCALARS)
+
+        def value(t: Any) -> Any:
+            return lib.fill(function(self.at))(t)
+
+        return value
+
+    def delayed(self, by: float) -> FrozenAt:
+        return self
+
+    def stretched(self, factor: float) -> FrozenAt:
+        return self
+
+
+class Stairs(Struct, frozen=True):
+    """formula((t - origin) // width): an inner clock that ticks once in `width` updates."""
+
+    formula: Formula
+    width: float
+    origin: float = 0
+
+    @property
+    def period(self) -> int | None:
+        inner = self.formula.period
+        return inner if inner is None or inner == 1 else _whole(inner * self.width)
+
+    @property
+    def monotone(self) -> bool:
+        return self.formula.monotone
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.stairs(lib, self.formula.bind(lib), self.origin, self.width)
+
+    def delayed(self, by: float) -> Stairs:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Stairs:
+        return replace(self, origin=self.origin * factor, width=self.width * factor)
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return _multiples(self.origin, self.width, first, last)
+
+
+class Cycle(Struct, frozen=True):
+    """A timeline that repeats; with `mirror` odd cycles run backwards, each cycle is `factor` times the one before."""
+
+    timeline: Timeline
+    length: float
+    mirror: bool
+    factor: float
+    origin: float = 0
+
+    @property
+    def period(self) -> int | None:
+        if self.factor != 1:
+            return None
+        return _whole(self.length * 2 if self.mirror else self.length)
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        inner = self.timeline.bind(lib)
+        return formulas.cycle(lib, inner, self.origin, self.length, mirror=self.mirror, factor=self.factor)
+
+    def delayed(self, by: float) -> Cycle:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Cycle:
+        return replace(
+            self, timeline=self.timeline.stretched(factor), length=self.length * factor, origin=self.origin * factor
+        )
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        inner = [*self.timeline.starts, *self.timeline.breakpoints(math.ceil(self.length))]
+        number = max(0, int((first - self.origin) // self.length))
+        while (start := self.origin + number * self.length) < last:
+            turned = self.mirror and number % 2
+            places = [start, *(start + self.length - cut if turned else start + cut for cut in inner)]
+            until = min(last, math.ceil(start + self.length) + 1)
+            for step in sorted({step for place in places for step in _around(place)}):
+                if first < step < until:
+                    first = step
+                    yield step
+            number += 1
+
+
+class Reverse(Struct, frozen=True):
+    """timeline(about - t)."""
+
+    timeline: Timeline
+    about: float
+
+    @property
+    def period(self) -> None:
+        return None
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        inner, about = self.timeline.bind(lib), formulas.for_arrays(self.about)
+        return lambda t: inner(about - t)
+
+    def delayed(self, by: float) -> Reverse:
+        return replace(self, about=self.about + by)
+
+    def stretched(self, factor: float) -> Reverse:
+        return replace(self, timeline=self.timeline.stretched(factor), about=self.about * factor)
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        inner = self.timeline.breakpoints(math.floor(self.about - first) + 1)
+        steps = {step for cut in inner for step in _around(self.about - cut)}
+        yield from sorted(step for step in steps if first < step < last)
+
+
+class Pointwise(Struct, frozen=True):
+    """The sum or the product of formulas."""
+
+    operation: str
+    formulas: tuple[Formula, ...]
+
+    @property
+    def period(self) -> int | None:
+        periods = [formula.period for formula in self.formulas]
+        return None if None in periods else math.lcm(*[period for period in periods if period])
+
+    @property
+    def monotone(self) -> bool:
+        return False
+
+    def bind(self, lib: Library) -> TimeFunction:
+        combine = formulas.total if self.operation == "sum" else formulas.product
+        return combine(lib, [formula.bind(lib) for formula in self.formulas])
+
+    def delayed(self, by: float) -> Pointwise:
+        return replace(self, formulas=tuple(formula.delayed(by) for formula in self.formulas))
+
+    def stretched(self, factor: float) -> Pointwise:
+        return replace(self, formulas=tuple(formula.stretched(factor) for formula in self.formulas))
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return _merged(formula.breakpoints(first, last) for formula in self.formulas)
+
+
+class Clipped(Struct, frozen=True):
+    """A formula that is kept between two values."""
+
+    formula: Formula
+    low: float
+    high: float
+
+    @property
+    def period(self) -> int | None:
+        return self.formula.period
+
+    @property
+    def monotone(self) -> bool:
+        return self.formula.monotone
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return lib.bounded(self.formula.bind(lib), self.low, self.high)
+
+    def delayed(self, by: float) -> Clipped:
+        return replace(self, formula=self.formula.delayed(by))
+
+    def stretched(self, factor: float) -> Clipped:
+        return replace(self, formula=self.formula.stretched(factor))
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        return self.formula.breakpoints(first, last)
+
+
+def segment(
+    shape: str, start: float, end: float, first: float, last: float, power: float = 1.0, *, rising: bool = False
+) -> Formula:
+    """One ramp. The shape `constant` holds the outer value: `start`, or on the way down of a cooldown `end`."""
+    if start == end or shape == "constant":
+        return Constant(start)
+    if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
+        raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
+    return Ramp(shape, start, end, first, last, power, rising)
+
+
+# --- where pieces change ---------------------------------------------------------------------------------------------
+
+
+def _around(place: float) -> tuple[int, ...]:
+    """Where a change may show that a clock begun at a real time, or running backwards, moves to a place.
+
+    Forwards it shows at the place; backwards one step later; a cut at a real time is known to one step only.
+    """
+    below = math.floor(place)
+    return (below, below + 1) if place == below else (below, below + 1, below + 2)
+
+
+def _multiples(origin: float, width: float, first: int, last: int) -> Iterator[int]:
+    """The integer steps in (first, last) at which (t - origin) // width changes."""
+    number = max(1, math.floor((first - origin) / width))
+    while (step := math.ceil(origin + number * width * (1 - ROUNDING))) < last:
+        if step > first:
+            yield step
+        number += 1 if width >= 1 else max(1, math.floor(1 / width))
+
+
+def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
+    previous = None
+    for step in heapq.merge(*streams):
+        if step != previous:
+            yield step
+        previous = step
+
+
+def _whole(period: float) -> int | None:
+    return int(period) if float(period).is_integer() else None
+
+
+def _finite(name: str, value: Any, step: Any) -> float:
+    if type(value) is float and math.isfinite(value):
+        return value
+    if isinstance(value, (bool, str, bytes, complex)):
+        number = math.nan
+    else:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+    if not math.isfinite(number):
+        raise ScheduleError(name, f"expected a finite number at step {step}; got {value!r}")
+    return number

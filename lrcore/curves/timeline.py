@@ -1,0 +1,280 @@
+"""What a schedule becomes: sorted starts with one formula each, so that a value is one bisect and one call."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Context, Decimal
+from functools import cached_property
+
+from msgspec import Struct
+
+from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS, Library, TimeFunction
+from lrcore.curves.pieces import Clipped, Constant, Cycle, Formula, FrozenAt, Pointwise, Reverse, Stairs, segment
+from lrcore.errors import ScheduleError
+
+PIECE_LIMIT = 32_768
+_DIGITS = 100  # 1.5**84 has 84 decimals
+
+
+class Timeline(Struct, frozen=True, dict=True):
+    """Formulas and the times at which each begins; the first begins at 0.
+
+    Attributes:
+        starts: rising times. Only the knots of `interpolate` and the cycles of `repeat` may be real numbers.
+        formulas: one for each start, in the timeline's own time.
+        length: the updates that the schedule itself takes, None where it has no length of its own.
+    """
+
+    starts: tuple[float, ...]
+    formulas: tuple[Formula, ...]
+    length: int | None = None
+
+    @cached_property
+    def at(self) -> TimeFunction:
+        return self.bind(SCALARS)
+
+    @property
+    def end(self) -> int | None:
+        """The step from which the value never changes; None where it always may."""
+        return math.ceil(self.starts[-1]) if self.formulas[-1].period == 1 else None
+
+    @property
+    def period(self) -> int | None:
+        """The period of the last formula, 1 for a constant; None where it does not repeat."""
+        return self.formulas[-1].period
+
+    def bind(self, lib: Library) -> TimeFunction:
+        functions = [formula.bind(lib) for formula in self.formulas]
+        return functions[0] if len(functions) == 1 else lib.select(self.starts, functions)
+
+    def breakpoints(self, horizon: int) -> Iterator[int]:
+        """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
+        for start, end, formula in zip(self.starts, (*self.starts[1:], horizon), self.formulas, strict=True):
+            first, last = math.ceil(start), min(math.ceil(end), horizon)
+            if 0 < first < last:  # a piece between two steps is never asked
+                yield first
+            yield from formula.breakpoints(first, last)
+
+    # --- in time ------------------------------------------------------------------------------------------------------
+
+    def before(self, time: float) -> Timeline:
+        """The pieces that begin before `time`."""
+        keep = sum(start < time for start in self.starts)
+        return Timeline(self.starts[:keep], self.formulas[:keep])
+
+    def delayed(self, by: float) -> Timeline:
+        """value(t - by), to be put after something else."""
+        return Timeline(
+            tuple(start + by for start in self.starts), tuple(formula.delayed(by) for formula in self.formulas)
+        )
+
+    def advanced(self, steps: int) -> Timeline:
+        """value(t + steps)."""
+        first = sum(start <= steps for start in self.starts) - 1
+        starts = (0, *(start - steps for start in self.starts[first + 1 :]))
+        length = None if self.length is None else max(0, self.length - steps)
+        return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
+
+    def decimated(self, width: int) -> Timeline:
+        """value(t // width)."""
+        formulas_ = tuple(formula if formula.period == 1 else Stairs(formula, width) for formula in self.formulas)
+        starts = tuple(math.ceil(start) * width for start in self.starts)
+        return _without_empty(starts, formulas_, None if self.length is None else self.length * width)
+
+    def stretched(self, factor: float) -> Timeline:
+        """value(t / factor)."""
+        return Timeline(
+            tuple(start * factor for start in self.starts),
+            tuple(formula.stretched(factor) for formula in self.formulas),
+        )
+
+    # --- in value -----------------------------------------------------------------------------------------------------
+
+    def clipped(self, low: float, high: float) -> Timeline:
+        """The value kept in [low, high]; where a formula only falls or only rises, it is cut at the very step."""
+        starts: list[float] = []
+        pieces: list[Formula] = []
+        for start, end, formula in zip(self.starts, (*self.starts[1:], LAST_STEP), self.formulas, strict=True):
+            for at, piece in _clipped_pieces(formula, start, end, low, high):
+                starts.append(at)
+                pieces.append(piece)
+        return Timeline(tuple(starts), tuple(pieces), self.length)
+
+
+def constant(value: float, length: int | None = None) -> Timeline:
+    """One value for ever."""
+    return Timeline((0,), (Constant(value),), length)
+
+
+def ramp(shape: str, start: float, end: float, length: int, power: float = 1.0, *, rising: bool = False) -> Timeline:
+    """From `start` at 0 to exactly `end` at `length`, held from there on."""
+    if length == 0:
+        return constant(end, 0)
+    return Timeline((0, length), (segment(shape, start, end, 0, length, power, rising=rising), Constant(end)), length)
+
+
+def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
+    """Each timeline from its boundary on, by its own clock; one of length 0 is skipped."""
+    starts: list[float] = []
+    pieces: list[Formula] = []
+    for timeline, start, end in zip(timelines, (0, *boundaries), (*boundaries, math.inf), strict=True):
+        if start < end:
+            part = timeline.before(end - start).delayed(start)
+            starts += part.starts
+            pieces += part.formulas
+    last = timelines[-1].length
+    length = None if last is None else (boundaries[-1] if boundaries else 0) + last
+    return Timeline(tuple(starts), tuple(pieces), length)
+
+
+def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
+    """The sum or product of timelines; constants are folded."""
+    starts = sorted({start for timeline in timelines for start in timeline.starts})
+    if len(starts) > PIECE_LIMIT:
+        raise ScheduleError(
+            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}"
+        )
+    current = [0] * len(timelines)
+    pieces: list[Formula] = []
+    for start in starts:
+        for number, timeline in enumerate(timelines):
+            if current[number] + 1 < len(timeline.starts) and timeline.starts[current[number] + 1] <= start:
+                current[number] += 1
+        pieces.append(_combined(operation, [one.formulas[now] for one, now in zip(timelines, current, strict=True)]))
+    lengths = [timeline.end if timeline.length is None else timeline.length for timeline in timelines]
+    known = [length for length in lengths if length is not None]
+    sized = any(timeline.length is not None for timeline in timelines)
+    return Timeline(tuple(starts), tuple(pieces), max(known) if sized and len(known) == len(lengths) else None)
+
+
+def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
+    """The timeline's first `period` updates, again and again."""
+    inner = _one_cycle(timeline, period, mirror=mirror)
+    # A period of 1 would not do: a cycle of one step is constant at whole steps only, and a real period asks between them.
+    if len(inner.formulas) == 1 and isinstance(inner.formulas[0], Constant | FrozenAt) and value_factor == 1:
+        return inner
+    return Timeline((0,), (Cycle(inner, period, mirror, value_factor),))
+
+
+def growing_cycles(
+    timeline: Timeline, period: float, *, mirror: bool, value_factor: float, length_factor: float
+) -> Timeline:
+    """Cycles of which each is `length_factor` times as long as the one before: piece by piece, up to the last step."""
+    inner = _one_cycle(timeline, period, mirror=mirror)
+    starts: list[float] = []
+    pieces: list[Formula] = []
+    scale = 1.0
+    plan = list(itertools.islice(_growing(period, length_factor), PIECE_LIMIT + 1))
+    if len(plan) * len(inner.starts) > PIECE_LIMIT:
+        raise ScheduleError("Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
+    for number, (start, stretch, turn) in enumerate(plan):
+        part = inner.stretched(stretch)
+        if mirror and number % 2:
+            part = Timeline((0,), (Reverse(part, turn),))
+        part = part.before(turn).delayed(start)
+        starts += part.starts
+        pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
+        scale = min(max(scale * value_factor, -LARGEST), LARGEST)
+    return Timeline(tuple(starts), tuple(pieces))
+
+
+def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
+    """The pieces of one cycle; running backwards asks for the value AT the period too, which the next piece has."""
+    return timeline.before(math.nextafter(period, math.inf) if mirror else period)
+
+
+def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
+    numbers = [part.value for part in parts if isinstance(part, Constant)]
+    others = [part for part in parts if not isinstance(part, Constant)]
+    if operation == "product":
+        folded = math.prod(numbers)
+        neutral, whole = 1.0, folded == 0
+    else:
+        folded, neutral, whole = _sum(numbers), 0.0, False
+    folded = min(max(folded, -LARGEST), LARGEST)
+    if whole or not others:
+        return Constant(folded)
+    if folded == neutral:
+        return others[0] if len(others) == 1 else Pointwise(operation, tuple(others))
+    return Pointwise(operation, (*others, Constant(folded)))
+
+
+def _sum(numbers: Sequence[float]) -> float:
+    """The sum, held at the largest float64."""
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.copysign(LARGEST, math.fsum(number / PIECE_LIMIT for number in numbers))
+
+
+def _clipped_pieces(
+    formula: Formula, start: float, end: float, low: float, high: float
+) -> Iterable[tuple[float, Formula]]:
+    """The pieces of one formula between its start and its end, each either inside the limits or a constant."""
+    if isinstance(formula, Constant):
+        return [(start, Constant(min(max(formula.value, low), high)))]
+    if not (formula.monotone and start < end and float(start).is_integer() and float(end).is_integer()):
+        return [(start, Clipped(formula, low, high))]
+    first, last = int(start), int(end)
+    value = formula.bind(SCALARS)
+    rising = value(first) <= value(last)
+    outer, inner = (low, high) if rising else (high, low)
+
+    def reached(limit: float, t: float) -> bool:
+        return bool(value(t) >= limit if rising else value(t) <= limit)
+
+    enter = _first_time(lambda t: reached(outer, t), first, last)
+    leave = _first_time(lambda t: reached(inner, t), math.floor(enter), last)
+    starts = (first, enter, max(enter, leave), last)
+    pieces = (Constant(outer), formula, Constant(inner))
+    return [(at, piece) for (at, until), piece in zip(itertools.pairwise(starts), pieces, strict=True) if at < until]
+
+
+def _first_time(reached: Callable[[float], bool], first: int, last: int) -> float:
+    """The first time in [first, last) at which `reached` holds, `last` if there is none; it holds from there on.
+
+    To the float, not just to the step: in a cycle that is stretched, a schedule is asked between its steps.
+    """
+    below, above = first, last
+    while below < above:
+        middle = (below + above) // 2
+        below, above = (below, middle) if reached(middle) else (middle + 1, above)
+    if above == first:
+        return first
+    before, time = above - 1.0, float(above)
+    while before < (between := (before + time) / 2) < time:
+        before, time = (before, between) if reached(between) else (between, time)
+    return above if time == above else time
+
+
+def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
+    """A timeline in which of several pieces that begin together only the last is kept."""
+    ends = (*starts[1:], math.inf)
+    kept = [(start, piece) for start, end, piece in zip(starts, ends, pieces, strict=True) if start < end]
+    return Timeline(tuple(start for start, _ in kept), tuple(piece for _, piece in kept), length)
+
+
+def from_pieces(starts: Sequence[float], pieces: Sequence[Formula], length: int | None = None) -> Timeline:
+    """A timeline of pieces that may be empty."""
+    return _without_empty(starts, pieces, length)
+
+
+def _growing(period: float, factor: float) -> Iterator[tuple[float, float, float]]:
+    """The start of each cycle, how much longer than the first it is, and its length.
+
+    In decimals, as the numbers were written: binary cycles of 1000, 1000 * 1.1 and 1000 * 1.21 add up to more than 3310.
+    """
+    exact = Context(prec=_DIGITS)
+    length, growth = Decimal(str(period)), Decimal(str(factor))
+    start, stretch = Decimal(0), Decimal(1)
+    while start < LAST_STEP:
+        turn = exact.multiply(length, stretch)
+        yield _time(start), _time(stretch), _time(turn)
+        start, stretch = exact.add(start, turn), exact.multiply(stretch, growth)
+
+
+def _time(exact: Decimal) -> float:
+    """An integer where it is one, so that differences of times stay exact."""
+    return int(exact) if exact == exact.to_integral_value() else float(exact)

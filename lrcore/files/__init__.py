@@ -1,0 +1,1 @@
+"""Files: text formats, the reader of schedule files, and their JSON Schema."""

@@ -1,0 +1,359 @@
+"""What a schedule is: a frozen description that is also a pure function of the step.
+
+A description holds what a file holds, checked and normalised when it is made. Each kind says in `_lower` what its
+timeline is; everything else (values, arrays, tables, plots, adapters) comes from the timeline.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from lrcore.curves import formulas, pieces, timeline
+from lrcore.curves.timeline import Timeline
+from lrcore.errors import ScheduleError
+from lrcore.records import KeywordAliases, Number, Positive, Record, Shape, Steps, digest, name_of, short
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+DEEPEST = 100
+BLOCK = 2**14
+"""So many values at a time stay in a processor's cache through all operations of a formula."""
+
+
+class Warmup(Record, frozen=True, kw_only=True):
+    """The rise before a schedule: see `Schedule.warmup`."""
+
+    steps: Steps
+    init_value: Number = 0.0
+    shape: Shape = "linear"
+    power: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_power(self, "warmup")
+
+
+class Cooldown(Record, frozen=True, kw_only=True):
+    """The fall after a schedule: see `Schedule.cooldown`."""
+
+    steps: Steps
+    start: Steps | None = None
+    end_value: Number = 0.0
+    shape: Shape = "linear"
+    power: Positive | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_power(self, "cooldown")
+
+
+class Schedule(
+    Record,
+    metaclass=KeywordAliases,
+    frozen=True,
+    kw_only=True,
+    dict=True,
+    tag_field="kind",
+    rename={"warmup_": "warmup", "cooldown_": "cooldown", "values_": "values"},
+):
+    """A learning rate (or another hyperparameter) as a pure function of the step.
+
+    The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
+    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
+
+    Example:
+        >>> from lrcore import Cosine
+        >>> schedule = Cosine(init_value=0.3, end_value=0.01, decay_steps=15).warmup(5)
+        >>> [schedule(step) for step in (0, 5, 20, 1000)]
+        [0.0, 0.3, 0.01, 0.01]
+    """
+
+    # A field called `warmup` would shadow the method; in files it is called so.
+    warmup_: Warmup | None = None
+    cooldown_: Cooldown | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.depth > DEEPEST:
+            raise ScheduleError(
+                type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
+            )
+        self.timeline  # noqa: B018 - what cannot be lowered is refused here, not at the first update
+
+    def __call__(self, step: int) -> float:
+        """The value for the update after `step` updates.
+
+        Args:
+            step: updates already made: an integer >= 0, of Python or numpy.
+
+        Raises:
+            ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
+        """
+        if type(step) is not int or step < 0:
+            step = checked_step(step)
+        return self.at(step)
+
+    def __repr__(self) -> str:
+        """The call that makes the schedule."""
+        given = self.given()
+        ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
+        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_arguments(given)}){calls}"
+
+    @cached_property
+    def at(self) -> Callable[[int], float]:
+        """The same function without the check of `step`: what a training loop calls."""
+        return self.timeline.at
+
+    def values(self, steps: ArrayLike) -> NDArray[np.float64]:
+        """The values at an array of steps.
+
+        Args:
+            steps: integers >= 0, of any shape.
+
+        Returns:
+            float64 of the same shape, within a few units in the last place of `schedule(step)`.
+
+        Raises:
+            ScheduleError: the array holds something other than integers >= 0.
+
+        Example:
+            >>> from lrcore import Linear
+            >>> Linear(init_value=1.0, end_value=0.0, decay_steps=4).values([0, 1, 2, 9]).tolist()
+            [1.0, 0.75, 0.5, 0.0]
+        """
+        import numpy as np
+
+        array = np.asarray(steps)
+        if array.size == 0:
+            return np.zeros(array.shape)
+        if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
+            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
+        flat = array.astype(np.int64, copy=False).ravel()
+        values = np.empty(flat.shape)
+        with np.errstate(all="ignore"):
+            for first in range(0, flat.size, BLOCK):
+                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
+        return values.reshape(array.shape)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Sorted starts and formulas: the schedule as everything else sees it."""
+        line = self._lower()
+        if self.warmup_ is not None:
+            line = _warmed(line, self.warmup_, f"{type(self).__name__}.warmup")
+        if self.cooldown_ is not None:
+            line = _cooled(line, self.cooldown_, f"{type(self).__name__}.cooldown")
+        return line
+
+    @cached_property
+    def depth(self) -> int:
+        """How many schedules are inside one another, this one included."""
+        return 1 + max((child.depth for child in self.children), default=0)
+
+    @property
+    def children(self) -> tuple[Schedule, ...]:
+        """The schedules that this one is made of."""
+        fields = (getattr(self, name) for name in self.__struct_fields__)
+        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
+        return tuple(part for part in parts if isinstance(part, Schedule))
+
+    @property
+    def length(self) -> int | None:
+        """The updates until the schedule has reached its last value; None if it has no such step of its own."""
+        return self.timeline.length
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that are the same for equal schedules, on every machine and in every version.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
+            True
+        """
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form that a file holds; `lrcore.from_dict` reads it back.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+        """
+        return {"kind": kind_of(self), **super().to_dict()}
+
+    def warmup(
+        self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
+    ) -> Schedule:
+        """Rise to the schedule's first value before it begins; its own clock starts after the warmup.
+
+        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps); `constant`
+        holds `init_value` and then jumps.
+
+        Args:
+            steps: length in updates; 0 is no warmup.
+            init_value: value at step 0.
+            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            power: the exponent p of shape power, (t / steps)**p.
+
+        Raises:
+            ScheduleError: a wrong argument, or shape exponential between values that are 0 or differ in sign.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> schedule = Constant(0.4).warmup(4)
+            >>> [schedule(step) for step in range(6)]
+            [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
+        """
+        warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        return replace(self._unramped(), warmup_=warmup)
+
+    def cooldown(
+        self,
+        steps: int,
+        start: int | None = None,
+        end_value: float = 0.0,
+        shape: Shape = "linear",
+        power: float | None = None,
+    ) -> Schedule:
+        """Fall from the value at `start` to `end_value`, and hold that.
+
+        With x = (t - start) / steps the shapes leave 1 - x (linear), (1 + cos(pi x)) / 2 (cosine), 1 - sqrt(x) (1-sqrt),
+        1 - x**2 (1-square) or (1 - x)**power (power) of the way; exponential is a geometric fall; constant drops at once.
+
+        Args:
+            steps: length in updates; with 0 the end value holds from `start` on.
+            start: the first update of the fall, warmup included. Default: where the schedule itself ends.
+            end_value: value at and after `start + steps`.
+            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            power: the exponent of shape power.
+
+        Raises:
+            ScheduleError: a wrong argument, or no `start` for a schedule that has no end of its own.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> schedule = Constant(0.4).cooldown(steps=4, start=10)
+            >>> [schedule(step) for step in (9, 10, 12, 14, 99)]
+            [0.4, 0.4, 0.2, 0.0, 0.0]
+        """
+        cooldown = Cooldown(steps=steps, start=start, end_value=end_value, shape=shape, power=power)
+        from lrcore.schedules.kinds import Join
+
+        base = self if self.cooldown_ is None else Join((self,))
+        return replace(base, cooldown_=cooldown)
+
+    def __mul__(self, factor: float | Schedule) -> Schedule:
+        """The schedule times a number, or the product of two."""
+        from lrcore.schedules.kinds import Constant, Product
+
+        return Product((self, factor if isinstance(factor, Schedule) else Constant(factor)))
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Schedule) -> Schedule:
+        """The sum of two schedules."""
+        from lrcore.schedules.kinds import Sum
+
+        return Sum((self, other)) if isinstance(other, Schedule) else NotImplemented  # type: ignore[redundant-expr]
+
+    def _unramped(self) -> Schedule:
+        """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
+        from lrcore.schedules.kinds import Join
+
+        return self if self.warmup_ is None and self.cooldown_ is None else Join((self,))
+
+    @cached_property
+    def _over_arrays(self) -> Callable[[Any], Any]:
+        return self.timeline.bind(formulas.arrays())
+
+    def _lower(self) -> Timeline:
+        raise NotImplementedError(f"{type(self).__name__} has no timeline")
+
+
+# --- warmup and cooldown ----------------------------------------------------------------------------------------------
+
+
+def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
+    if warmup.steps == 0:
+        return line
+    power = 1.0 if warmup.power is None else warmup.power
+    rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
+    body = line.delayed(warmup.steps)
+    length = None if line.length is None else line.length + warmup.steps
+    return Timeline((0, *body.starts), (rise, *body.formulas), length)
+
+
+def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
+    start = line.length if cooldown.start is None else cooldown.start
+    if start is None:
+        raise ScheduleError(f"{where}.start", "required, since the schedule has no end of its own; got none")
+    power = 1.0 if cooldown.power is None else cooldown.power
+    first = cooldown.end_value if cooldown.shape == "constant" else line.at(start)
+    end = start + cooldown.steps
+    fall = named_segment(where, cooldown.shape, first, cooldown.end_value, start, end, power)
+    body = line.before(start)
+    return timeline.from_pieces(
+        (*body.starts, start, end), (*body.formulas, fall, pieces.Constant(cooldown.end_value)), end
+    )
+
+
+def named_segment(
+    where: str, shape: str, start: float, end: float, first: float, last: float, power: float, *, rising: bool = False
+) -> pieces.Formula:
+    """A ramp of which an error names the schedule that it belongs to."""
+    try:
+        return pieces.segment(shape, start, end, first, last, power, rising=rising)
+    except ScheduleError as error:
+        raise ScheduleError(f"{where}.{error.where}", error.problem) from None
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def checked_step(step: Any, where: str = "step") -> int:
+    """The step as a Python integer; adapters ask before they count from one.
+
+    Raises:
+        ScheduleError: it is no integer >= 0, of Python or numpy.
+
+    Example:
+        >>> checked_step(7)
+        7
+    """
+    try:
+        number = -1 if isinstance(step, bool) else operator.index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
+    return number
+
+
+def check_power(ramp: Any, name: str) -> None:
+    """Require the exponent of shape `power`, and refuse one with any other shape."""
+    if ramp.shape == "power" and ramp.power is None:
+        raise ScheduleError(f"{name}.power", "required with shape 'power'; got none")
+    if ramp.shape != "power" and ramp.power is not None:
+        raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
+
+
+def _arguments(given: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+
+
+def _shown(value: Any) -> str:
+    """A value in a repr: a Python function by its name, which is the same in every process."""
+    return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
+
+
+def kind_of(schedule: Schedule) -> str:
+    """The name of the schedule's kind in a file."""
+    return str(type(schedule).__struct_config__.tag)

@@ -1,0 +1,1 @@
+"""What people look at: words, pictures and the command line."""

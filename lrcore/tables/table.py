@@ -1,0 +1,195 @@
+"""What compiled frameworks evaluate instead of Python: a schedule lowered into arrays, read with integer arithmetic.
+
+A compiled training step cannot call back into Python for a learning rate, and formulas rewritten in float32 disagree
+with themselves and with one another. So a schedule becomes a table of its float64 values, and the one evaluation here is
+written over a tiny array namespace (`Namespace`) that numpy, `jax.numpy` and `keras.ops` all are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Array: TypeAlias = Any  # whatever the namespace computes with
+Cast: TypeAlias = Callable[[Any, str], Any]
+Floating: TypeAlias = Literal["float32", "float64"]
+
+
+class Namespace(Protocol):
+    """The operations that tables are evaluated with, as `numpy`, `jax.numpy` and `keras.ops` name them."""
+
+    def clip(self, x: Array, low: int, high: int, /) -> Array: ...
+    def floor_divide(self, x: Array, y: int, /) -> Array: ...
+    def mod(self, x: Array, y: int, /) -> Array: ...
+    def where(self, condition: Array, x: Array, y: Array, /) -> Array: ...
+    def take(self, x: Array, indices: Array, /, *, axis: int) -> Array: ...
+    def searchsorted(self, x: Array, values: Array, /, *, side: Literal["right"]) -> Array: ...
+    def split(self, x: Array, sections: int, /, *, axis: int) -> Any: ...
+    def reshape(self, x: Array, shape: Any, /) -> Array: ...
+    def shape(self, x: Array, /) -> Any: ...
+    def left_shift(self, x: Array, y: Array, /) -> Array: ...
+    def right_shift(self, x: Array, y: int, /) -> Array: ...
+    def bitwise_and(self, x: Array, y: int, /) -> Array: ...
+
+
+class Table(Protocol):
+    """A schedule as arrays.
+
+    Attributes:
+        method: `lookup` (one value per step) or `cubics` (piecewise cubic polynomials).
+        nbytes: the size of the arrays.
+    """
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...
+
+    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
+        """The values at some steps, computed by the array namespace of a framework: traced, compiled or eager.
+
+        Args:
+            xp: the namespace: `numpy`, `jax.numpy`, `keras.ops` or another with the operations of `Namespace`.
+            step: an array of int32 or int64 of the framework, of any shape; below 0 it counts as 0, and the table's last
+                value is held for ever.
+            cast: `cast(array, name)` converts an array to a type: `keras.ops.cast`, or `lambda x, name: x.astype(name)`.
+            dtype: the floating type of the result; float64 only where the framework has it switched on.
+
+        Returns:
+            An array of the shape of `step`.
+
+        Example:
+            >>> import numpy as np
+            >>> from lrcore import Linear, lower
+            >>> table = lower(Linear(init_value=1.0, end_value=0.0, decay_steps=4))
+            >>> table.evaluate(np, np.array([0, 1, 4, 9]), lambda x, name: x.astype(name)).tolist()
+            [1.0, 0.75, 0.0, 0.0]
+        """
+        ...
+
+
+class Clock(Struct, frozen=True):
+    """How a step becomes the number of an entry, in integers. One entry is one step up to the tail.
+
+    Attributes:
+        last: the step from which the value is held.
+        start: the step at which the tail begins.
+        tick: the updates for which one entry of the tail holds.
+        period: the entries in one cycle of the tail; 0 if it does not repeat.
+    """
+
+    last: int
+    start: int = 0
+    tick: int = 1
+    period: int = 0
+
+    @property
+    def entries(self) -> int:
+        return self.start + (self.period or (self.last - self.start) // self.tick + 1)
+
+    def entry(self, xp: Namespace, step: Array) -> Array:
+        step = xp.clip(step, 0, self.last)
+        if self.tick == 1 and not self.period:
+            return step
+        tail = step - self.start
+        if self.tick > 1:
+            tail = xp.floor_divide(tail, self.tick)
+        if self.period:
+            tail = xp.mod(tail, self.period)
+        return xp.where(step < self.start, step, tail + self.start)
+
+    def step(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first step of each entry."""
+        import numpy as np
+
+        return np.where(entries < self.start, entries, (entries - self.start) * self.tick + self.start)
+
+
+class Lookup(Struct, frozen=True, eq=False, dict=True):
+    """A table with one value per entry: exactly the float64 value of the schedule, rounded once."""
+
+    clock: Clock
+    values: NDArray[np.float64]
+
+    @property
+    def method(self) -> str:
+        return "lookup"
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
+    @cached_property
+    def _float32(self) -> NDArray[np.float32]:
+        import numpy as np
+
+        return in_range(self.values).astype(np.float32)
+
+    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
+        entry = cast(self.clock.entry(xp, step), "int32")
+        return xp.take(self._float32 if dtype == "float32" else self.values, entry, axis=0)
+
+
+class Cubics(Struct, frozen=True, eq=False):
+    """A table of cubic polynomials, evaluated in fixed point.
+
+    Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is
+    (c0 + u (c1 + u (c2 + u c3))) root**2, the sum in 32-bit integers: a compiler may fuse and reorder floating-point sums
+    as it likes, but there is none here, so every compiler gives the same bits. Nor is there a constant factor: multiplied
+    with a row's before anything else, as TensorFlow does, it would leave float32's range.
+
+    Attributes:
+        starts: the first entry of each row.
+        rows: start, shift, c0, c1, c2, c3 of each row.
+        roots: a power of two for each row, so that small values keep their digits.
+    """
+
+    clock: Clock
+    starts: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    roots: NDArray[np.float32]
+
+    @property
+    def method(self) -> str:
+        return "cubics"
+
+    @property
+    def nbytes(self) -> int:
+        return self.starts.nbytes + self.rows.nbytes + self.roots.nbytes
+
+    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
+        entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
+        row = cast(xp.searchsorted(self.starts, entry, side="right"), "int32") - 1
+        start, shift, *coefficients = xp.split(xp.take(self.rows, row, axis=0), 6, axis=1)
+        elapsed = xp.left_shift(xp.reshape(entry, (-1, 1)) - start, shift)
+        fixed = xp.reshape(polynomial(xp, elapsed, *coefficients), xp.shape(step))
+        root = cast(xp.reshape(xp.take(self.roots, row, axis=0), xp.shape(step)), dtype)
+        return cast(fixed, dtype) * root * root
+
+
+def polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
+    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30, to within 1.5."""
+    high, low = xp.right_shift(u, 15), xp.bitwise_and(u, 2**15 - 1)
+
+    def times_u(c: Array) -> Array:
+        top, bottom = xp.right_shift(c, 16), xp.bitwise_and(c, 2**16 - 1)
+        rest = xp.right_shift(bottom * high, 1) + top * low + xp.right_shift(bottom * low, 16)
+        return 2 * (top * high) + xp.right_shift(rest + 2**13, 14)
+
+    return c0 + times_u(c1 + times_u(c2 + times_u(c3)))
+
+
+def in_range(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 for what float32 has no normal number for, since compilers differ there; its largest one for what is beyond."""
+    import numpy as np
+
+    limits = np.finfo(np.float32)
+    clipped = np.clip(values, limits.min, limits.max)
+    return np.where(np.abs(clipped).astype(np.float32) < limits.tiny, 0.0, clipped)
