@@ -43,8 +43,9 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         per: "update", or "epoch": then the step is the number of the epoch as `fit` counts it, `initial_epoch` included.
         monitor: the entry of the logs that a plateau is told at the end of each epoch. An epoch without it, such as one
             without validation, tells nothing; the first says so.
-        on_mismatch: what `load_state_dict` does with a saved schedule that is not this one: "error", "keep_checkpoint"
-            or "use_config".
+        on_mismatch: what `load_state_dict`, and what Keras loads of the weights, do with a saved schedule that is not this
+            one: "error", "keep_checkpoint", "use_config", or "same_past", which goes on with this one if every update
+            already made had its rate.
 
     Raises:
         lrcore.ScheduleError: a wrong argument; before the first update, an optimizer that already holds a schedule. A
