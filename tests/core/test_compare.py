@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import lrcore
@@ -147,10 +147,13 @@ def test_a_verdict_is_that_of_asking_every_step(data: st.DataObject, pair: tuple
     assert (None if found is None else found.step) == by_hand(first, second, until)
 
 
-REAL = Interpolate(boundaries=[0, 13.7, 29.3], values=[0.1, 0.7, 0.03])
+REAL = Interpolate(boundaries=[0, 137.3, 293.7], values=[0.1, 0.7, 0.03])
 
 
-@given(schedules(leaves=2) | st.just(REAL), st.integers(1, 50))
+@example(REAL, 300)
+@example(Shift(Interpolate(boundaries=[0.7, 293.7], values=[0.1, 0.7]), 1), 200)
+@example(Exponential(init_value=0.1, decay_rate=0.3, decay_steps=77.7).warmup(100), 300)
+@given(schedules(leaves=2), st.integers(1, 200))
 def test_cycles_are_compared_with_their_parts(schedule: Schedule, period: int) -> None:
     """Parts that begin at real times are rounded otherwise later on."""
     repeated, joined = Repeat(schedule, period), Join([schedule] * 14, range(period, 14 * period, period))
