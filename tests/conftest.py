@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.frameworks import ACCELERATORS, describe, load
+from tests.frameworks import NAMES, describe, load
 
 TESTS = Path(__file__).parent
 CORE_ROOMS = {"core", "properties"}
@@ -24,7 +24,7 @@ settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--framework", choices=list(ACCELERATORS), help="run the tests of this framework")
+    parser.addoption("--framework", choices=list(NAMES), help="run the tests of this framework")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     name = config.getoption("framework")
     if name is None:
-        return f"framework: none; the tests of {', '.join(ACCELERATORS)} need --framework=NAME"
+        return f"framework: none; the tests of {', '.join(NAMES)} need --framework=NAME"
     return f"framework: {describe(name)}"
 
 
@@ -49,7 +49,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     name = config.getoption("framework")
     if name is None:
         return _room(collection_path) in FRAMEWORK_ROOMS or None
-    others = [f"test_{other}_" for other in ACCELERATORS if other != name]
+    others = [f"test_{other}_" for other in NAMES if other != name]
     return _room(collection_path) in CORE_ROOMS or collection_path.name.startswith(tuple(others)) or None
 
 
