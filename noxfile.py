@@ -28,6 +28,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
 BENCH = Path("build/bench")
 DIST = Path("build/dist")
+SITE = Path("build/site")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
 # One table for each framework, with what its tests install.
@@ -175,6 +176,21 @@ def pages(session: nox.Session) -> None:
     session.install("-e", ".", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
     session.run("python", "-m", "tests.known_problems")
+
+
+@nox.session(name="docs-site", default=False)
+def docs_site(session: nox.Session) -> None:
+    """Build the manual into build/site; a warning of Sphinx is an error."""
+    session.install("-e", ".[cli,yaml]", *group("site"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", str(SITE), env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
+    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session(default=False)
