@@ -25,11 +25,13 @@ exclude_patterns = ["_generated/README.md"]
 
 # Docstrings are plain text with `code` in single backticks.
 default_role = "code"
+toc_object_entries = False  # the headings name them already
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signature has them
 autodoc_mock_imports = generated_pages.IMPORTED
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Source", "notes_style")]
 nitpicky = False
 

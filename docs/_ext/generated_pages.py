@@ -59,7 +59,8 @@ def without_internal_fields(
 ) -> tuple[str | None, str | None]:
     """The signature as users write it: a field that has a method of the same name is set by that method."""
     if signature is not None:
-        signature = re.sub(r",? ?\*?,? ?(warmup_|cooldown_): [^=]+ = None", "", signature).replace("values_", "values")
+        signature = re.sub(r"(warmup_|cooldown_)=None(, )?", "", signature).replace("values_", "values")
+        signature = re.sub(r"(, )?\*?(, )?\)$", ")", signature)
     return signature, returns
 
 
