@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sphinx.ext.autodoc.mock import mock
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = tomllib.loads((ROOT / "adapters" / "frameworks.toml").read_text(encoding="utf-8"))
+EXAMPLES = ROOT / "docs" / "format" / "examples"
 IMPORTED = [name for row in FRAMEWORKS.values() for name in row["imports"]]  # adapters are documented without them
 
 
@@ -64,6 +66,38 @@ def without_internal_fields(
     return signature, returns
 
 
+# --- the kinds --------------------------------------------------------------------------------------------------------
+
+
+def kinds() -> Iterator[str]:
+    """Every kind that a file can name: its formula, its fields, an example file and a picture."""
+    yield "# The kinds"
+    yield (
+        "Every kind that a file can name. The fields, types and defaults are those of the code. Every kind also takes "
+        "[warmup and cooldown](../format/warmup-and-cooldown.md) and, in the outermost table, a [plateau](../format/plateau.md)."
+    )
+    for kind in KINDS:
+        yield f"## {kind}"
+        yield f"{summary(kind)}"
+        yield from _field_table([field for field in fields(kind) if field.name not in ("warmup", "cooldown")])
+        yield f"```{{schedule}}\n{(EXAMPLES / f'{kind}.toml').read_text(encoding='utf-8')}```"
+
+
+def _field_table(rows: Sequence[Field]) -> Iterator[str]:
+    head = "| field | required | default | meaning |\n|---|---|---|---|"
+    yield "\n".join([head, *(f"| `{one.name}` | {one.type} | {_default(one)} | {_one_line(one.description)} |" for one in rows)])
+
+
+def _default(field: Field) -> str:
+    if field.required:
+        return "must be given"
+    return "" if field.default is None else f"`{json.dumps(field.default)}`"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
@@ -85,7 +119,7 @@ def _help(context: Any) -> str:
     return f"```text\n{context.get_help()}\n```"
 
 
-PAGES = {"reference": reference, "command": command}
+PAGES = {"kinds": kinds, "reference": reference, "command": command}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
