@@ -31,6 +31,7 @@ Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (rep
 Arithmetic: TypeAlias = Literal["lrcore", "torch", "keras", "optax", "paddle"]
 
 UPDATES_WITHOUT_REPORT = 10_000  # after which an adapter warns of a plateau that is never told a metric
+_LOADING = 5  # the caller of an adapter's method that calls load_state, in `warnings.warn`
 
 
 class PlateauState(NamedTuple):
@@ -383,32 +384,23 @@ def carry_over(
         ScheduleError: `remembered` is no plateau's state.
     """
     state, anew = PlateauState.from_dict(remembered, where), plateau.initial()
-    if not state.reports:
-        return anew.to_dict()
-    changes = _changes(saved, plateau)
-    kept = state
+    changes, kept = _changes(saved, plateau), state
     if saved is None or {"mode", "accumulate"} & changes.keys():
-        judged = math.ceil(
-            state.reports / plateau.accumulate
-        )  # what is being gathered is found by the number of reports
-        kept = anew._replace(reports=judged * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
+        # The number of reports tells how many are being gathered: none, at a whole number of judgements.
+        judgements = -(-state.reports // plateau.accumulate)
+        kept = anew._replace(reports=judgements * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
     if math.isnan(kept.best) and not plateau.accept_first:
         kept = kept._replace(best=anew.best)
     kept = kept._replace(cooldown=min(kept.cooldown, plateau.cooldown))
     before, after = state.to_dict(), kept.to_dict()
-    reset = [
-        f"{name} {before[name]} becomes {after[name]}"
-        for name in ("best", "bad", "cooldown", "mean")
-        if before[name] != after[name]
-    ]
-    if reset:
+    reset = [name for name in ("best", "bad", "cooldown", "mean") if before[name] != after[name]]
+    if reset and state.reports:
         why = ", ".join(changes.values()) or "the options of the saved plateau are not known"
-        warnings.warn(f"{where}: {why}: {', '.join(reset)}; the scale {state.scale} is kept", stacklevel=4)
+        what = ", ".join(f"{name} {before[name]} becomes {after[name]}" for name in reset)
+        warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOADING)
     if state.scale < plateau.min_scale:
-        warnings.warn(
-            f"{where}: the saved scale {state.scale} is kept, though it lies below min_scale {plateau.min_scale}",
-            stacklevel=4,
-        )
+        floor = f"though it lies below min_scale {plateau.min_scale}"
+        warnings.warn(f"{where}: the saved scale {state.scale} is kept, {floor}", stacklevel=_LOADING)
     return after
 
 
@@ -445,17 +437,17 @@ def report_due(step: int, loaded: PlateauState | None = None) -> int:
     return max(UPDATES_WITHOUT_REPORT + (0 if waited else step), step + 1)
 
 
-def warn_of_no_report(where: str, call: str, stacklevel: int = 3) -> None:
+def warn_of_no_report(where: str, call: str, stacklevel: int = 2) -> None:
     """Warn that a plateau was told no metric in many updates.
 
     Args:
         where: the adapter.
         call: what tells a metric there.
-        stacklevel: as in `warnings.warn`, from the caller on.
+        stacklevel: as `warnings.warn` would take it from the caller.
     """
     warnings.warn(
         f"{where}: {UPDATES_WITHOUT_REPORT:,} updates were made and the plateau was told no metric, so it reduces nothing; {call}",
-        stacklevel=stacklevel,
+        stacklevel=stacklevel + 1,
     )
 
 
