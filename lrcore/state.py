@@ -175,16 +175,17 @@ def _plateau_in(configured: Any) -> Plateau | None:
 def _plateau_table(described: Any) -> dict[str, Any] | None:
     """The same of what describes them: its options."""
     if isinstance(described, dict) and "kind" in described:
-        return described.get("plateau")
+        table = described.get("plateau")
+        return table if isinstance(table, dict) else None
     parts = described.values() if isinstance(described, dict) else described if isinstance(described, list) else ()
     return next((table for table in map(_plateau_table, parts) if table is not None), None)
 
 
 def _name_the_arithmetic(described: Any, configured: Any) -> None:
-    """A plateau that was saved before its state named the arithmetic had the one that is configured."""
+    """A state that names none is older than lrcore's own, which was torch's then: it loads into either."""
     saved, own = _plateau_table(described), _plateau_table(configured)
     if saved is not None and own is not None:
-        saved.setdefault("arithmetic", own["arithmetic"])
+        saved.setdefault("arithmetic", "lrcore" if own["arithmetic"] == "lrcore" else "torch")
 
 
 def _is_json(text: str) -> bool:

@@ -384,18 +384,23 @@ def carry_over(
         ScheduleError: `remembered` is no plateau's state.
     """
     state, anew = PlateauState.from_dict(remembered, where), plateau.initial()
-    changes, kept = _changes(saved, plateau), state
+    changes, kept, causes = _changes(saved, plateau), state, []
     if saved is None or {"mode", "accumulate"} & changes.keys():
         # The number of reports tells how many are being gathered: none, at a whole number of judgements.
         judgements = -(-state.reports // plateau.accumulate)
         kept = anew._replace(reports=judgements * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
+        causes += ["mode", "accumulate"]
     if math.isnan(kept.best) and not plateau.accept_first:
         kept = kept._replace(best=anew.best)
-    kept = kept._replace(cooldown=min(kept.cooldown, plateau.cooldown))
+        causes += ["accept_first"]
+    if kept.cooldown > plateau.cooldown:
+        kept = kept._replace(cooldown=plateau.cooldown)
+        causes += ["cooldown"]
     before, after = state.to_dict(), kept.to_dict()
     reset = [name for name in ("best", "bad", "cooldown", "mean") if before[name] != after[name]]
     if reset and state.reports:
-        why = ", ".join(changes.values()) or "the options of the saved plateau are not known"
+        known = ", ".join(f"{name} {changes[name]}" for name in causes if name in changes)
+        why = f"the plateau's {known}" if known else "the options of the saved plateau are not known"
         what = ", ".join(f"{name} {before[name]} becomes {after[name]}" for name in reset)
         warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOADING)
     if state.scale < plateau.min_scale:
@@ -405,17 +410,13 @@ def carry_over(
 
 
 def _changes(saved: Mapping[str, Any] | None, plateau: Plateau) -> dict[str, str]:
-    """The options that changed the meaning of what is remembered, in words."""
-    defaults = PlateauOptions()
-    values = {
-        name: ((saved or {}).get(name, getattr(defaults, name)), getattr(plateau, name))
-        for name in ("mode", "accumulate", "cooldown", "accept_first")
-    }
-    return {
-        name: f"the plateau's {name} was {short(old)} and is {short(new)}"
-        for name, (old, new) in values.items()
-        if saved is not None and old != new
-    }
+    """The options that may change the meaning of what is remembered and that differ, in words."""
+    defaults, found = PlateauOptions(), {}
+    for name in ("mode", "accumulate", "cooldown", "accept_first"):
+        old, new = (saved or {}).get(name, getattr(defaults, name)), getattr(plateau, name)
+        if saved is not None and old != new:
+            found[name] = f"was {short(old)} and is {short(new)}"
+    return found
 
 
 def report_due(step: int, loaded: PlateauState | None = None) -> int:

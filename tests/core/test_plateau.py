@@ -555,7 +555,7 @@ def went_on(saved: dict[str, Any], configured: dict[str, Any], state: PlateauSta
             {"mode": "max", "cooldown": 2},
             REMEMBERED._replace(cooldown=1),
             REMEMBERED._replace(best=-math.inf, bad=0, cooldown=1),
-            "here: the plateau's mode was 'min' and is 'max', the plateau's cooldown was 0 and is 2: best 0.25 becomes -inf",
+            "here: the plateau's mode was 'min' and is 'max': best 0.25 becomes -inf",
         ),
         (
             {},
@@ -577,6 +577,13 @@ def went_on(saved: dict[str, Any], configured: dict[str, Any], state: PlateauSta
             REMEMBERED._replace(cooldown=8),
             REMEMBERED._replace(cooldown=3),
             "here: the plateau's cooldown was 9 and is 3: cooldown 8 becomes 3; the scale",
+        ),
+        (
+            {"cooldown": 9, "accumulate": 4},
+            {"cooldown": 3},
+            REMEMBERED._replace(cooldown=8),
+            REMEMBERED._replace(best=math.inf, bad=0, cooldown=3),
+            "here: the plateau's accumulate was 4 and is 1, cooldown was 9 and is 3: best 0.25 becomes inf, bad 2 becomes 0, cool",
         ),
         (
             {"accept_first": True},
@@ -673,15 +680,26 @@ def test_the_options_of_a_plateau_over_a_python_function_are_known() -> None:
         lrcore.load_state(nameless, configured, "use_config")
 
 
-@pytest.mark.parametrize("arithmetic", ["lrcore", "torch", "optax"])
+@pytest.mark.parametrize("described", [7, None, [[]], {"plateau": 3}, {"kind": "constant", "value": LR, "plateau": 3}])
+def test_a_plateau_goes_on_from_a_state_whose_schedule_cannot_be_read(described: Any) -> None:
+    checkpoint = lrcore.save_state(70, Plateau(Constant(LR)), REMEMBERED.to_dict())
+    with pytest.warns(UserWarning, match="the options of the saved plateau are not known"):
+        loaded = lrcore.load_state(
+            {**checkpoint, "schedule": json.dumps(described)}, Plateau(Constant(LR)), "use_config"
+        )
+    assert loaded.plateau == REMEMBERED._replace(best=math.inf, bad=0).to_dict()
+
+
+@pytest.mark.parametrize("arithmetic", ["lrcore", "torch"])
 def test_a_state_that_names_no_arithmetic_is_older_than_the_choice(arithmetic: Any) -> None:
     configured = Plateau(Constant(LR), patience=3, arithmetic=arithmetic)
     table = {"kind": "constant", "value": LR, "plateau": {"patience": 3}}
     state = {"format": 1, "step": 70, "schedule": json.dumps(table), "plateau": json.dumps(REMEMBERED.to_dict())}
     assert lrcore.load_state(state, configured).plateau == REMEMBERED.to_dict()
     assert json.loads(str(lrcore.save_state(70, configured)["schedule"]))["plateau"]["arithmetic"] == arithmetic
-    with pytest.raises(ScheduleError, match="their plateaus differ"):
-        lrcore.load_state(lrcore.save_state(70, configured), Plateau(Constant(LR), patience=3, arithmetic="keras"))
+    for saved in (state, lrcore.save_state(70, configured)):
+        with pytest.raises(ScheduleError, match="their plateaus differ"):
+            lrcore.load_state(saved, Plateau(Constant(LR), patience=3, arithmetic="keras"))
 
 
 # --- a metric that is never told ----------------------------------------------------------------------------------------
