@@ -394,6 +394,29 @@ def test_a_natives_rule_is_what_its_name_asks_for(arithmetic: Any, sign: int) ->
     assert (scaled(Plateau(Constant(LR), **options, arithmetic=arithmetic), worse)[-1] < LR / 1000) == (sign == 1)
 
 
+@pytest.mark.parametrize(
+    ("arithmetic", "options", "metrics", "is_better"),
+    [
+        ("keras", {"rtol": 0.0}, [0.7, 0.7], False),  # which float32 rounds down, on both sides
+        ("keras", {"rtol": 0.0}, [0.7, 0.7 - 1e-9], False),
+        ("lrcore", {"rtol": 0.0}, [0.7, 0.7 - 1e-9], True),
+        (
+            "optax",
+            {"rtol": 0.01},
+            [1.2857142686843872, 1.2728570699691772],
+            True,
+        ),  # single(b * single(0.99)), not b * 0.99
+        ("paddle", {"rtol": 0.1}, [1.0], False),  # inf - inf * 0.1
+        ("torch", {"rtol": 0.1}, [1.0], True),
+    ],
+)
+def test_at_the_bar_the_rounding_of_a_native_decides(
+    arithmetic: Any, options: dict[str, Any], metrics: list[float], is_better: bool
+) -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, arithmetic=arithmetic, **options)
+    assert scaled(plateau, metrics)[-1] == (LR if is_better else LR / 2)
+
+
 @pytest.mark.parametrize("best", [0.0, -0.0])
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_a_best_value_of_zero_leaves_the_absolute_margin(best: float, mode: Any) -> None:
@@ -618,7 +641,7 @@ def test_what_means_something_else_begins_anew_and_is_said(
         {"rtol": 0.5},
         {"atol": 0.5},
         {"cooldown": 9},
-        {"min_scale": 0.1},
+        {"min_scale": 0.5},
         {"eps": 0.1},
         {"accept_first": True},
         {"watch_in_cooldown": False},
@@ -629,6 +652,12 @@ def test_what_means_something_else_begins_anew_and_is_said(
 def test_what_means_the_same_is_kept_without_a_word(options: dict[str, Any]) -> None:
     assert went_on({}, options) == REMEMBERED
     assert went_on(options, {}) == REMEMBERED
+
+
+def test_a_best_metric_that_is_no_number_is_kept_where_the_first_is_accepted() -> None:
+    state = REMEMBERED._replace(best=math.nan)
+    kept = went_on({"accept_first": True}, {"accept_first": True, "patience": 3}, state)
+    assert kept.to_dict() == state.to_dict()
 
 
 def test_a_plateau_that_was_told_nothing_has_nothing_to_forget() -> None:
