@@ -116,7 +116,9 @@ def test_yaml_may_merge_and_repeat_tables() -> None:
 
 
 def test_an_hundred_schedules_inside_one_another_are_read() -> None:
-    assert lrcore.from_dict(nested(DEEPEST)).depth == DEEPEST
+    read = lrcore.from_dict(nested(DEEPEST))
+    assert isinstance(read, lrcore.Schedule)
+    assert read.depth == DEEPEST
 
 
 # --- what is wrong in a table -----------------------------------------------------------------------------------------
@@ -335,7 +337,7 @@ def test_no_file_and_a_directory(tmp_path: Path) -> None:
     [
         ("train.schedul", "train.schedul", "found epochs, schedule; did you mean 'schedule'?"),
         ("train.epochs", "train.epochs", "expected a table with a kind; got 3"),
-        ("train.epochs.schedule", "train.epochs", "expected a table with a kind; got 3"),
+        ("train.epochs.schedule", "train.epochs", "expected a table or a list; got 3"),
         ("train.schedule", "train.schedule.vlue", "did you mean 'value'?"),
     ],
 )
@@ -436,7 +438,9 @@ def test_total_steps_and_a_cooldown_that_ends_elsewhere_contradict_one_another()
     text = 'kind="cosine"\ninit_value=1\ntotal_steps=1000\n[cooldown]\nstart=800\nsteps=100'
     with pytest.raises(ScheduleError, match=r"total_steps: expected 900, where the cooldown ends.*; got 1000"):
         lrcore.loads(text)
-    assert lrcore.loads(text.replace("800", "900")).length == 1000
+    read = lrcore.loads(text.replace("800", "900"))
+    assert isinstance(read, lrcore.Schedule)
+    assert read.length == 1000
 
 
 @pytest.mark.parametrize("text", ["kind: constant\nvalue: !!bool foo", '!!int ""'])
