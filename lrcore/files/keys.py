@@ -43,14 +43,14 @@ def parts(key: Key) -> tuple[str, ...]:
     return tuple(map(str, given))
 
 
-def at(path: str, name: str) -> str:
+def at(path: str, name: Any) -> str:
     """The place of a name in the table at `path`.
 
     Example:
         >>> at("train", "lr"), at("train", "a.b"), at("", "lr")
         ('train.lr', 'train."a.b"', 'lr')
     """
-    return beneath(path, quoted(name))
+    return beneath(path, quoted(str(name)))
 
 
 def beneath(path: str, place: str) -> str:

@@ -236,7 +236,7 @@ class _Reader:
         place = f"{path}[{part}]" if is_index else at(path, part)
         if not re.fullmatch("[0-9]{1,15}", part) or int(part) >= len(value):
             some = f"an index from 0 to {len(value) - 1}" if value else "a list with entries"
-            raise self.error(place, f"expected {some}; got {part if is_index else short(part)}")
+            raise self.error(place, f"expected {some}; got {part if is_index and len(part) < 16 else short(part)}")
         return value[int(part)], f"{path}[{int(part)}]"
 
     def root(self, value: Any, path: str) -> Schedule | Plateau:
@@ -254,7 +254,7 @@ class _Reader:
         inner = "" if isinstance(value, Mapping) and "kind" in value else _first_with_a_kind(value, path)
         if not inner:
             return
-        hint = f"the table {inner!r} has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
+        hint = f"the table '{inner}' has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
         if isinstance(value, Mapping):
             raise self.error(at(path, "kind"), f"required; got none; {hint}")
         raise self.error(path, f"expected a table with a kind; got a list; {hint}")
