@@ -49,6 +49,9 @@ def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Platea
         key: a table inside a larger file: "train.schedule"; "groups[0]" or "groups.0" in a list; a name that holds a
             dot in quotes, '"a.b".lr', or as one of a list, ["a.b", "lr"]. Errors name places in the same way.
 
+    Returns:
+        A `Schedule`, or a `Plateau` where the file has one: `isinstance(loaded, lrcore.Plateau)` tells them apart.
+
     Raises:
         ScheduleError: the file cannot be read or describes no schedule; one line that names the file, the place in
             it, what is required and what was found. Nothing is half-loaded.
@@ -98,6 +101,9 @@ def loads(text: str, format: str = "toml", key: Key | None = None) -> Schedule |
 
 def from_dict(mapping: Mapping[str, Any]) -> Schedule | Plateau:
     """The schedule or the `Plateau` that a plain mapping describes, as `to_dict` writes it.
+
+    Args:
+        mapping: what a file would hold, with numbers of Python or numpy.
 
     Raises:
         ScheduleError: as `load`.
