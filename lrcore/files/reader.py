@@ -397,19 +397,22 @@ _WITH_A_LENGTH = [
 ]
 
 
-def _first_with_a_kind(value: Any, path: str, levels: int = 3) -> str:
+def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:
     """The place of the first table inside that describes a schedule; "" if none is near."""
-    if not isinstance(value, Mapping) and not _is_list(value):
+    seen = set() if seen is None else seen
+    if id(value) in seen:  # YAML may hold one thing in very many places
         return ""
-    inside = (
-        [(at(path, str(name)), one) for name, one in value.items()]
-        if isinstance(value, Mapping)
-        else [(f"{path}[{number}]", one) for number, one in enumerate(value)]
-    )
+    seen.add(id(value))
+    if isinstance(value, Mapping):
+        inside = [(at(path, name), one) for name, one in value.items()]
+    elif _is_list(value):
+        inside = [(f"{path}[{number}]", one) for number, one in enumerate(value)]
+    else:
+        return ""
     for place, one in inside:
         if isinstance(one, Mapping) and any(one.get("kind") == kind for kind in KINDS):  # others have kinds too
             return place
-        if levels and (found := _first_with_a_kind(one, place, levels - 1)):
+        if levels and (found := _first_with_a_kind(one, place, levels - 1, seen)):
             return found
     return ""
 

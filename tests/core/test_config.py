@@ -460,6 +460,11 @@ def test_the_key_of_a_hint_can_be_typed() -> None:
     assert refusal(lrcore.from_dict, data).problem.endswith(" has one: give that one")
 
 
+def test_the_search_for_a_hint_sees_each_list_once() -> None:
+    lists = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}' if n else 'x'] * 300)}]" for n in range(3))
+    assert refusal(lrcore.loads, lists, "yaml").problem.startswith("required; got none; known kinds")
+
+
 # --- what the outermost table says of itself --------------------------------------------------------------------------
 
 

@@ -222,9 +222,9 @@ def test_one_mistake_is_one_error(kind: str, where: str) -> None:
         ({**least, "kind": "cosin"}, ["kind"], "'cosin' is not one of"),
         ({**least, "kind": 3}, ["kind"], "3 is not one of"),
         ({name: value for name, value in least.items() if name != "kind"}, [], "'kind' is a required property"),
-        ({**least, "vlue": 1}, ["vlue"], "1 should not be valid"),
+        ({**least, "no_such": 1}, ["no_such"], "1 should not be valid"),
         ({**least, "warmup": {"step": 1, "steps": 1}}, ["warmup", "step"], "1 should not be valid"),
-        ({**least, "warmup": {"steps": 1, "shape": "linar"}}, ["warmup", "shape"], "'linar' is not one of"),
+        ({**least, "warmup": {"steps": 1, "shape": "line"}}, ["warmup", "shape"], "'line' is not one of"),
         ({**least, "cooldown": {}}, ["cooldown"], "'steps' is a required property"),
         ({**least, "cooldown": {"steps": 1, "start": -1}}, ["cooldown", "start"], "-1 is less than the minimum of 0"),
         ({**least, "warmup": 3}, ["warmup"], "3 is not of type 'object'"),
@@ -271,10 +271,10 @@ def test_a_mistake_of_the_whole_table_is_one_error(table: Any, place: list[str])
 
 
 def test_two_wrong_words_are_two_errors_that_say_what_there_is() -> None:
-    table = {**COSINE, "vlue": 1, "warmup": {"steps": 1, "x": {}}}
-    assert marks(table) == {("vlue",), ("warmup", "x")}
+    table = {**COSINE, "no_such": 1, "warmup": {"steps": 1, "x": {}}}
+    assert marks(table) == {("no_such",), ("warmup", "x")}
     messages = {str(error.absolute_path[-1]): error.schema["errorMessage"] for error in VALIDATOR.iter_errors(table)}
-    assert messages["vlue"].startswith("unknown field; cosine has init_value, end_value, decay_steps, exponent, ")
+    assert messages["no_such"].startswith("unknown field; cosine has init_value, end_value, decay_steps, exponent, ")
     assert messages["x"] == "unknown field; warmup has steps, init_value, shape, power"
 
 
