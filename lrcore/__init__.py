@@ -22,7 +22,7 @@ from lrcore.schedules.kinds import (
     Sum,
     as_schedule,
 )
-from lrcore.schedules.plateau import Plateau, PlateauState
+from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
 from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
 from lrcore.schedules.schedule import Schedule, checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
@@ -69,7 +69,9 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "report_due",
     "running_product",
     "save_state",
     "warmup_stable_decay",
+    "warn_of_no_report",
 ]

@@ -525,6 +525,13 @@ def test_cycles_that_run_backwards_are_told() -> None:
             "times 0.1 when more than 10 means of 4 reports in a row are not better (lower)",
         ),
         ({"patience": -1}, "times 0.1 at each better report (lower by 0.0001 of the best)"),
+        (
+            {"arithmetic": "torch", "patience": 3},
+            (
+                "times 0.1 when more than 3 reports in a row are not better "
+                "(lower by 0.0001 of the best, by the rule of torch)"
+            ),
+        ),
     ],
 )
 def test_a_plateau_in_words(options: dict[str, Any], text: str) -> None:

@@ -36,7 +36,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "cooldown": {"start": None, "end_value": 0.0, "shape": "linear", "power": None},
     "plateau": {
         "factor": 0.1, "patience": 10, "mode": "min", "rtol": 1e-4, "atol": 0.0, "cooldown": 0, "min_scale": 0.0, "eps": 0.0,
-        "accumulate": 1, "accept_first": False, "watch_in_cooldown": True, "arithmetic": "torch",
+        "accumulate": 1, "accept_first": False, "watch_in_cooldown": True, "arithmetic": "lrcore",
     },
 }  # fmt: skip
 
@@ -95,6 +95,11 @@ def test_every_option_is_in_a_recorded_file_and_every_default_at_work_in_one(
 def test_every_shape_is_in_recorded_files(held: list[tuple[str, dict[str, Any]]]) -> None:
     for table in ("interpolate", "warmup", "cooldown"):
         assert {one["shape"] for name, one in held if name == table and "shape" in one} == set(get_args(Shape))
+
+
+def test_every_arithmetic_is_in_a_recorded_file(held: list[tuple[str, dict[str, Any]]]) -> None:
+    [arithmetic] = [field for field in fields("plateau") if field.name == "arithmetic"]
+    assert {one["arithmetic"] for _, one in held if "arithmetic" in one} == set(get_args(arithmetic.annotation))
 
 
 def test_what_is_recorded_is_written_as_one_writes_it_today() -> None:
