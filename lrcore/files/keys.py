@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, TypeAlias
 
 from lrcore.errors import ScheduleError
@@ -38,7 +39,7 @@ def parts(key: Key) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or isinstance(given, bytes) or not given:
         raise ScheduleError("key", f"{_EXPECTED}; got {short(given)}")
     for number, one in enumerate(given):
-        if isinstance(one, bool) or not isinstance(one, (str, int)):
+        if isinstance(one, bool) or not isinstance(one, (str, Integral)):
             raise ScheduleError(f"key[{number}]", f"expected a name or an index; got {short(one)}")
     return tuple(map(str, given))
 

@@ -8,10 +8,12 @@ import sys
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lrcore
 from lrcore import (
@@ -23,6 +25,7 @@ from lrcore import (
     PiecewiseConstant,
     ScheduleError,
 )
+from lrcore.files.keys import at
 from tests.kinds import KINDS
 
 DEEPEST = 100
@@ -377,6 +380,7 @@ NESTED: dict[str, Any] = {
         ("7.8", CONSTANT),
         (["7", 8], CONSTANT),
         ("[7].8", CONSTANT),
+        ([np.str_("groups"), np.int64(1), "lr"], COSINE),
     ],
 )
 def test_a_key_reaches_into_lists_and_names_with_dots(key: Any, table: dict[str, Any], format: str) -> None:  # noqa: A002
@@ -449,6 +453,21 @@ def test_the_place_in_an_error_can_be_typed_as_a_key(key: list[str | int]) -> No
     assert refusal(lrcore.loads, json.dumps(data), "json", where).where == f"{where}.kind"
     typed = where.removesuffix('."wa.rmup"')
     assert refusal(lrcore.loads, json.dumps(data), "json", typed).where == where
+
+
+@given(
+    st.lists(st.text(max_size=4) | st.text("a.[]\"'\\0 \n-", max_size=5) | st.integers(0, 2), min_size=1, max_size=4)
+)
+def test_a_place_of_any_names_can_be_typed_as_a_key(key: list[str | int]) -> None:
+    place, data = "", cast("Any", {**CONSTANT, "value": "wrong"})
+    for part in key:
+        place = f"{place}[{part}]" if isinstance(part, int) else at(place, part)
+    for part in reversed(key):
+        data = [data] * (part + 1) if isinstance(part, int) else {part: data}
+    for given_key in (key, place):
+        error = refusal(lrcore.loads, json.dumps(data), "json", given_key)
+        assert "expected a finite number; got 'wrong'" in error.problem
+        assert error.where == f"{place}.value" or "..." in error.where
 
 
 def test_the_key_of_a_hint_can_be_typed() -> None:
