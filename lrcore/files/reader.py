@@ -192,7 +192,9 @@ def _in_any_format(text: str) -> tuple[str, Any]:
     for name, read in READERS.items():
         try:
             data = read(text)
-        except (ValueError, MissingExtraError) as error:
+        except MissingExtraError as error:
+            problems.append(str(error))
+        except ValueError as error:
             problems.append(f"{name.upper()}: {_one_line(error)}")
         else:
             if isinstance(data, (Mapping, list)):

@@ -66,7 +66,7 @@ def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
 
 def _source(argument: str) -> Source:
     """Split FILE:KEY; a file whose own name has the colon comes first, and a Windows drive is no file."""
-    if argument == "-" or _is_file(argument):
+    if _is_file(argument):
         return Source(argument, None)
     drive, rest = os.path.splitdrive(argument)
     for colon in reversed([number for number, letter in enumerate(rest) if letter == ":"]):

@@ -172,6 +172,12 @@ def test_an_existing_file_wins_over_a_key(larger: Path) -> None:
     assert shown("run.toml:train.lr") == "run.toml:train.lr: constant 0.1"
 
 
+def test_the_file_of_a_key_is_told_apart_where_there_is_none(larger: Path) -> None:
+    Path("folder").mkdir()
+    assert arguments.sources(["folder:run.toml"], None) == [("folder:run.toml", None)]
+    assert arguments.sources(["Absent.TOML:a", "b.yml:c.json:d"], None) == [("Absent.TOML", "a"), ("b.yml", "c.json:d")]
+
+
 def test_a_drive_of_windows_is_no_file(larger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("C").write_text("", encoding="utf-8")
     monkeypatch.setattr(os.path, "splitdrive", ntpath.splitdrive)
@@ -214,6 +220,14 @@ def test_what_is_wrong_with_standard_input_is_one_line(given: str | bytes, messa
     assert result.exit_code == 2
     assert result.stderr.startswith(f"lrcore: {message}")
     assert result.stderr.count("\n") == 1
+
+
+def test_without_yaml_a_text_is_still_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert run("show", "-", given='{"kind": "constant", "value": 1}').exit_code == 0
+    error = run("show", "-", given="kind: constant").stderr
+    assert error.startswith("lrcore: standard input: expected TOML, JSON or YAML; got text that is not: TOML: ")
+    assert "; YAML: needs PyYAML, which is not installed" in error
 
 
 def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
