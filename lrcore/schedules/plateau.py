@@ -15,19 +15,25 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta
 
+from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, short
+from lrcore.records import NotNegative, Number, Record, digest, short
 from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
 Where: TypeAlias = Callable[[Value, Value, Value], Value]
 
+_REPORTS = {"unit": "reports"}
+
 Factor: TypeAlias = Annotated[float, Meta(ge=0, lt=1, description="a number >= 0 and < 1")]
 Scale: TypeAlias = Annotated[
     float, Meta(ge=0, le=1, description="a number from 0 to 1, a part of the schedule's value")
 ]
-Patience: TypeAlias = Annotated[int, Meta(ge=-1, description="an integer >= -1 (reports)")]
-Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (reports)")]
+Patience: TypeAlias = Annotated[int, Meta(ge=-1, description="an integer >= -1 (reports)", extra=_REPORTS)]
+Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (reports)", extra=_REPORTS)]
+Metrics: TypeAlias = Annotated[
+    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (metrics, at most 2**53)", extra={"unit": "metrics"})
+]
 Arithmetic: TypeAlias = Literal["lrcore", "torch", "keras", "optax", "paddle"]
 
 UPDATES_WITHOUT_REPORT = 10_000  # after which an adapter warns of a plateau that is never told a metric
@@ -101,7 +107,7 @@ class PlateauOptions(Record, frozen=True, kw_only=True):
     cooldown: Reports = 0
     min_scale: Scale = 0.0
     eps: NotNegative = 0.0
-    accumulate: PositiveSteps = 1
+    accumulate: Metrics = 1
     accept_first: bool = False
     watch_in_cooldown: bool = True
     arithmetic: Arithmetic = "lrcore"
