@@ -27,7 +27,7 @@ from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
 
 FORMAT = 1
-"""The version of the format of files: docs/format-policy.md says when it rises."""
+"""The version of the format of files: docs/format/policy.md says when it rises."""
 
 _FORMATS = {"toml": "toml", "json": "json", "yaml": "yaml", "yml": "yaml"}
 _STANDARD_INPUT = "standard input"
