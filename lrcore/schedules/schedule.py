@@ -144,7 +144,7 @@ class Schedule(
             return np.zeros(array.shape)
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
             adapter = adapter_of(steps)
-            instead = f"; for a tensor use {adapter}" if adapter else ""
+            instead = f"; use {adapter}" if adapter else ""
             raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
         flat = array.astype(np.int64, copy=False).ravel()
         values = np.empty(flat.shape)

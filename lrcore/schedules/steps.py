@@ -13,11 +13,11 @@ ADAPTERS = {
     "jaxlib": "lrcore_optax.as_schedule(schedule)",
     "tensorflow": "lrcore_keras.LearningRateSchedule(schedule)",
     "keras": "lrcore_keras.LearningRateSchedule(schedule)",
-    "torch": "lrcore_torch.LRScheduler(optimizer, schedule), or step.item()",
+    "torch": "lrcore_torch.LRScheduler(optimizer, schedule)",
     "mxnet": "lrcore_mxnet.LRScheduler(schedule)",
     "paddle": "lrcore_paddle.LRScheduler(schedule)",
 }
-"""What takes a schedule's steps from the tensors of each package."""
+"""What drives a schedule in the framework that a package belongs to."""
 
 
 def checked_step(step: Any, where: str = "step") -> int:
@@ -46,11 +46,11 @@ def _instead(step: Any) -> str:
     if is_array or isinstance(step, (list, tuple)):
         return "; ask schedule.values(steps) for several"
     adapter = adapter_of(step)
-    return f"; for a tensor use {adapter}" if adapter else ""
+    return f"; use {adapter}, or schedule(int(step)) where the step has a value" if adapter else ""
 
 
 def adapter_of(value: Any) -> str | None:
-    """What takes the values of a framework, told by the package of their class, so that no framework is imported.
+    """What drives a schedule in the framework of a tensor, told by the package of their class, so that no framework is imported.
 
     Example:
         >>> adapter_of(7) is None

@@ -25,7 +25,6 @@ from lrcore import (
     Exponential,
     Function,
     Interpolate,
-    Join,
     Linear,
     PiecewiseConstant,
     Plateau,
@@ -173,7 +172,8 @@ def test_an_operator_is_that_of_the_values(data: st.DataObject, one: Schedule, o
 def test_a_sum_of_many_is_one_sum() -> None:
     """More than may be inside one another."""
     many = [Constant(float(number)) for number in range(200)]
-    assert Sum(many) == sum(many)
+    total: Any = sum(many)
+    assert total == Sum(many)
     assert sum([DOWN]) is DOWN
     assert sum([DOWN, HALVES]) == DOWN + HALVES
 
@@ -421,10 +421,12 @@ def test_what_is_no_step_is_refused_in_one_sentence(wrong: Any, shown: str) -> N
 
 @pytest.mark.parametrize(("package", "adapter"), ADAPTERS.items())
 def test_a_tensor_that_is_no_step_is_told_its_adapter(package: str, adapter: str) -> None:
-    tensor = of_package(package)
-    assert sentence(lambda: DOWN(tensor)) == f"step: {NEEDED}tensor(5); for a tensor use {adapter}"
-    assert sentence(lambda: DOWN.values(tensor)).endswith(f"got tensor(5); for a tensor use {adapter}")
-    assert sentence(lambda: PLATEAU.value(tensor, PLATEAU.initial())).endswith(f"for a tensor use {adapter}")
+    tensor, instead = of_package(package), f"use {adapter}, or schedule(int(step)) where the step has a value"
+    assert sentence(lambda: DOWN(tensor)) == f"step: {NEEDED}tensor(5); {instead}"
+    assert (
+        sentence(lambda: DOWN.values(tensor)) == f"Linear.values: expected integers >= 0; got tensor(5); use {adapter}"
+    )
+    assert sentence(lambda: PLATEAU.value(tensor, PLATEAU.initial())).endswith(instead)
 
 
 def test_the_adapters_that_are_named_exist() -> None:
