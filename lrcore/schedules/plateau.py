@@ -17,6 +17,7 @@ from msgspec import Meta
 from lrcore.errors import ScheduleError
 from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, short
 from lrcore.schedules.arithmetic import PlateauArithmetic
+from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
@@ -103,7 +104,7 @@ class PlateauOptions(Record, frozen=True, kw_only=True):
     arithmetic: Literal["torch", "keras", "optax", "paddle"] = "torch"
 
 
-class Plateau(PlateauArithmetic, PlateauOptions, frozen=True, dict=True):
+class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=True):
     """A schedule that is multiplied by `factor` each time a metric has not improved for more than `patience` reports.
 
     A metric m is better than the best one b if m < b (1 - rtol) - atol, with mode max if m > b (1 + rtol) + atol; NaN

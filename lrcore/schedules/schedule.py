@@ -17,6 +17,7 @@ from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
 from lrcore.records import Number, Positive, Record, Shape, Steps, digest, name_of, short
 from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Cooldown(Record, frozen=True, kw_only=True):
 
 class Schedule(
     ScheduleArithmetic,
+    Pictures,
     Record,
     frozen=True,
     kw_only=True,
