@@ -20,7 +20,8 @@ from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict
 from lrcore.records import did_you_mean, short
 from lrcore.schedules.plateau import Plateau, carry_over
-from lrcore.schedules.schedule import Schedule, checked_step
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 
