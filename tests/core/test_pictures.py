@@ -106,6 +106,8 @@ def test_the_roughest_curve_is_small_and_shows_its_extremes() -> None:
     assert "and 19,989 more" in html(ROUGH)
     spike = PiecewiseConstant(boundaries=[50_000, 50_001, 100_000], values=[0.1, 0.9, 0.1, 0.1])
     assert min(y for _, y in points(spike)) < 40
+    dip = PiecewiseConstant(boundaries=[50_000, 50_001, 100_000], values=[0.9, 0.1, 0.9, 0.9])
+    assert max(y for _, y in points(dip)) > 180
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-320, 1.7e308, -1.7e308, -0.5])
