@@ -7,6 +7,7 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -192,6 +193,21 @@ class Schedule(
             True
         """
         return digest(self.to_dict())
+
+    @cached_property
+    def few_values(self) -> tuple[tuple[int, float], ...]:
+        """Steps and values by which a state knows a Python function again, which it cannot hold.
+
+        The steps are the same for every schedule, as far as its values change; one at which the function raises an error
+        is left out.
+        """
+        found = []
+        last = self.timeline.end
+        for step in (0, *(first * 10**power for power in range(4) for first in (1, 2, 5)), 10_000, 100_000):
+            if last is None or step <= last:
+                with suppress(Exception):
+                    found.append((step, self.at(step)))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds; `lrcore.from_dict` reads it back.
