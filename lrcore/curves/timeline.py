@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import cached_property
@@ -63,6 +64,15 @@ class Timeline(Struct, frozen=True, dict=True):
         """The pieces that begin before `time`."""
         keep = sum(start < time for start in self.starts)
         return Timeline(self.starts[:keep], self.formulas[:keep])
+
+    def until(self, time: float) -> Timeline:
+        """The same up to `time`, without what is asked for only later. Of a piece that begins at `time` one value is left."""
+        kept = bisect_left(self.starts, time)
+        starts, ends = self.starts[:kept], (*self.starts[1:kept], time)
+        pieces = tuple(formula.until(end) for formula, end in zip(self.formulas[:kept], ends, strict=False))
+        if self.starts[kept : kept + 1] == (time,):
+            return Timeline((*starts, time), (*pieces, FrozenAt(self.formulas[kept], time)))
+        return Timeline(starts, pieces)
 
     def delayed(self, by: float) -> Timeline:
         """value(t - by), to be put after something else."""

@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from lrcore.curves.formulas import SCALARS
-from lrcore.curves.pieces import Constant, Cycle, Exponential, Formula, InverseTime, Pointwise, Stairs
+from lrcore.curves.formulas import SCALARS, arrays, exact_arrays, in_blocks
+from lrcore.curves.pieces import (
+    Clipped,
+    Constant,
+    Cycle,
+    Exponential,
+    Formula,
+    InverseTime,
+    Pointwise,
+    Reverse,
+    Stairs,
+    UserFunction,
+)
 from lrcore.curves.timeline import PIECE_LIMIT, Timeline
 from lrcore.errors import ScheduleError
 from lrcore.records import Record, Steps
-from lrcore.schedules.kinds import Function, as_schedule
+from lrcore.schedules.kinds import as_schedule
 from lrcore.schedules.schedule import Schedule
 from lrcore.tables.table import Clock, Cubics, Lookup, Table, in_range, polynomial
 
@@ -29,6 +40,7 @@ LAST_COUNT = 2**31 - 1
 
 LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
+MANY = 32  # steps of one piece, from which on arrays are faster than one call for each
 HEAD = 256  # steps that are looked up one by one in every table
 SAMPLES = 24
 TOLERANCE = 0.1  # float32 ulp at the samples, beside the half of one that the last rounding costs
@@ -77,8 +89,10 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     schedule = as_schedule(schedule)
     request = Lowering(horizon=horizon, method=method)
     where = f"lower({type(schedule).__name__})"
-    clock = _clock(schedule.timeline, _last_step(schedule, request.horizon, where))
-    calls_python = _calls_python(schedule)
+    last = LAST_COUNT if request.horizon is None else min(request.horizon, LAST_COUNT)
+    line = schedule.timeline.until(last)
+    clock = _clock(line, min(step for step in (last, line.end, _faded(line, last)) if step is not None))
+    calls_python = any(map(_calls_python, line.formulas))
     if request.method == "cubics" and calls_python:
         raise ScheduleError(where, "a Python function is looked up, not fitted; got method 'cubics'")
     only_lookup = request.method == "lookup" or calls_python
@@ -90,12 +104,12 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
             "give the number of updates that you train for as horizon",
         )
     if only_lookup or (request.method == "auto" and clock.entries <= LOOKUP_LIMIT):
-        return _lookup(schedule, clock)
-    table = _cubics(schedule, clock)
+        return _lookup(line, clock)
+    table = _cubics(line, clock)
     if table is not None:
         return table
     if request.method == "auto" and short_enough:
-        return _lookup(schedule, clock)
+        return _lookup(line, clock)
     raise ScheduleError(
         where,
         f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
@@ -103,19 +117,6 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
 
 
 # --- the clock --------------------------------------------------------------------------------------------------------
-
-
-def _last_step(schedule: Schedule, horizon: int | None, where: str) -> int:
-    """The step from which the value does not change, as far as the frameworks count and float32 can tell."""
-    line = schedule.timeline
-    reach = max(schedule.length or 0, line.end or 0) if horizon is None else horizon
-    if reach > LAST_COUNT:
-        raise ScheduleError(
-            where,
-            f"expected at most {LAST_COUNT} updates, where the frameworks' counters end; got {reach}; "
-            "give the number of updates that you train for as horizon",
-        )
-    return min(step for step in (LAST_COUNT, line.end, _faded(line), horizon) if step is not None)
 
 
 def _clock(line: Timeline, last: int) -> Clock:
@@ -179,8 +180,8 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
     return Timeline((*line.starts[:before], *tail), (*line.formulas[:before], *slow))
 
 
-def _faded(line: Timeline) -> int | None:
-    """The step from which float32 no longer tells the last formula from its limit; None if there is no such step."""
+def _faded(line: Timeline, last: int) -> int | None:
+    """The step up to `last` from which float32 no longer tells the last formula from its limit; None if there is none."""
     start, formula = math.ceil(line.starts[-1]), line.formulas[-1]
     parts = formula.formulas if isinstance(formula, Pointwise) and formula.operation == "sum" else (formula,)
     limit = math.fsum(part.value for part in parts if isinstance(part, Constant))
@@ -190,9 +191,9 @@ def _faded(line: Timeline) -> int | None:
     def negligible(step: int) -> bool:
         return math.fsum(_bound(part, step) for part in moving) < small
 
-    if not moving or not negligible(LAST_COUNT):
+    if not moving or not negligible(last):
         return None
-    return start + bisect_left(range(start, LAST_COUNT), True, key=negligible)
+    return start + bisect_left(range(start, last), True, key=negligible)
 
 
 def _bound(formula: Formula, step: int) -> float:
@@ -221,16 +222,38 @@ def _peak(line: Timeline, length: float) -> float:
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 
-def _calls_python(schedule: Schedule) -> bool:
-    return isinstance(schedule, Function) or any(map(_calls_python, schedule.children))
+def _calls_python(formula: Formula) -> bool:
+    match formula:
+        case UserFunction():
+            return True
+        case Stairs(formula=inner) | Clipped(formula=inner):
+            return _calls_python(inner)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            return any(map(_calls_python, line.formulas))
+        case Pointwise(formulas=parts):
+            return any(map(_calls_python, parts))
+    return False
 
 
-def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
+def _lookup(line: Timeline, clock: Clock) -> Lookup:
     import numpy as np
 
-    at: Callable[[int], float] = schedule.at
-    steps = clock.step(np.arange(clock.entries)).tolist()
-    return Lookup(clock, np.fromiter(map(at, steps), dtype=np.float64, count=clock.entries))
+    return Lookup(clock, _host_values(line, clock.step(np.arange(clock.entries))))
+
+
+def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The very values of `line.at` at rising steps: each piece is bound once, and those of many steps to arrays."""
+    import numpy as np
+
+    exact, values, first = exact_arrays(), np.empty(steps.shape), 0
+    ends = [*np.searchsorted(steps, line.starts[1:]).tolist(), steps.size]
+    for formula, end in zip(line.formulas, ends, strict=True):
+        if end - first >= MANY:
+            values[first:end] = in_blocks(formula.bind(exact), steps[first:end])
+        elif end > first:
+            values[first:end] = list(map(formula.bind(SCALARS), steps[first:end].tolist()))
+        first = end
+    return values
 
 
 # --- fitting ----------------------------------------------------------------------------------------------------------
@@ -239,17 +262,17 @@ def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
 # to SAMPLES more, in the very integers that will be evaluated, and halved if it misses. A single step always fits.
 
 
-def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
+def _cubics(line: Timeline, clock: Clock) -> Cubics | None:
     """The cubics, None if there would be too many."""
     import numpy as np
 
-    breakpoints = islice(_by_entry(schedule.timeline, clock).breakpoints(clock.entries), PIECE_LIMIT)
+    breakpoints = islice(_by_entry(line, clock).breakpoints(clock.entries), PIECE_LIMIT)
     starts = np.unique([*range(min(HEAD, clock.entries)), *breakpoints])
     ends = np.append(starts[1:], clock.entries)
-    fitted = np.empty((0, 7), dtype=np.int64)
+    fitted, function = np.empty((0, 7), dtype=np.int64), line.bind(arrays())
 
-    def value(entries: NDArray[np.int64]) -> NDArray[np.float64]:
-        return schedule.values(clock.step(entries))
+    def value(entries: NDArray[np.int64]) -> Any:
+        return in_blocks(function, clock.step(entries))
 
     while starts.size:
         if len(fitted) + starts.size > PIECE_LIMIT:
@@ -261,7 +284,7 @@ def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
         starts, ends = np.concatenate([starts, middles]), np.concatenate([middles, ends])
     fitted = fitted[np.argsort(fitted[:, 0])]
     exponents = fitted[:, 6]
-    fitted[:, 2] = _first_values(schedule, clock.step(fitted[:, 0]), exponents)
+    fitted[:, 2] = _first_values(line, clock.step(fitted[:, 0]), exponents)
     rows32 = fitted[:, :6].astype(np.int32)
     return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
 
@@ -304,11 +327,11 @@ def _through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
     return coefficients
 
 
-def _first_values(schedule: Schedule, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
+def _first_values(line: Timeline, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
     """c0 of each row from the host's own value, such that its float32 is that of the value: no second rounding."""
     import numpy as np
 
-    values = in_range(np.array([schedule.at(step) for step in steps.tolist()]))
+    values = in_range(_host_values(line, steps))
     wanted = np.ldexp(values, 31 - exponents)
     c0 = np.rint(wanted)
     return (c0 + np.where(c0.astype(np.float32) != wanted.astype(np.float32), np.sign(wanted - c0), 0)).astype(np.int64)
