@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -18,13 +17,14 @@ from lrcore.curves.pieces import (
     Cycle,
     Exponential,
     Formula,
+    FrozenAt,
     InverseTime,
     Pointwise,
     Reverse,
     Stairs,
     UserFunction,
 )
-from lrcore.curves.timeline import PIECE_LIMIT, Timeline
+from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
 from lrcore.records import Record, Steps
 from lrcore.schedules.kinds import as_schedule
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LAST_COUNT = 2**31 - 1
 """Where the frameworks' int32 counters end, and every table with them."""
 
+PIECE_LIMIT = 32_768
 LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
 MANY = 32  # steps of one piece, from which on arrays are faster than one call for each
@@ -51,6 +52,7 @@ NODES = (0.0, 0.2813, 0.6792, 0.9604)  # Chebyshev's of degree 4, stretched unti
 HEADROOM = 1.004  # for what a cubic reaches between its samples
 
 ArrayFunction: TypeAlias = Callable[[Any], Any]
+Reach: TypeAlias = Callable[[int], float]
 Method: TypeAlias = Literal["auto", "lookup", "cubics"]
 
 
@@ -91,7 +93,7 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     where = f"lower({type(schedule).__name__})"
     last = LAST_COUNT if request.horizon is None else min(request.horizon, LAST_COUNT)
     line = schedule.timeline.until(last)
-    clock = _clock(line, min(step for step in (last, line.end, _faded(line, last)) if step is not None))
+    clock = _clock(line, min(last, _faded(line, last) if line.end is None else line.end))
     calls_python = any(map(_calls_python, line.formulas))
     if request.method == "cubics" and calls_python:
         raise ScheduleError(where, "a Python function is looked up, not fitted; got method 'cubics'")
@@ -154,6 +156,8 @@ def _grid(formula: Formula) -> tuple[int, int]:
         case Pointwise(formulas=parts):
             grids = {_grid(part) for part in parts if part.period != 1}
             grid = grids.pop() if len(grids) == 1 else (1, 0)
+        case Clipped(formula=inner):
+            grid = _grid(inner)
         case _:
             grid = 1, 0
     return (int(grid[0]), int(grid[1])) if all(float(number).is_integer() for number in grid) else (1, 0)
@@ -172,6 +176,8 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
                 return replace(formula, staircase=False)
             case Pointwise(formulas=parts):
                 return replace(formula, formulas=tuple(map(formula_by_entry, parts)))
+            case Clipped(formula=inner):
+                return replace(formula, formula=formula_by_entry(inner))
         return formula
 
     before = sum(start < clock.start for start in line.starts)
@@ -180,45 +186,78 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
     return Timeline((*line.starts[:before], *tail), (*line.formulas[:before], *slow))
 
 
-def _faded(line: Timeline, last: int) -> int | None:
-    """The step up to `last` from which float32 no longer tells the last formula from its limit; None if there is none."""
-    start, formula = math.ceil(line.starts[-1]), line.formulas[-1]
-    parts = formula.formulas if isinstance(formula, Pointwise) and formula.operation == "sum" else (formula,)
-    limit = math.fsum(part.value for part in parts if isinstance(part, Constant))
-    moving = [part for part in parts if not isinstance(part, Constant)]
+def _faded(line: Timeline, last: int) -> int:
+    """The step from which float32 no longer tells the last formula from its limit, `last` if that is later."""
+    start = math.ceil(line.starts[-1])
+    limit, reach = _settling(line.formulas[-1], last)
     small = abs(limit) * NEGLIGIBLE or SMALLEST
-
-    def negligible(step: int) -> bool:
-        return math.fsum(_bound(part, step) for part in moving) < small
-
-    if not moving or not negligible(last):
-        return None
-    return start + bisect_left(range(start, last), True, key=negligible)
+    return start + bisect_left(range(start, last), True, key=lambda step: reach(step) < small)
 
 
-def _bound(formula: Formula, step: int) -> float:
-    """What a formula does not exceed, either way, from a step on."""
+def _settling(formula: Formula, last: float) -> tuple[float, Reach]:
+    """The limit of a formula, and how far from it the formula may be from a step on; `last` is the last that is asked."""
     match formula:
-        case Constant() | InverseTime():
-            return abs(float(formula.bind(SCALARS)(step)))
+        case Constant() | FrozenAt():
+            return float(formula.bind(SCALARS)(0)), lambda step: 0.0
+        case InverseTime():
+            value = formula.bind(SCALARS)
+            return 0.0, lambda step: abs(float(value(step)))
         case Exponential(rate=rate) if abs(rate) <= 1:
-            return abs(float(formula.bind(SCALARS)(step)))
+            value = formula.bind(SCALARS)
+            return 0.0, lambda step: abs(float(value(step)))
         case Stairs(inner, width, origin):
-            return _bound(inner, int((step - origin) // width))
-        case Cycle(line, length, _, factor, origin) if abs(factor) <= 1:
-            return float(_peak(line, length) * abs(factor) ** ((step - origin) // length))
-        case Pointwise("sum", parts):
-            return math.fsum(_bound(part, step) for part in parts)
-        case Pointwise("product", parts):
-            return math.prod(_bound(part, step) for part in parts)
-    return math.inf
+            limit, reach = _settling(inner, (last - origin) // width)
+            return limit, lambda step: reach(int((step - origin) // width))
+        case Cycle(length=length, factor=factor, origin=origin) if _may_fade(formula, last):
+            peak = _peak(formula)
+            return 0.0, lambda step: peak * abs(factor) ** ((step - origin) // length)
+        case Clipped(inner, low, high):
+            return _clipped(*_settling(inner, last), low, high)
+        case Pointwise(operation, parts):
+            limits, reaches = zip(*(_settling(part, last) for part in parts), strict=True)
+            return _sum(limits, reaches) if operation == "sum" else _product(limits, reaches)
+    return 0.0, lambda step: math.inf
 
 
-@lru_cache(maxsize=16)
-def _peak(line: Timeline, length: float) -> float:
-    """Not less than what one cycle reaches: twice what it shows at its breakpoints and between them."""
-    end = math.ceil(length)
-    steps = {0, end, *islice(line.breakpoints(end), PIECE_LIMIT), *(end * part // SAMPLES for part in range(SAMPLES))}
+def _clipped(limit: float, reach: Reach, low: float, high: float) -> tuple[float, Reach]:
+    def clipped(step: int) -> float:
+        far = reach(step)
+        return 0.0 if limit + far <= low or limit - far >= high else far
+
+    return min(max(limit, low), high), clipped
+
+
+def _sum(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
+    return sum(limits), lambda step: sum(reach(step) for reach in reaches)
+
+
+def _product(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
+    def reach_of_product(step: int) -> float:
+        far = [reach(step) for reach in reaches]
+        most = [abs(limit) + one for limit, one in zip(limits, far, strict=True)]
+        if 0 in limits:
+            return math.prod(most)
+        return sum(one * math.prod(most[:n] + most[n + 1 :]) for n, one in enumerate(far))
+
+    return math.prod(limits), reach_of_product
+
+
+def _may_fade(cycle: Cycle, last: float) -> bool:
+    """Whether a second cycle is asked, and no later one is larger. To see zeros alone a Python function is not called."""
+    grows_not = abs(cycle.factor) < 1 or (abs(cycle.factor) == 1 and not _calls_python(cycle))
+    return grows_not and last - cycle.origin >= cycle.length
+
+
+def _peak(cycle: Cycle) -> float:
+    """Not less than what one cycle reaches: twice what it shows at its breakpoints, if they can be counted, and between."""
+    line, end = cycle.timeline, math.ceil(cycle.length)
+    most = LONGEST_LOOKUP if end <= LONGEST_LOOKUP and abs(cycle.factor) < 1 else PIECE_LIMIT
+    breakpoints = list(islice(line.breakpoints(end), most + 1))
+    if len(breakpoints) > most:
+        return math.inf
+    steps = {0, end, *breakpoints, *(end * part // SAMPLES for part in range(SAMPLES))}
+    if not cycle.mirror and _calls_python(cycle):
+        steps.remove(end)  # which belongs to the next cycle
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 
