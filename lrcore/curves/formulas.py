@@ -146,7 +146,7 @@ def arrays() -> Library:
             def values(t: Value) -> Value:
                 times = t.tolist()
                 given = list(map(function, times))
-                if set(map(type, given)) == {float}:
+                if {float, np.float64}.issuperset(map(type, given)):
                     found = np.array(given)
                     if np.isfinite(found).all():
                         return found
@@ -195,13 +195,25 @@ def exact_arrays() -> Library:
 
         return values
 
+    def each_power(function: Callable[[float, float], float]) -> Callable[[Value, Value], Value]:
+        """Where exponents count cycles or stairs, neighbours are equal, and one power serves them all."""
+        values = each(function)
+
+        def powers(base: Value, exponent: Value) -> Value:
+            if isinstance(base, np.ndarray) or exponent.dtype != np.int64:
+                return values(base, exponent)
+            changes = np.flatnonzero(np.diff(exponent, prepend=exponent[0] - 1))
+            return np.repeat(values(base, exponent[changes]), np.diff(changes, append=exponent.size))
+
+        return powers
+
     class ExactArrays(type(arrays())):  # type: ignore[misc]
         sin = staticmethod(each(math.sin))
         log = staticmethod(each(SCALARS.log))
         log1p = staticmethod(each(math.log1p))
         expm1 = staticmethod(each(math.expm1))
-        pow = staticmethod(each(operator.pow))
-        power = staticmethod(each(SCALARS.power))
+        pow = staticmethod(each_power(operator.pow))
+        power = staticmethod(each_power(SCALARS.power))
 
         @staticmethod
         def round(x: Value) -> Value:
@@ -218,7 +230,7 @@ def exact_arrays() -> Library:
         def bounded(function: TimeFunction, low: float, high: float) -> TimeFunction:
             return lambda t: ExactArrays.clip(function(t), low, high)
 
-    return ExactArrays()  # type: ignore[no-any-return]
+    return ExactArrays()
 
 
 def in_blocks(function: TimeFunction, times: Any) -> Any:
@@ -380,7 +392,7 @@ SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
 
 def _straight(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
     """start * (1 - x) + end * x, x = (t - first) / (last - first)."""
-    length = last - first
+    length = float(last - first)
     return lambda t: start * ((last - t) / length) + end * ((t - first) / length)
 
 
@@ -407,7 +419,7 @@ SYMMETRIC = {"linear": _straight, "power": _straight, "cosine": _half_wave}
 
 def for_arrays(time: float) -> float:
     """A time as it is, or the nearest float where it is an integer too large to be subtracted from an array of steps."""
-    return time if time <= 2**62 else float(time)
+    return time if abs(time) <= 2**62 else float(time)
 
 
 # --- formulas ---------------------------------------------------------------------------------------------------------
@@ -421,11 +433,11 @@ def ramp(
     With `rising` the shape runs backwards in time, as a warmup does: it is the fall from `end` to `start`, seen in a
     mirror. The value never leaves the interval of its two ends.
     """
-    last, low, high = for_arrays(last), min(start, end), max(start, end)
+    first, last, low, high = for_arrays(first), for_arrays(last), min(start, end), max(start, end)
     if power == 1 and shape in SYMMETRIC:
         even = SYMMETRIC[shape](lib, start, end, first, last)
         return even if 0 in (start, end) else lib.bounded(even, low, high)  # a part of one number cannot exceed it
-    of_left, of_reached = SHAPES[shape](lib, last - first, power)
+    of_left, of_reached = SHAPES[shape](lib, float(last - first), power)
     left, reached = (end, start) if rising else (start, end)
 
     def blend(elapsed: Value, remaining: Value) -> Value:
@@ -442,8 +454,8 @@ def ramp(
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
     """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); both ends of one sign."""
-    last = for_arrays(last)
-    sign, length = math.copysign(1.0, start), last - first
+    first, last = for_arrays(first), for_arrays(last)
+    sign, length = math.copysign(1.0, start), float(last - first)
     of_start, of_end = fractional_power(lib, abs(start)), fractional_power(lib, abs(end))
     clip, low, high = lib.clip, min(start, end), max(start, end)
     return lambda t: clip(sign * of_start(last - t, length) * of_end(t - first, length), low, high)
@@ -451,6 +463,7 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
+    origin = for_arrays(origin)
     if period == 1 and abs(rate) <= 1 and not staircase:
         fast_power = lib.pow
         return lambda t: init * fast_power(rate, t - origin)
@@ -467,6 +480,7 @@ def inverse_time(
     lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
 ) -> TimeFunction:
     """init / (1 + rate * t / period)**exponent, of whole periods only with `staircase`."""
+    origin = for_arrays(origin)
     power, parts = lib.power, split(lib, period)
     if exponent > _POWER_THAT_MAGNIFIES:
         return _inverse_high_power(lib, init, rate, origin, period, exponent, staircase)
@@ -499,13 +513,13 @@ def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> Ti
     if origin == 0 and float(width).is_integer():
         whole = int(width)
         return lambda t: inner(t // whole)
-    parts = split(lib, width)
+    origin, parts = for_arrays(origin), split(lib, width)
     return lambda t: inner(parts(t - origin)[0])
 
 
 def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float) -> TimeFunction:
     """inner(t mod period) * factor**(number of the cycle); with `mirror` odd cycles run backwards."""
-    parts = split(lib, period)
+    origin, parts = for_arrays(origin), split(lib, period)
 
     def place(t: Value) -> tuple[Value, Value]:
         number, left = parts(t - origin)

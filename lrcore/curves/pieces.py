@@ -184,7 +184,7 @@ class UserFunction(_Plain, frozen=True):
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        origin, scale = self.origin, self.scale
+        origin, scale = formulas.for_arrays(self.origin), self.scale
         value = lib.each(self.function, partial(_finite, self.name))
         if scale != 1:
             return lambda t: value((t - origin) / scale)

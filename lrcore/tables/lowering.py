@@ -41,7 +41,7 @@ LAST_COUNT = 2**31 - 1
 PIECE_LIMIT = 32_768
 LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
-MANY = 32  # steps of one piece, from which on arrays are faster than one call for each
+MANY = 128  # steps of one piece, from which on arrays are faster than one call for each
 HEAD = 256  # steps that are looked up one by one in every table
 SAMPLES = 24
 TOLERANCE = 0.1  # float32 ulp at the samples, beside the half of one that the last rounding costs
@@ -66,10 +66,13 @@ class Lowering(Record, frozen=True, kw_only=True):
 def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = None, method: Method = "auto") -> Table:
     """The table of a schedule, for frameworks that compile.
 
+    The schedule is cut at its horizon, and at 2**31 - 1, where the frameworks' counters end: nothing that comes later
+    counts. The table holds the value of that step from there on, also where the schedule itself would go on moving.
+
     A schedule of at most 2**18 different steps (its last value is held, a cycle is counted once, and stairs by the step)
     becomes a lookup of its own float64 values: the same bits as in the frameworks that ask the host. A longer one becomes
     piecewise cubics: the same bits for the first 256 steps and wherever a piece begins, at most 1 ulp of float32 from them at
-    every other step up to 2**31 - 1.
+    every other step.
 
     Args:
         schedule: a schedule, or a Python function of the step.
@@ -78,8 +81,7 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
             former for up to 2**18 steps and for what has too many pieces.
 
     Raises:
-        ScheduleError: the schedule is longer than 2**31 - 1 updates, or no method holds it; the message says which horizon
-            would.
+        ScheduleError: no method holds the schedule up to its horizon; the message says what each takes.
 
     Example:
         >>> from lrcore import Cosine
@@ -100,9 +102,10 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     only_lookup = request.method == "lookup" or calls_python
     short_enough = clock.entries <= LONGEST_LOOKUP + 1
     if only_lookup and not short_enough:
+        asked = request.horizon or ("none" if clock.last == LAST_COUNT else clock.last)
         raise ScheduleError(
             where,
-            f"a lookup takes a horizon of at most {LONGEST_LOOKUP} steps; got {request.horizon or 'none'}; "
+            f"a lookup takes a horizon of at most {_longest_lookup(clock)} steps; got {asked}; "
             "give the number of updates that you train for as horizon",
         )
     if only_lookup or (request.method == "auto" and clock.entries <= LOOKUP_LIMIT):
@@ -274,6 +277,12 @@ def _calls_python(formula: Formula) -> bool:
     return False
 
 
+def _longest_lookup(clock: Clock) -> int:
+    """The last horizon for which this clock has few enough entries."""
+    tick = 1 if clock.period else clock.tick
+    return max(LONGEST_LOOKUP, clock.start + (LONGEST_LOOKUP + 1 - clock.start) * tick - 1)
+
+
 def _lookup(line: Timeline, clock: Clock) -> Lookup:
     import numpy as np
 
@@ -287,7 +296,9 @@ def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64
     exact, values, first = exact_arrays(), np.empty(steps.shape), 0
     ends = [*np.searchsorted(steps, line.starts[1:]).tolist(), steps.size]
     for formula, end in zip(line.formulas, ends, strict=True):
-        if end - first >= MANY:
+        if isinstance(formula, Constant):
+            values[first:end] = formula.value
+        elif end - first >= MANY:
             values[first:end] = in_blocks(formula.bind(exact), steps[first:end])
         elif end > first:
             values[first:end] = list(map(formula.bind(SCALARS), steps[first:end].tolist()))
