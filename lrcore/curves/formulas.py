@@ -167,11 +167,19 @@ def arrays() -> Library:
                 if lowest == highest:
                     return functions[lowest](t)
                 piece = np.asarray(np.searchsorted(later, t, side="right"), dtype=np.int64)
-                order = np.argsort(piece, kind="stable")
-                changes = np.flatnonzero(np.diff(piece[order])) + 1
+                if (piece[1:] < piece[:-1]).any():
+                    order = np.argsort(piece, kind="stable")
+                    out = np.empty(t.shape)
+                    out[order] = by_piece(t[order], piece[order])
+                    return out
+                return by_piece(t, piece)
+
+            def by_piece(t: Value, piece: Value) -> Value:
+                """The values at times that are in the order of their pieces."""
                 out = np.empty(t.shape)
-                for members in np.split(order, changes):
-                    out[members] = functions[int(piece[members[0]])](t[members])
+                firsts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist()]
+                for first, end, number in zip(firsts, [*firsts[1:], t.size], piece[firsts].tolist(), strict=True):
+                    out[first:end] = functions[number](t[first:end])
                 return out
 
             return value
