@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from lrcore.curves.formulas import SCALARS, arrays, exact_arrays, in_blocks
+from lrcore.curves.formulas import LARGEST, SCALARS, arrays, exact_arrays, in_blocks
 from lrcore.curves.pieces import (
     Clipped,
     Constant,
@@ -193,7 +193,7 @@ def _faded(line: Timeline, last: int) -> int:
     """The step from which float32 no longer tells the last formula from its limit, `last` if that is later."""
     start = math.ceil(line.starts[-1])
     limit, reach = _settling(line.formulas[-1], last)
-    small = abs(limit) * NEGLIGIBLE or SMALLEST
+    small = min(abs(limit), LARGEST) * NEGLIGIBLE or SMALLEST
     return start + bisect_left(range(start, last), True, key=lambda step: reach(step) < small)
 
 

@@ -300,15 +300,23 @@ def test_a_function_is_asked_for_whole_steps_and_for_none_that_no_update_uses(sc
     assert {type(step) for step in calls} == {int}
 
 
-def test_each_step_of_a_function_is_asked_once() -> None:
+@pytest.mark.parametrize(
+    ("schedule", "asked"),
+    [
+        (lambda function: Function(function, horizon=500), 501),
+        (lambda function: Repeat(Function(function), period=500), 500),
+        (lambda function: Every(Function(function, horizon=500), steps=7), 501),
+    ],
+)
+def test_each_step_of_a_function_is_asked_once(schedule: Any, asked: int) -> None:
     calls: list[int] = []
 
     def function(step: int) -> float:
         calls.append(step)
         return 0.1
 
-    lrcore.lower(Function(function, horizon=500))
-    assert sorted(calls) == list(range(501))
+    lrcore.lower(schedule(function))
+    assert sorted(calls) == list(range(asked))
 
 
 # --- stairs -----------------------------------------------------------------------------------------------------------
@@ -344,6 +352,40 @@ def test_clipped_stairs_take_one_entry_for_each_step_of_the_stairs(inner: Schedu
     assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
 
 
+def test_clipped_stairs_that_are_fitted_bend_where_their_steps_do() -> None:
+    schedule = Clip(Every(Repeat(Cosine(init_value=0.1, decay_steps=10**6)), steps=5), min_value=0.02)
+    table = lrcore.lower(schedule)
+    steps = np.arange(0, 10**7, 991)
+    assert table.method == "cubics"
+    assert error(schedule, steps, evaluate(table, steps)).max() < 0.75
+
+
+# --- limits that are approached ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "limit"),
+    [
+        (FALL, 0.0),
+        (FALL * FALL * FALL, 0.0),
+        (FALL * -0.5, 0.0),
+        (FALL + Constant(0.01), 0.01),
+        ((FALL + Constant(0.01)) * -0.5, -0.005),
+        (Clip(FALL + Constant(0.01), max_value=0.3), 0.01),
+        (Clip(FALL, min_value=1e-3), 1e-3),
+        (Clip(FALL * FALL + Constant(0.01), min_value=0.02), 0.02),
+        (Clip(FALL * -1, max_value=-1e-3, min_value=-0.2), -1e-3),
+    ],
+)
+def test_a_table_ends_where_its_type_no_longer_tells_the_value_from_its_limit(schedule: Schedule, limit: float) -> None:
+    near = abs(limit) * 2.0**-53 or 2.0**-127
+    close = next(step for step in range(5000) if abs(schedule(step) - limit) < near)
+    entries = lrcore.lower(schedule).nbytes // 8
+    assert close < entries <= close + 60
+    assert limit or entries == close + 1
+    assert evaluate(lrcore.lower(schedule), LAST).item() == np.float32(limit)
+
+
 # --- the end of the counters ------------------------------------------------------------------------------------------
 
 BILLION = 10**9
@@ -377,6 +419,7 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "a function at the horizon": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[BILLION]), {"horizon": BILLION}),
     "a function before its own horizon": (Function(lambda step: 0.5 / (step + 1), horizon=BILLION), {"horizon": 1000}),
     "a function before the end of a cycle": (Repeat(Function(([0.5] * 200 + [0.1] * 801).__getitem__), period=10**6, value_factor=0.5), {"horizon": 1000}),
+    "a function before the end of a cycle, per epoch": (Every(Repeat(Function(([0.5] * 11).__getitem__), period=100, value_factor=0.5), steps=100), {"horizon": 1000}),
     "a horizon later": (COSINE, {"horizon": 2**31}),
     "a horizon much later": (InverseTime(init_value=0.1), {"horizon": 2**53}),
     "no horizon": (COSINE, {"horizon": 0}),
