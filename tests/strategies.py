@@ -60,9 +60,11 @@ def neighbours(draw: Draw, longest: int = 60) -> tuple[Schedule, Schedule]:
         holder = holder[name]
     holder[path[-1]] = draw(st.sampled_from(_changed(holder[path[-1]])))
     try:
-        return schedule, lrcore.from_dict(plain)
+        changed = lrcore.from_dict(plain)
     except lrcore.ScheduleError:
         reject()
+    assert isinstance(changed, Schedule)
+    return schedule, changed
 
 
 def _numbers(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

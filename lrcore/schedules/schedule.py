@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
-BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
 
 
 class Warmup(Record, frozen=True, kw_only=True):
@@ -149,12 +147,8 @@ class Schedule(
             adapter = adapter_of(steps)
             instead = f"; use {adapter}" if adapter else ""
             raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
-        flat = array.astype(np.int64, copy=False).ravel()
-        values = np.empty(flat.shape)
-        with np.errstate(all="ignore"):
-            for first in range(0, flat.size, BLOCK):
-                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
-        return values.reshape(array.shape)
+        values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
+        return values
 
     @cached_property
     def timeline(self) -> Timeline:
