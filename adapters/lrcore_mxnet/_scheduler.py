@@ -48,7 +48,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     Args:
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
-            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
+            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same. A
+            warning says so if its values have changed since.
             A plateau that is told no metric in 10,000 updates is warned of once.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
             "same_past", which goes on with this one if every update already made had its rate.
@@ -231,7 +232,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
-        state["_saved_schedule"] = lrcore.save_state(0, self.schedule)["schedule"]  # a pickled function is but a name
+        state["_saved_schedule"] = _description(self.schedule)  # a pickled function is but a name
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -292,7 +293,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def _notice_replaced(self) -> None:
         """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
-        replaced = [one for one in _live if one.schedule == self.schedule]
+        described = _description(self.schedule)
+        replaced = [one for one in _live if _description(one.schedule) == described]
         for one in replaced:
             one._in_use = False  # noqa: SLF001 - its own class
         if _live and not replaced and all(one.on_mismatch != "keep_checkpoint" for one in _live):
@@ -321,6 +323,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
 _NOT_ASKED = 0  # before the first update is asked for, which may be any, a plateau cannot be said to wait for a metric
 _live: WeakSet[LRScheduler] = WeakSet()
+
+
+def _description(schedule: lrcore.Schedule | lrcore.Plateau) -> str:
+    """What a state holds of a schedule; of a Python function its name and a few values."""
+    return str(lrcore.save_state(0, schedule)["schedule"])
 
 
 @dataclass(frozen=True)
