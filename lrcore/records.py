@@ -201,7 +201,7 @@ def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) ->
     """What a constructor's call lacks, or has too much of."""
     places: tuple[str, ...] = cls.__match_args__
     if len(args) > len(places):
-        expected = f"only {' and '.join(places)} without a name" if places else "its arguments by name"
+        expected = f"only {', '.join(places)} without a name" if places else "its arguments by name"
         return f"expected {expected}; got {len(args)} without one"
     placed = places[: len(args)]
     twice = [name for name in placed if name in named]

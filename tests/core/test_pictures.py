@@ -253,7 +253,9 @@ def test_steps_and_a_logarithmic_axis() -> None:
     [
         ({"steps": 0}, "Constant.plot.steps: expected an integer from 1 to 2**53; got 0"),
         ({"steps": 2**60}, "Constant.plot.steps: expected an integer from 1 to 2**53; got 1152921504606846976"),
-        ({"steps": 1.5}, "Constant.plot.steps: expected an integer >= 0, the number of updates already made; got 1.5"),
+        ({"steps": 1.5}, "Constant.plot.steps: expected an integer from 1 to 2**53; got 1.5"),
+        ({"steps": "x"}, "Constant.plot.steps: expected an integer from 1 to 2**53; got 'x'"),
+        ({"steps": True}, "Constant.plot.steps: expected an integer from 1 to 2**53; got true"),
         ({"axes": "x"}, "Constant.plot.axes: expected the axes of matplotlib; got 'x'"),
         ({"axes": Figure()}, "Constant.plot.axes: expected the axes of matplotlib; got <Figure size"),
         (
