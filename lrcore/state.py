@@ -18,7 +18,7 @@ from msgspec import Struct
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict
-from lrcore.records import did_you_mean, short
+from lrcore.records import did_you_mean, json_text, short
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule, checked_step
 
@@ -64,8 +64,8 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     return {
         "format": FORMAT,
         "step": checked_step(step, "save_state"),
-        "schedule": _text(_described(schedule)),
-        "plateau": "" if plateau is None else _text(dict(plateau)),
+        "schedule": _schedule_text(schedule),
+        "plateau": "" if plateau is None else json_text(dict(plateau)),
     }
 
 
@@ -94,8 +94,7 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
-    configured = _described(schedule)
-    if text == _text(configured) or on_mismatch == "use_config":
+    if text == _schedule_text(schedule) or on_mismatch == "use_config":
         return LoadedState(step, schedule, plateau)
     described = json.loads(text)
     saved = _rebuilt(described, where)
@@ -103,7 +102,7 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     if difference is None:
         return LoadedState(step, schedule, plateau)
     if on_mismatch == "error":
-        changes = "; ".join(itertools.islice(_changes(described, configured, ""), 5))
+        changes = "; ".join(itertools.islice(_changes(described, _described(schedule), ""), 5))
         raise ScheduleError(
             where,
             f"the saved schedule is not the configured one: {difference} ({changes}); "
@@ -160,8 +159,14 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _text(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+def _schedule_text(schedule: Any) -> str:
+    """What is configured as one JSON text. A schedule makes its own once, and each checkpoint after the first has it."""
+    if isinstance(schedule, Schedule | Plateau):
+        try:
+            return schedule.text
+        except ScheduleError:
+            pass  # it holds a Python function
+    return json_text(_described(schedule))
 
 
 def _described(schedule: Any) -> Any:
@@ -173,7 +178,7 @@ def _described(schedule: Any) -> Any:
     try:
         return schedule.to_dict()
     except ScheduleError:
-        return {"kind": "function", "python": repr(schedule)}
+        return {"kind": "function", "python": schedule.in_full()}
 
 
 def _rebuilt(described: Any, where: str) -> Any:

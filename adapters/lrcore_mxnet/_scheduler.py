@@ -229,7 +229,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
             # Elsewhere an error would be too late: MXNet has emptied the file by now.
-            state["schedule"] = _Unsaved(repr(self.schedule))
+            state["schedule"] = _Unsaved(self.schedule.in_full())
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -292,7 +292,7 @@ class _Unsaved:
     def found(self) -> lrcore.Schedule | lrcore.Plateau:
         """The schedule of that name among those in use."""
         for scheduler in _live:
-            if repr(scheduler.schedule) == self.name:
+            if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
         raise lrcore.ScheduleError(
             _NAME,

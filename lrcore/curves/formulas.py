@@ -11,6 +11,7 @@ import math
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
@@ -42,7 +43,9 @@ class Library(Protocol):
     def round(self, x: Value, /) -> Value: ...
     def each(self, function: Callable[[Any], Any], checked: Check, /) -> TimeFunction: ...
     def fill(self, value: float, /) -> TimeFunction: ...
-    def select(self, starts: Sequence[float], functions: Sequence[TimeFunction], /) -> TimeFunction: ...
+    def select(self, starts: Sequence[float], bind: Callable[[int], TimeFunction], /) -> TimeFunction:
+        """Of several functions the one that has begun; `bind` makes each when it is first asked for."""
+        ...
 
 
 class _Scalars:
@@ -92,14 +95,23 @@ class _Scalars:
         return lambda t: value
 
     @staticmethod
-    def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+    def select(starts: Sequence[float], bind: Callable[[int], TimeFunction]) -> TimeFunction:
         later = tuple(starts[1:])
         if len(later) == 1:
-            [change], (before, after) = later, functions
+            [change], (before, after) = later, map(bind, range(2))
             return lambda t: before(t) if t < change else after(t)
         if len(later) == 2:  # a warmup, a decay and its end
-            (begin, end), (before, between, after) = later, functions
+            (begin, end), (before, between, after) = later, map(bind, range(3))
             return lambda t: between(t) if begin <= t < end else before(t) if t < begin else after(t)
+
+        def first_asked(t: float) -> float:
+            """Stands for a function until a time of it is asked for."""
+            number = bisect_right(later, t)
+            functions[number] = bind(number)
+            value: float = functions[number](t)
+            return value
+
+        functions = [first_asked] * len(starts)
         return lambda t: functions[bisect_right(later, t)](t)
 
 
@@ -148,19 +160,20 @@ def arrays() -> Library:
             return lambda t: np.full(t.shape, value)
 
         @staticmethod
-        def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+        def select(starts: Sequence[float], bind: Callable[[int], TimeFunction]) -> TimeFunction:
             later = np.array(starts[1:], dtype=np.float64)
+            function = cache(bind)
 
             def value(t: Value) -> Value:
                 lowest, highest = np.searchsorted(later, (t.min(), t.max()), side="right").tolist()
                 if lowest == highest:
-                    return functions[lowest](t)
+                    return function(lowest)(t)
                 piece = np.asarray(np.searchsorted(later, t, side="right"), dtype=np.int64)
                 order = np.argsort(piece, kind="stable")
                 changes = np.flatnonzero(np.diff(piece[order])) + 1
                 out = np.empty(t.shape)
                 for members in np.split(order, changes):
-                    out[members] = functions[int(piece[members[0]])](t[members])
+                    out[members] = function(int(piece[members[0]]))(t[members])
                 return out
 
             return value
@@ -333,7 +346,7 @@ def _half_wave(lib: Library, start: float, end: float, first: float, last: float
         left = root * root
         return start * left + end * (1.0 - left)
 
-    return lib.select((first, (first + last) // 2), (early, late))
+    return lib.select((first, (first + last) // 2), (early, late).__getitem__)
 
 
 SYMMETRIC = {"linear": _straight, "power": _straight, "cosine": _half_wave}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import cached_property
@@ -16,6 +18,7 @@ from lrcore.errors import ScheduleError
 
 PIECE_LIMIT = 32_768
 _DIGITS = 100  # 1.5**84 has 84 decimals
+_UNITS_OF_ONE = 1 << 1074  # the smallest float64 above 0 is 2**-1074
 
 
 class Timeline(Struct, frozen=True, dict=True):
@@ -46,13 +49,17 @@ class Timeline(Struct, frozen=True, dict=True):
         return self.formulas[-1].period
 
     def bind(self, lib: Library) -> TimeFunction:
-        functions = [formula.bind(lib) for formula in self.formulas]
-        return functions[0] if len(functions) == 1 else lib.select(self.starts, functions)
+        """The function of t. Of several formulas each is bound when it is first asked for."""
+        if len(self.formulas) == 1:
+            return self.formulas[0].bind(lib)
+        return lib.select(self.starts, lambda number: self.formulas[number].bind(lib))
 
     def breakpoints(self, horizon: int) -> Iterator[int]:
         """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
         for start, end, formula in zip(self.starts, (*self.starts[1:], horizon), self.formulas, strict=True):
             first, last = math.ceil(start), min(math.ceil(end), horizon)
+            if first >= horizon:
+                return
             if 0 < first < last:  # a piece between two steps is never asked
                 yield first
             yield from formula.breakpoints(first, last)
@@ -61,7 +68,7 @@ class Timeline(Struct, frozen=True, dict=True):
 
     def before(self, time: float) -> Timeline:
         """The pieces that begin before `time`."""
-        keep = sum(start < time for start in self.starts)
+        keep = bisect_left(self.starts, time)
         return Timeline(self.starts[:keep], self.formulas[:keep])
 
     def delayed(self, by: float) -> Timeline:
@@ -72,7 +79,7 @@ class Timeline(Struct, frozen=True, dict=True):
 
     def advanced(self, steps: int) -> Timeline:
         """value(t + steps)."""
-        first = sum(start <= steps for start in self.starts) - 1
+        first = bisect_right(self.starts, steps) - 1
         starts = (0, *(start - steps for start in self.starts[first + 1 :]))
         length = None if self.length is None else max(0, self.length - steps)
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
@@ -131,18 +138,21 @@ def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
 
 def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
-    starts = sorted({start for timeline in timelines for start in timeline.starts})
-    if len(starts) > PIECE_LIMIT:
+    changes: dict[float, list[tuple[int, Formula]]] = {}
+    for number, timeline in enumerate(timelines):
+        for start, formula in zip(timeline.starts, timeline.formulas, strict=True):
+            changes.setdefault(start, []).append((number, formula))
+    if len(changes) > PIECE_LIMIT:
         raise ScheduleError(
-            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}"
+            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(changes)}"
         )
-    current = [0] * len(timelines)
+    starts = sorted(changes)
+    combined = _Combined(operation, len(timelines))
     pieces: list[Formula] = []
     for start in starts:
-        for number, timeline in enumerate(timelines):
-            if current[number] + 1 < len(timeline.starts) and timeline.starts[current[number] + 1] <= start:
-                current[number] += 1
-        pieces.append(_combined(operation, [one.formulas[now] for one, now in zip(timelines, current, strict=True)]))
+        for number, formula in changes[start]:
+            combined.put(number, formula)
+        pieces.append(combined.formula())
     lengths = [timeline.end if timeline.length is None else timeline.length for timeline in timelines]
     known = [length for length in lengths if length is not None]
     sized = any(timeline.length is not None for timeline in timelines)
@@ -175,7 +185,7 @@ def growing_cycles(
             part = Timeline((0,), (Reverse(part, turn),))
         part = part.before(turn).delayed(start)
         starts += part.starts
-        pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
+        pieces += [_scaled(formula, scale) for formula in part.formulas]
         scale = min(max(scale * value_factor, -LARGEST), LARGEST)
     return Timeline(tuple(starts), tuple(pieces))
 
@@ -185,28 +195,61 @@ def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
     return timeline.before(math.nextafter(period, math.inf) if mirror else period)
 
 
-def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
-    numbers = [part.value for part in parts if isinstance(part, Constant)]
-    others = [part for part in parts if not isinstance(part, Constant)]
-    if operation == "product":
-        folded = math.prod(numbers)
-        neutral, whole = 1.0, folded == 0
-    else:
-        folded, neutral, whole = _sum(numbers), 0.0, False
-    folded = min(max(folded, -LARGEST), LARGEST)
-    if whole or not others:
-        return Constant(folded)
-    if folded == neutral:
-        return others[0] if len(others) == 1 else Pointwise(operation, tuple(others))
-    return Pointwise(operation, (*others, Constant(folded)))
+class _Combined:
+    """The sum or product of formulas of which one is replaced at a time; the constants among them are folded."""
+
+    def __init__(self, operation: str, count: int) -> None:
+        self.operation = operation
+        self.neutral = 1.0 if operation == "product" else 0.0
+        self.numbers = [self.neutral] * count  # in the order of the parts, in which a product is rounded
+        self.others: dict[int, Formula] = {}
+        self.total = 0  # of a sum, in units of which every float64 is a whole number
+
+    def put(self, number: int, formula: Formula) -> None:
+        value = self.neutral
+        self.others.pop(number, None)
+        if isinstance(formula, Constant):
+            value = formula.value
+        else:
+            self.others[number] = formula
+        if self.operation == "sum":
+            self.total += _units(value) - _units(self.numbers[number])
+        self.numbers[number] = value
+
+    def formula(self) -> Formula:
+        if self.operation == "sum":
+            folded = _from_units(self.total)
+        elif 0.0 in self.numbers:
+            return Constant(0.0)
+        else:
+            folded = min(max(math.prod(self.numbers), -LARGEST), LARGEST)
+        if not self.others or folded == 0 != self.neutral:
+            return Constant(folded)
+        others = [self.others[number] for number in sorted(self.others)]
+        if folded == self.neutral:
+            return others[0] if len(others) == 1 else Pointwise(self.operation, tuple(others))
+        return Pointwise(self.operation, (*others, Constant(folded)))
 
 
-def _sum(numbers: Sequence[float]) -> float:
-    """The sum, held at the largest float64."""
+def _units(value: float) -> int:
+    """A float64 as a multiple of the smallest one."""
+    numerator, denominator = value.as_integer_ratio()
+    return numerator * (_UNITS_OF_ONE // denominator)
+
+
+def _from_units(total: int) -> float:
+    """The nearest float64, held at the largest."""
     try:
-        return math.fsum(numbers)
+        return total / _UNITS_OF_ONE
     except OverflowError:
-        return math.copysign(LARGEST, math.fsum(number / PIECE_LIMIT for number in numbers))
+        return LARGEST if total > 0 else -LARGEST
+
+
+def _scaled(formula: Formula, factor: float) -> Formula:
+    combined = _Combined("product", 2)
+    combined.put(0, formula)
+    combined.put(1, Constant(factor))
+    return combined.formula()
 
 
 def _clipped_pieces(
@@ -237,6 +280,10 @@ def _first_time(reached: Callable[[float], bool], first: int, last: int) -> floa
 
     To the float, not just to the step: in a cycle that is stretched, a schedule is asked between its steps.
     """
+    if first >= last or reached(first):
+        return first
+    if not reached(last):
+        return last
     below, above = first, last
     while below < above:
         middle = (below + above) // 2
@@ -251,6 +298,8 @@ def _first_time(reached: Callable[[float], bool], first: int, last: int) -> floa
 
 def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
     """A timeline in which of several pieces that begin together only the last is kept."""
+    if all(map(operator.lt, starts, starts[1:])):
+        return Timeline(tuple(starts), tuple(pieces), length)
     ends = (*starts[1:], math.inf)
     kept = [(start, piece) for start, end, piece in zip(starts, ends, pieces, strict=True) if start < end]
     return Timeline(tuple(start for start, _ in kept), tuple(piece for _, piece in kept), length)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from msgspec import Meta
 
 from lrcore.errors import ScheduleError
-from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, short
+from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, json_text, short
 from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
@@ -158,8 +158,15 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
 
     def __repr__(self) -> str:
         """The call that makes the plateau."""
+        return self._call(repr(self.schedule))
+
+    def in_full(self) -> str:
+        """The call that makes the plateau, complete: `repr` shortens long lists of its schedule."""
+        return self._call(self.schedule.in_full())
+
+    def _call(self, schedule: str) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self._given_options().items())
-        return f"Plateau({self.schedule!r}{options})"
+        return f"Plateau({schedule}{options})"
 
     def initial(self) -> PlateauState:
         """The state before the first report."""
@@ -206,10 +213,15 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
         """
         return self._machine(where, lambda x: x)
 
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal plateaus; it is made once."""
+        return json_text(self.to_dict())
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that are the same for equal plateaus, on every machine and in every version."""
-        return digest(self.to_dict())
+        return digest(self.text)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: the schedule with a table `plateau`; `lrcore.from_dict` reads it back.
