@@ -88,10 +88,18 @@ class _Field(NamedTuple):
 @cache
 def _fields(cls: type[Struct]) -> dict[str, _Field]:
     """What is known of each field: how it is checked, the name that a file gives it, its default."""
-    hints = get_type_hints(cls, include_extras=True)
+    hints = annotations_of(cls)
     return {
-        one.name: _Field(_check_of(hints[one.name]), one.encode_name, one.default) for one in msgspec.structs.fields(cls)
+        one.name: _Field(_check_of(hints[one.name]), one.encode_name, one.default)
+        for one in msgspec.structs.fields(cls)
     }
+
+
+@cache
+def annotations_of(cls: type[Struct]) -> dict[str, Any]:
+    """The annotation of each field, with its limits."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {name: hints[name] for name in cls.__struct_fields__}
 
 
 def _check_of(annotation: Any) -> Check:
@@ -102,16 +110,18 @@ def _check_of(annotation: Any) -> Check:
         return lambda value: None if value is None else check(value)
     if origin is tuple:
         return partial(_list, options[0], _check_of(options[0]))
-    return partial(_one, annotation, origin)
+    if origin is Annotated:
+        return partial(_one, annotation, _whole if options[0] is int else _real)
+    return partial(_one, annotation, _as_given if origin is Callable else _instance)
 
 
 def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
-    """A list as a tuple. Numbers are checked all at once; one by one only where that finds something unusual."""
+    """A list as a tuple. Numbers are checked all at once, and one by one only where that finds something unusual."""
     value = _python(value)
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         raise ScheduleError("", f"expected a list; got {short(value)}")
-    if get_origin(annotation) is Annotated and (numbers_ := _ordinary_numbers(annotation, value)) is not None:
-        return numbers_
+    if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
+        return ordinary
     checked = []
     for number, one in enumerate(value):
         try:
@@ -122,7 +132,7 @@ def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
 
 
 def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
-    """The numbers as `_number` makes them; None unless all are plain Python numbers that it takes as they are."""
+    """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
     whole = get_args(annotation)[0] is int
     if not set(map(type, values)) <= ({int} if whole else {int, float}):
         return None
@@ -132,18 +142,16 @@ def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ..
         return None
     if whole:
         return checked
-    if not math.isfinite(sum(checked)):  # some are not finite, or large: both are looked at one by one
+    if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
         return None
     return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
 
 
-def _one(annotation: Any, origin: Any, value: Any) -> Any:
+def _one(annotation: Any, convert: Callable[[Any, Any], Any], value: Any) -> Any:
     """A value that is no list."""
     value = _python(value)
-    if origin is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
-        return value
     try:
-        return _number(annotation, value) if origin is Annotated else msgspec.convert(value, annotation)
+        return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
             "", f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
@@ -155,13 +163,28 @@ def _python(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _number(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
-    if get_args(annotation)[0] is int:
-        whole = isinstance(value, float) and value.is_integer()
-        count: int = msgspec.convert(int(value) if whole else value, annotation)
-        return count
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+def _as_given(annotation: Any, value: Any) -> Any:
+    return value
+
+
+def _instance(annotation: Any, value: Any) -> Any:
+    """A record, a truth value, or one of a few words."""
+    if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    return msgspec.convert(value, annotation)
+
+
+def _whole(annotation: Any, value: Any) -> int:
+    """An integer within the annotation's limits; 1e5 is one too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    count: int = msgspec.convert(value, annotation)
+    return count
+
+
+def _real(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; -0.0 is 0.0."""
+    if type(value) not in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
         value = float(value)
     number: float = msgspec.convert(value, annotation)
     if not math.isfinite(number):

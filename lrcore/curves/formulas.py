@@ -104,14 +104,13 @@ class _Scalars:
             (begin, end), (before, between, after) = later, map(bind, range(3))
             return lambda t: between(t) if begin <= t < end else before(t) if t < begin else after(t)
 
-        def first_asked(t: float) -> float:
-            """Stands for a function until a time of it is asked for."""
+        def not_yet_bound(t: float) -> Value:
+            """Stands for a function until one of its times is asked for."""
             number = bisect_right(later, t)
             functions[number] = bind(number)
-            value: float = functions[number](t)
-            return value
+            return functions[number](t)
 
-        functions = [first_asked] * len(starts)
+        functions: list[TimeFunction] = [not_yet_bound] * len(starts)
         return lambda t: functions[bisect_right(later, t)](t)
 
 

@@ -18,7 +18,8 @@ from lrcore.errors import ScheduleError
 
 PIECE_LIMIT = 32_768
 _DIGITS = 100  # 1.5**84 has 84 decimals
-_UNITS_OF_ONE = 1 << 1074  # the smallest float64 above 0 is 2**-1074
+_UNITS_OF_ONE = 1 << 1074
+_START = operator.itemgetter(0)
 
 
 class Timeline(Struct, frozen=True, dict=True):
@@ -138,20 +139,22 @@ def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
 
 def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
-    changes: dict[float, list[tuple[int, Formula]]] = {}
-    for number, timeline in enumerate(timelines):
-        for start, formula in zip(timeline.starts, timeline.formulas, strict=True):
-            changes.setdefault(start, []).append((number, formula))
-    if len(changes) > PIECE_LIMIT:
-        raise ScheduleError(
-            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(changes)}"
-        )
-    starts = sorted(changes)
+    count = len({start for timeline in timelines for start in timeline.starts})
+    if count > PIECE_LIMIT:
+        raise ScheduleError(f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {count}")
+    changes = [
+        (start, number, formula)
+        for number, timeline in enumerate(timelines)
+        for start, formula in zip(timeline.starts, timeline.formulas, strict=True)
+    ]
+    changes.sort(key=_START)
     combined = _Combined(operation, len(timelines))
+    starts: list[float] = []
     pieces: list[Formula] = []
-    for start in starts:
-        for number, formula in changes[start]:
+    for start, changed in itertools.groupby(changes, key=_START):
+        for _, number, formula in changed:
             combined.put(number, formula)
+        starts.append(start)
         pieces.append(combined.formula())
     lengths = [timeline.end if timeline.length is None else timeline.length for timeline in timelines]
     known = [length for length in lengths if length is not None]
@@ -200,30 +203,34 @@ class _Combined:
 
     def __init__(self, operation: str, count: int) -> None:
         self.operation = operation
-        self.neutral = 1.0 if operation == "product" else 0.0
-        self.numbers = [self.neutral] * count  # in the order of the parts, in which a product is rounded
+        self.neutral: float = 1.0 if operation == "product" else 0.0
         self.others: dict[int, Formula] = {}
-        self.total = 0  # of a sum, in units of which every float64 is a whole number
+        self.factors = [1.0] * count  # in the order of the parts: another order would round to another product
+        self.terms = [0] * count
+        self.total = 0  # of the terms, exactly
 
     def put(self, number: int, formula: Formula) -> None:
         value = self.neutral
-        self.others.pop(number, None)
         if isinstance(formula, Constant):
             value = formula.value
+            self.others.pop(number, None)
         else:
             self.others[number] = formula
-        if self.operation == "sum":
-            self.total += _units(value) - _units(self.numbers[number])
-        self.numbers[number] = value
+        if self.operation == "product":
+            self.factors[number] = value
+        else:
+            term = _units(value)
+            self.total += term - self.terms[number]
+            self.terms[number] = term
 
     def formula(self) -> Formula:
-        if self.operation == "sum":
-            folded = _from_units(self.total)
-        elif 0.0 in self.numbers:
-            return Constant(0.0)
+        if self.operation == "product":
+            folded = _product(self.factors)
+            if folded == 0:
+                return Constant(0.0)
         else:
-            folded = min(max(math.prod(self.numbers), -LARGEST), LARGEST)
-        if not self.others or folded == 0 != self.neutral:
+            folded = _from_units(self.total)
+        if not self.others:
             return Constant(folded)
         others = [self.others[number] for number in sorted(self.others)]
         if folded == self.neutral:
@@ -231,10 +238,16 @@ class _Combined:
         return Pointwise(self.operation, (*others, Constant(folded)))
 
 
+def _product(factors: Sequence[float]) -> float:
+    """The product, held at the largest float64; 0 with a factor of 0, even where others overflow before it."""
+    product = math.prod(factors)
+    return 0.0 if math.isnan(product) else min(max(product, -LARGEST), LARGEST)
+
+
 def _units(value: float) -> int:
-    """A float64 as a multiple of the smallest one."""
+    """A float64 as a multiple of 2**-1074, the smallest one above 0."""
     numerator, denominator = value.as_integer_ratio()
-    return numerator * (_UNITS_OF_ONE // denominator)
+    return numerator << (1075 - denominator.bit_length())
 
 
 def _from_units(total: int) -> float:

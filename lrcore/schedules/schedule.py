@@ -6,17 +6,30 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec.structs import replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
-from lrcore.records import KeywordAliases, Number, Positive, Record, Shape, Steps, digest, json_text, name_of, short
+from lrcore.records import (
+    KeywordAliases,
+    Number,
+    Positive,
+    Record,
+    Shape,
+    Steps,
+    annotations_of,
+    digest,
+    json_text,
+    name_of,
+    short,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,14 +197,12 @@ class Schedule(
     @property
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
-        found: list[Schedule] = []
-        for name in self.__struct_fields__:
-            field = getattr(self, name)
-            if isinstance(field, Schedule):
-                found.append(field)
-            elif isinstance(field, tuple) and field and isinstance(field[0], Schedule):  # a tuple holds one type
-                found += field
-        return tuple(found)
+        fields = (getattr(self, name) for name in _fields_of_children(type(self)))
+        return tuple(
+            itertools.chain.from_iterable(
+                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
+            )
+        )
 
     @property
     def length(self) -> int | None:
@@ -318,6 +329,16 @@ class Schedule(
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
+
+
+@cache
+def _fields_of_children(cls: type[Schedule]) -> list[str]:
+    """The fields that hold a schedule, or a list of them."""
+
+    def holds(annotation: Any) -> bool:
+        return isinstance(annotation, type) and issubclass(annotation, Schedule)
+
+    return [name for name, one in annotations_of(cls).items() if any(map(holds, (one, *get_args(one))))]
 
 
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
