@@ -1,4 +1,7 @@
-"""Use the installed wheel as a stranger would: run with `python -P` away from the repository, given a schedule file."""
+"""Use the installed wheel as a stranger would.
+
+Run with `python -P` away from the repository, given a schedule file and the packages that the wheel holds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import lrcore
 
 assert "numpy" not in sys.modules, "importing lrcore loads numpy"
 
-for package in ("lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"):
+for package in sys.argv[2:]:
     spec = importlib.util.find_spec(package)
     assert spec is not None, f"{package} is not in the wheel"
     assert spec.origin is not None, f"{package} has no __init__.py"
