@@ -19,6 +19,7 @@ import lrcore
 from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
+_SHOWN = 200  # characters of a schedule in an error
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -294,8 +295,9 @@ class _Unsaved:
         for scheduler in _live:
             if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
+        name = self.name if len(self.name) <= _SHOWN else self.name[: _SHOWN - 3] + "..."
         raise lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
+            f"expected a scheduler in use that follows {name}, as the one saved did, whose Python function cannot be "
             "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )

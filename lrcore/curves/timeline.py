@@ -51,9 +51,10 @@ class Timeline(Struct, frozen=True, dict=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         """The function of t. Of several formulas each is bound when it is first asked for."""
-        if len(self.formulas) == 1:
-            return self.formulas[0].bind(lib)
-        return lib.select(self.starts, lambda number: self.formulas[number].bind(lib))
+        formulas = self.formulas  # not `self`, which keeps the function: garbage would have to be searched for the two
+        if len(formulas) == 1:
+            return formulas[0].bind(lib)
+        return lib.select(self.starts, lambda number: formulas[number].bind(lib))
 
     def breakpoints(self, horizon: int) -> Iterator[int]:
         """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
@@ -199,63 +200,69 @@ def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
 
 
 class _Combined:
-    """The sum or product of formulas of which one is replaced at a time; the constants among them are folded."""
+    """The sum or product of formulas, of which one is replaced at a time; the constants among them are folded."""
 
     def __init__(self, operation: str, count: int) -> None:
         self.operation = operation
-        self.neutral: float = 1.0 if operation == "product" else 0.0
+        self.numbers: _Terms | _Factors = _Terms(count) if operation == "sum" else _Factors(count)
         self.others: dict[int, Formula] = {}
-        self.factors = [1.0] * count  # in the order of the parts: another order would round to another product
-        self.terms = [0] * count
-        self.total = 0  # of the terms, exactly
 
     def put(self, number: int, formula: Formula) -> None:
-        value = self.neutral
+        self.others.pop(number, None)
         if isinstance(formula, Constant):
-            value = formula.value
-            self.others.pop(number, None)
+            self.numbers.put(number, formula.value)
         else:
+            self.numbers.put(number, self.numbers.neutral)
             self.others[number] = formula
-        if self.operation == "product":
-            self.factors[number] = value
-        else:
-            term = _units(value)
-            self.total += term - self.terms[number]
-            self.terms[number] = term
 
     def formula(self) -> Formula:
-        if self.operation == "product":
-            folded = _product(self.factors)
-            if folded == 0:
-                return Constant(0.0)
-        else:
-            folded = _from_units(self.total)
-        if not self.others:
+        folded = self.numbers.folded()
+        if not self.others or (self.operation == "product" and folded == 0):
             return Constant(folded)
         others = [self.others[number] for number in sorted(self.others)]
-        if folded == self.neutral:
+        if folded == self.numbers.neutral:
             return others[0] if len(others) == 1 else Pointwise(self.operation, tuple(others))
         return Pointwise(self.operation, (*others, Constant(folded)))
 
 
-def _product(factors: Sequence[float]) -> float:
-    """The product, held at the largest float64; 0 with a factor of 0, even where others overflow before it."""
-    product = math.prod(factors)
-    return 0.0 if math.isnan(product) else min(max(product, -LARGEST), LARGEST)
+class _Terms:
+    """Numbers and their sum, which is exact: in units of 2**-1074, the smallest float64, each is an integer."""
+
+    neutral = 0.0
+
+    def __init__(self, count: int) -> None:
+        self.terms = [0] * count
+        self.total = 0
+
+    def put(self, number: int, value: float) -> None:
+        numerator, denominator = value.as_integer_ratio()
+        term = numerator << (1075 - denominator.bit_length())
+        self.total += term - self.terms[number]
+        self.terms[number] = term
+
+    def folded(self) -> float:
+        """The nearest float64, held at the largest."""
+        try:
+            return self.total / _UNITS_OF_ONE
+        except OverflowError:
+            return LARGEST if self.total > 0 else -LARGEST
 
 
-def _units(value: float) -> int:
-    """A float64 as a multiple of 2**-1074, the smallest one above 0."""
-    numerator, denominator = value.as_integer_ratio()
-    return numerator << (1075 - denominator.bit_length())
+class _Factors:
+    """Numbers and their product, in their order: another order would round to another product."""
 
+    neutral = 1.0
 
-def _from_units(total: int) -> float:
-    """The nearest float64, held at the largest."""
-    try:
-        return total / _UNITS_OF_ONE
-    except OverflowError:
-        return LARGEST if total > 0 else -LARGEST
+    def __init__(self, count: int) -> None:
+        self.factors = [1.0] * count
+
+    def put(self, number: int, value: float) -> None:
+        self.factors[number] = value
+
+    def folded(self) -> float:
+        """The product, held at the largest float64; 0 with a factor of 0, even where others overflow before it."""
+        product = math.prod(self.factors)
+        return 0.0 if math.isnan(product) else min(max(product, -LARGEST), LARGEST) + 0.0
 
 
 def _scaled(formula: Formula, factor: float) -> Formula:
