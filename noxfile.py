@@ -301,7 +301,7 @@ def bench(session: nox.Session) -> None:
 def measure(session: nox.Session, name: str) -> None:
     """Run the benchmark of the core or of one framework; queued by `bench`."""
     if name == "core":
-        session.install("-e", ".", RIVAL)
+        session.install("-e", ".[yaml]", RIVAL)
     else:
         session.install("-e", f".[{name}]", *PINS[name])
     session.run("python", "-m", f"tests.benchmarks.bench_{name}", str(BENCH / f"{name}.json"), env=ENVIRONMENT)

@@ -44,7 +44,7 @@ def description(schedule: Any) -> Any:
     try:
         return schedule.to_dict()
     except ScheduleError:
-        return {"kind": "function", "python": repr(schedule), _VALUES: [list(pair) for pair in schedule.few_values]}
+        return {"kind": "function", "python": schedule.in_full(), _VALUES: [list(pair) for pair in schedule.few_values]}
 
 
 def _options(plateau: Plateau) -> dict[str, Any]:

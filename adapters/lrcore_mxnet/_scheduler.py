@@ -20,6 +20,7 @@ import lrcore
 from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
+_SHOWN = 200  # characters of a schedule in an error
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -243,7 +244,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
             # Elsewhere an error would be too late: MXNet has emptied the file by now.
-            state["schedule"] = _Unsaved(repr(self.schedule))
+            state["schedule"] = _Unsaved(self.schedule.in_full())
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -339,10 +340,11 @@ class _Unsaved:
     def found(self) -> lrcore.Schedule | lrcore.Plateau:
         """The schedule of that name among those in use."""
         for scheduler in _live:
-            if repr(scheduler.schedule) == self.name:
+            if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
+        name = self.name if len(self.name) <= _SHOWN else self.name[: _SHOWN - 3] + "..."
         raise lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
+            f"expected a scheduler in use that follows {name}, as the one saved did, whose Python function cannot be "
             "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )

@@ -72,7 +72,7 @@ class _Smooth(_Plain, frozen=True):
         return iter(())
 
 
-class Constant(_Smooth, frozen=True):
+class Constant(_Smooth, frozen=True, gc=False):
     """value."""
 
     value: float
@@ -91,7 +91,7 @@ class Constant(_Smooth, frozen=True):
         return self
 
 
-class Ramp(_Smooth, frozen=True):
+class Ramp(_Smooth, frozen=True, gc=False):
     """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
 
     shape: str
@@ -116,7 +116,7 @@ class Ramp(_Smooth, frozen=True):
         return replace(self, first=self.first * factor, last=self.last * factor)
 
 
-class Exponential(_Smooth, frozen=True):
+class Exponential(_Smooth, frozen=True, gc=False):
     """init * rate**((t - origin) / decay_steps)."""
 
     init: float
@@ -142,7 +142,7 @@ class Exponential(_Smooth, frozen=True):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-class InverseTime(_Smooth, frozen=True):
+class InverseTime(_Smooth, frozen=True, gc=False):
     """init / (1 + rate * (t - origin) / decay_steps)**power."""
 
     init: float

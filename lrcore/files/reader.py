@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
@@ -362,7 +363,7 @@ class _Reader:
     def check_names(
         self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
     ) -> None:
-        fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+        fields = _required(cls)
         known = [*(name for name in fields if name not in extra), *extra]
         for name in table:
             if name not in known:
@@ -392,11 +393,13 @@ class _Reader:
         return "; write the number without quotes"
 
 
-_WITH_A_LENGTH = [
-    kind
-    for kind in KINDS.values()
-    if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
-]
+@cache
+def _required(cls: type[msgspec.Struct]) -> dict[str, bool]:
+    """For each name that a file may give a record, whether it has to."""
+    return {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+
+
+_WITH_A_LENGTH = [kind for kind in KINDS.values() if _required(kind).get("decay_steps")]
 
 
 def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:

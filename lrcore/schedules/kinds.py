@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +223,7 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
         _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
         _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
         length = self.boundaries[-1] if self.boundaries else None
-        return timeline.from_pieces((0, *self.boundaries), [pieces.Constant(value) for value in self.values_], length)
+        return timeline.from_pieces((0, *self.boundaries), list(map(pieces.Constant, self.values_)), length)
 
 
 class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
@@ -565,6 +566,8 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
 
 
 def _check_rising(boundaries: Sequence[float], where: str) -> None:
+    if all(map(operator.le, boundaries, boundaries[1:])):
+        return
     for number, (before, after) in enumerate(itertools.pairwise(boundaries)):
         if after < before:
             raise ScheduleError(

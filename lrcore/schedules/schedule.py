@@ -6,17 +6,29 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from msgspec.structs import replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
-from lrcore.records import Number, Positive, Record, Shape, Steps, digest, name_of, short
+from lrcore.records import (
+    Number,
+    Positive,
+    Record,
+    Shape,
+    Steps,
+    annotations_of,
+    digest,
+    json_text,
+    name_of,
+    short,
+)
 from lrcore.schedules.arithmetic import ScheduleArithmetic
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
@@ -26,6 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
+SHOWN_IN_FULL = 50
+SHOWN_OF_MORE = 10
 
 
 class Warmup(Record, frozen=True, kw_only=True):
@@ -106,12 +120,33 @@ class Schedule(
             step = checked_step(step)
         return self.at(step)
 
+    def __hash__(self) -> int:
+        return self._hash
+
     def __repr__(self) -> str:
-        """The call that makes the schedule."""
+        """The call that makes the schedule; a list of more than 50 is shortened to its first ten."""
+        return self._call(_shortened)
+
+    def in_full(self) -> str:
+        """The call that makes the schedule, complete.
+
+        Example:
+            >>> from lrcore import PiecewiseConstant
+            >>> schedule = PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 100)
+            >>> len(repr(schedule)), len(schedule.in_full())
+            (171, 917)
+        """
+        return self._call(_complete)
+
+    def _call(self, shown: Callable[[Any], str]) -> str:
         given = self.given()
         ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
-        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
-        return f"{type(self).__name__}({_arguments(given)}){calls}"
+        calls = "".join(f".{name}({_arguments(ramp.given(), shown)})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_arguments(given, shown)}){calls}"
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
 
     @cached_property
     def at(self) -> Callable[[int], float]:
@@ -168,14 +203,31 @@ class Schedule(
     @property
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
-        fields = (getattr(self, name) for name in self.__struct_fields__)
-        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
-        return tuple(part for part in parts if isinstance(part, Schedule))
+        fields = (getattr(self, name) for name in _fields_of_children(type(self)))
+        return tuple(
+            itertools.chain.from_iterable(
+                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
+            )
+        )
 
     @property
     def length(self) -> int | None:
         """The updates until the schedule has reached its last value; None if it has no such step of its own."""
         return self.timeline.length
+
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal schedules; it is made once.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> Constant(0.1).text
+            '{"kind":"constant","value":0.1}'
+        """
+        return json_text(self.to_dict())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -186,7 +238,7 @@ class Schedule(
             >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
             True
         """
-        return digest(self.to_dict())
+        return digest(self.text)
 
     @cached_property
     def few_values(self) -> tuple[tuple[int, float], ...]:
@@ -286,6 +338,16 @@ class Schedule(
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
 
 
+@cache
+def _fields_of_children(cls: type[Schedule]) -> list[str]:
+    """The fields that hold a schedule, or a list of them."""
+
+    def holds(annotation: Any) -> bool:
+        return isinstance(annotation, type) and issubclass(annotation, Schedule)
+
+    return [name for name, one in annotations_of(cls).items() if any(map(holds, (one, *get_args(one))))]
+
+
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
 
 
@@ -334,12 +396,28 @@ def check_power(ramp: Any, name: str) -> None:
         raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
 
 
-def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+def _arguments(given: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in given.items())
 
 
-def _shown(value: Any) -> str:
-    """A value in a repr: a Python function by its name, which is the same in every process."""
+def _shortened(value: Any) -> str:
+    """A value in a repr."""
+    if isinstance(value, tuple) and len(value) > SHOWN_IN_FULL:
+        first = ", ".join(map(_shortened, value[:SHOWN_OF_MORE]))
+        return f"({first}, ... {len(value) - SHOWN_OF_MORE:,} more)"
+    return _argument(value)
+
+
+def _complete(value: Any) -> str:
+    if isinstance(value, Schedule):
+        return value.in_full()
+    if isinstance(value, tuple) and value and isinstance(value[0], Schedule):
+        return f"({', '.join(map(_complete, value))}{',' if len(value) == 1 else ''})"
+    return _argument(value)
+
+
+def _argument(value: Any) -> str:
+    """A Python function by its name, which is the same in every process; anything else as Python shows it."""
     return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
 
 

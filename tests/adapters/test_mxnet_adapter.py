@@ -742,6 +742,21 @@ def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
 
 
+def test_a_lambda_in_a_long_schedule_is_not_taken_from_one_that_ends_otherwise() -> None:
+    def long(last: float) -> lrcore.Schedule:
+        steps = lrcore.PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 99 + [last])
+        return lrcore.Join([steps, lrcore.Function(lambda step: 0.5)], boundaries=[200])
+
+    saved = pickle.dumps(LRScheduler(long(0.2)))
+    other = LRScheduler(long(0.3))
+    assert repr(other.schedule) == repr(long(0.2))
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"expected a scheduler in use that follows Join.*; got none"
+    ) as found:
+        pickle.loads(saved)
+    assert len(str(found.value)) < 600
+
+
 def test_a_lambda_is_not_sent_to_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DMLC_ROLE", "worker")
     with pytest.raises(
