@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, StructMeta
 
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
+from lrcore.hints import hint
 
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
@@ -44,12 +45,12 @@ class KeywordAliases(StructMeta):
             known = [name.rstrip("_") for name in own]
             raise TypeError(
                 f"{cls.__name__}: expected arguments out of {', '.join(known)}; "
-                f"got {unknown[0]!r}{did_you_mean(unknown[0], known)}"
+                f"got {unknown[0]!r}{hint(unknown[0], places_of(cls), known, python=True)}"
             )
         return super().__call__(*args, **renamed)
 
 
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
 
     def __post_init__(self) -> None:
@@ -101,7 +102,7 @@ def _checked(annotation: Any, value: Any, where: str) -> Any:
         return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            where, f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
+            where, f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value, where)}"
         ) from None
 
 
@@ -128,21 +129,19 @@ def _words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any) -> str:
+def _nearest(annotation: Any, value: Any, where: str) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
-        return did_you_mean(value, get_args(annotation))
+        return hint(value, [where.rpartition(".")[2]], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
     return ""
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+def places_of(cls: type[Struct]) -> list[str]:
+    """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
+    kind = cls.__struct_config__.tag
+    return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]
 
 
 def short(value: Any) -> str:

@@ -18,7 +18,8 @@ from msgspec import Struct
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict
-from lrcore.records import did_you_mean, short
+from lrcore.hints import did_you_mean
+from lrcore.records import short
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule, checked_step
 

@@ -12,7 +12,7 @@ from lrcore.errors import MissingExtraError
 def _read_yaml(text: str) -> Any:
     yaml = _import_yaml()
     try:
-        return yaml.load(text, Loader=_unique_keys(yaml.SafeLoader))
+        return yaml.load(text, Loader=_with_clear_scalars(_unique_keys(yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
@@ -45,6 +45,22 @@ def _unique_keys(loader: Any) -> Any:
             return super().construct_mapping(node, deep)
 
     return Loader
+
+
+def _with_clear_scalars(loader: Any) -> Any:
+    """The same loader with the scalars of `yaml_scalars`."""
+    import re
+
+    from lrcore.files.yaml_scalars import PLAIN, plain_scalar, tagged_integer, tagged_real
+
+    loader.yaml_implicit_resolvers = {
+        "<": [("tag:yaml.org,2002:merge", re.compile("<<$"))],
+        None: [(PLAIN, re.compile(""))],
+    }
+    loader.add_constructor(PLAIN, lambda self, node: plain_scalar(node.value, node.start_mark.line + 1))
+    loader.add_constructor("tag:yaml.org,2002:int", lambda self, node: tagged_integer(self.construct_scalar(node)))
+    loader.add_constructor("tag:yaml.org,2002:float", lambda self, node: tagged_real(self.construct_scalar(node)))
+    return loader
 
 
 def _unique(keys: Sequence[Any]) -> None:

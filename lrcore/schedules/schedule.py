@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
-from lrcore.records import KeywordAliases, Number, Positive, Record, Shape, Steps, digest, name_of, short
+from lrcore.hints import explains_arguments
+from lrcore.records import Number, Positive, Record, Shape, Steps, digest, name_of, short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,6 @@ class Cooldown(Record, frozen=True, kw_only=True):
 
 class Schedule(
     Record,
-    metaclass=KeywordAliases,
     frozen=True,
     kw_only=True,
     dict=True,
@@ -189,6 +189,7 @@ class Schedule(
         """
         return {"kind": kind_of(self), **super().to_dict()}
 
+    @explains_arguments("warmup")
     def warmup(
         self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
     ) -> Schedule:
@@ -215,6 +216,7 @@ class Schedule(
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
         return replace(self._unramped(), warmup_=warmup)
 
+    @explains_arguments("cooldown")
     def cooldown(
         self,
         steps: int,
