@@ -8,13 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from types import FunctionType
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _LONGEST = 60
 """Characters of a word that is compared with others; a longer one is a text, not a misspelt word."""
+
+
+_MOST_EXTRA = 4
+"""By how many characters words can differ that are the same but for two letters and the signs between their parts."""
 
 
 class Meaning(NamedTuple):
@@ -91,7 +96,7 @@ def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = function.__code__  # type: ignore[attr-defined] - of a function in Python
+        code = cast(FunctionType, function).__code__
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         shown = [name for name in known if name != "self"]
 
@@ -158,6 +163,8 @@ def _distance(word: str, known: str) -> int | None:
 
     Words are compared part by part, for max_value has two wrong letters and all of another meaning.
     """
+    if abs(len(word) - len(known)) > _MOST_EXTRA:
+        return None
     if _plain(word) == _plain(known):
         return 0
     parts, right = re.split("[_-]", word.lower()), re.split("[_-]", known)

@@ -138,7 +138,7 @@ def _nearest(annotation: Any, value: Any, where: str) -> str:
     return ""
 
 
-def places_of(cls: type[Struct]) -> list[str]:
+def places_of(cls: StructMeta) -> list[str]:
     """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
     kind = cls.__struct_config__.tag
     return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]

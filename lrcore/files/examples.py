@@ -36,16 +36,13 @@ def ramp(name: str, value: Any, beside: Mapping[str, Any], format: str) -> str: 
         return f"leave it out for no {name}"
     if value is None and (lost := {one: beside[one] for one in ("steps", "shape", "power") if one in beside}):
         return f"its fields stand beside it: write {written(name, lost, format)}"
-    number, table, note = _number(value), {"steps": _STEPS}, ""
+    number, total, note = _number(value), _number(beside.get("total_steps")), ""
+    table: dict[str, Any] = {"steps": _STEPS}
     if number is not None and number.is_integer():
         table = {"steps": int(number)}
-    elif number is not None:
-        total = beside.get("total_steps")
-        known = isinstance(total, int) and not isinstance(total, bool) and 0 < number < 1
-        table = {"steps": round(number * total) if known else _STEPS}
-        note = (
-            f", with steps in updates: {value} times those of the run" if 0 < number < 1 else ", with steps in updates"
-        )
+    elif number is not None and 0 < number < 1:
+        table = {"steps": _STEPS if total is None else round(number * total)}
+        note = f", with steps in updates: {value} times those of the run"
     elif value in get_args(Shape):
         table = {"steps": _STEPS, "shape": value}
     if name == "cooldown" and "total_steps" not in beside and not _has_an_end(beside.get("kind")):

@@ -73,8 +73,9 @@ def tagged_integer(text: str) -> int:
 
 def tagged_real(text: str) -> float:
     """A scalar with the tag `!!float`, as `tagged_integer`."""
-    if isinstance(_WORDS.get(text), float):
-        return float(_WORDS[text])
+    word = _WORDS.get(text)
+    if isinstance(word, float):
+        return word
     if not _REAL.fullmatch(text):
         raise ValueError(f"{text!r} is no number for !!float")
     return float(text)
