@@ -138,7 +138,7 @@ def test_a_row_for_python_alone_does_not_touch_files() -> None:
     with pytest.raises(
         TypeError, match="total_steps is a word of files; here `decay_steps` is total_steps less warmup"
     ):
-        lrcore.Cosine(init_value=0.1, total_steps=1000)
+        UNTYPED.Cosine(init_value=0.1, total_steps=1000)
 
 
 # --- what it says is true of the words there are ----------------------------------------------------------------------
@@ -286,18 +286,20 @@ def test_what_is_no_word_gets_no_hint(word: Any) -> None:
 
 # --- arguments in Python ----------------------------------------------------------------------------------------------
 
+UNTYPED: Any = lrcore  # what a type checker would refuse before
+
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: lrcore.Cosine(lr=0.1, T_max=100), "Cosine: .*got 'lr'; lr is `init_value`$"),
-        (lambda: lrcore.Cosine(init_value=0.1, warmup_steps=5), r"is `steps` of \.warmup\(\.\.\.\)$"),
-        (lambda: lrcore.Constant(0.1).warmup(num_warmup_steps=5), "Schedule.warmup: .*num_warmup_steps is `steps`"),
-        (lambda: lrcore.Constant(0.1).warmup(stps=5), r"did you mean 'steps'\?$"),
-        (lambda: lrcore.Constant(0.1).cooldown(eta_min=5), "Schedule.cooldown: .*eta_min is `end_value`$"),
-        (lambda: lrcore.Plateau(lrcore.Constant(0.1), min_lr=0.01), "Plateau: .*min_scale = min_lr / learning rate$"),
-        (lambda: lrcore.one_cycle(max_lr=0.1), "one_cycle: .*max_lr is `peak_value`$"),
-        (lambda: lrcore.Exponential(step_size=3), "`staircase` = True$"),
+        (lambda: UNTYPED.Cosine(lr=0.1, T_max=100), "Cosine: .*got 'lr'; lr is `init_value`$"),
+        (lambda: UNTYPED.Cosine(init_value=0.1, warmup_steps=5), r"is `steps` of \.warmup\(\.\.\.\)$"),
+        (lambda: UNTYPED.Constant(0.1).warmup(num_warmup_steps=5), "Schedule.warmup: .*num_warmup_steps is `steps`"),
+        (lambda: UNTYPED.Constant(0.1).warmup(stps=5), r"did you mean 'steps'\?$"),
+        (lambda: UNTYPED.Constant(0.1).cooldown(eta_min=5), "Schedule.cooldown: .*eta_min is `end_value`$"),
+        (lambda: UNTYPED.Plateau(lrcore.Constant(0.1), min_lr=0.01), "Plateau: .*min_scale = min_lr / learning rate$"),
+        (lambda: UNTYPED.one_cycle(max_lr=0.1), "one_cycle: .*max_lr is `peak_value`$"),
+        (lambda: UNTYPED.Exponential(step_size=3), "`staircase` = True$"),
     ],
 )  # fmt: skip
 def test_an_argument_of_another_library_is_named_as_it_is_here(call: Callable[[], Any], said: str) -> None:
