@@ -28,32 +28,14 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
 BENCH = Path("build/bench")
 DIST = Path("build/dist")
+SITE = Path("build/site")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
-PACKAGES = {"lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"}
-
-# What a test environment installs beside the extra of the same name, whose own requirements stay as wide as is true.
-PINS = {
-    # A plain `torch` may bring several GB of CUDA libraries with it.
-    "torch": ["torch==2.13.0"],
-    # The CPU build is a third of the size; each Keras is tested with the TensorFlow of its time.
-    "keras": ["keras==3.15.*", "tensorflow-cpu==2.21.*"],
-    # optax follows JAX's removals closely: the two move together.
-    "optax": ["optax==0.2.8", "jax==0.10.2"],
-    # The last of each that work with one another.
-    "mxnet": ["mxnet==1.9.1", "numpy==1.23.5"],
-    # Schedulers differ between minor releases; parity is stated for this one.
-    "paddle": ["paddlepaddle==3.3.1"],
-}
-
-# What tests compare with besides, on top of the pins.
-PEERS = {
-    # `from_name` promises its schedules value for value; the README trains with Lightning and flax.
-    "torch": ["transformers==5.23.*", "lightning==2.6.*"],
-    "optax": ["flax==0.12.*"],
-    # Keras' other two backends, each in a process of its own.
-    "keras": ["torch==2.13.0", "jax==0.10.2"],
-}
+# One table for each framework, with what its tests install.
+FRAMEWORKS = nox.project.load_toml("adapters/frameworks.toml")
+PINS: dict[str, list[str]] = {name: row["pins"] for name, row in FRAMEWORKS.items()}
+PEERS: dict[str, list[str]] = {name: row["peers"] for name, row in FRAMEWORKS.items()}
+PACKAGES = {"lrcore", *(f"lrcore_{name}" for name in FRAMEWORKS)}
 
 # What others build on the frameworks: tests/ecosystem/<name> runs with these on top of a framework's pins. None of them
 # brings a framework of its own along, since torch and JAX are pinned.
@@ -128,7 +110,7 @@ def core(session: nox.Session) -> None:
 @nox.parametrize("name", list(PINS), ids=list(PINS))
 def framework(session: nox.Session, name: str) -> None:
     """Test one adapter: contract, parity with the native schedulers, training, examples in texts, types."""
-    session.install("-e", f".[{name}]", *PINS[name], *PEERS.get(name, []), *group("framework"))
+    session.install("-e", f".[{name}]", *PINS[name], *PEERS[name], *group("framework"))
     session.run("pytest", f"--framework={name}", *session.posargs, env=ENVIRONMENT)
     session.run("mypy", "--follow-imports=silent", f"adapters/lrcore_{name}")
     leave(session)
@@ -157,7 +139,7 @@ def wheel(session: nox.Session) -> None:
     example, script = Path("examples/schedule.toml").resolve(), Path("tests/use_wheel.py").resolve()
     with session.chdir(clean):
         session.run("bin/lrcore", "show", str(example), external=True)
-        session.run("bin/python", "-P", str(script), str(example), external=True)
+        session.run("bin/python", "-P", str(script), str(example), *sorted(PACKAGES), external=True)
 
 
 def check_source(session: nox.Session, path: Path) -> None:
@@ -170,7 +152,7 @@ def check_source(session: nox.Session, path: Path) -> None:
 
 
 def check_wheel(session: nox.Session, path: Path) -> None:
-    """The wheel holds the six packages, each of them typed, and no `adapters`."""
+    """The wheel holds the core and every adapter, each of them typed, and no `adapters`."""
     names = zipfile.ZipFile(path).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     untyped = {package for package in PACKAGES if f"{package}/py.typed" not in names}
@@ -195,6 +177,21 @@ def pages(session: nox.Session) -> None:
     session.run("python", "-m", "tests.parity.pages")
     session.run("python", "-m", "tests.known_problems")
     session.run("python", "-m", "tests.foreign_words")
+
+
+@nox.session(name="docs-site", default=False)
+def docs_site(session: nox.Session) -> None:
+    """Build the manual into build/site; a warning of Sphinx is an error."""
+    session.install("-e", ".[cli,yaml]", *group("site"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", str(SITE), env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
+    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session(default=False)

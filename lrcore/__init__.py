@@ -24,7 +24,7 @@ from lrcore.schedules.kinds import (
     Sum,
     as_schedule,
 )
-from lrcore.schedules.plateau import Plateau, PlateauState
+from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
 from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
 from lrcore.schedules.schedule import Schedule, checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
@@ -71,9 +71,11 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "report_due",
     "running_product",
     "save_state",
     "warmup_stable_decay",
+    "warn_of_no_report",
 ]
 
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one

@@ -17,19 +17,24 @@ from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.hints import hint
 
+_UPDATES = {"unit": "updates"}
+
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
 CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
-Time: TypeAlias = Annotated[float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)")]
+Time: TypeAlias = Annotated[
+    float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)", extra=_UPDATES)
+]
 Period: TypeAlias = Annotated[
-    float, Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)")
+    float,
+    Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)", extra=_UPDATES),
 ]
 Steps: TypeAlias = Annotated[
-    int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)")
+    int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
 PositiveSteps: TypeAlias = Annotated[
-    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)")
+    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
 
@@ -102,7 +107,7 @@ def _checked(annotation: Any, value: Any, where: str) -> Any:
         return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            where, f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value, where)}"
+            where, f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, where)}"
         ) from None
 
 
@@ -120,12 +125,14 @@ def _number(annotation: Any, value: Any) -> float:
     return number + 0.0
 
 
-def _words(annotation: Any) -> str:
+def in_words(annotation: Any) -> str:
     """What the annotation asks for, in words."""
     if get_origin(annotation) is Annotated:
         return str(annotation.__metadata__[0].description)
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return f"a list, each {in_words(get_args(annotation)[0])}"
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 

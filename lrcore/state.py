@@ -20,7 +20,7 @@ from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict
 from lrcore.hints import did_you_mean
 from lrcore.records import short
-from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.plateau import Plateau, carry_over
 from lrcore.schedules.schedule import Schedule, checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
@@ -77,7 +77,8 @@ def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: 
         state: what the checkpoint holds.
         schedule: what is configured, in the form that was given to `save_state`.
         on_mismatch: what to do when the two differ: raise ("error"), go on with the saved one ("keep_checkpoint") or
-            with the configured one ("use_config"). Two descriptions of the same values do not differ.
+            with the configured one ("use_config"). Two descriptions of the same values do not differ. What a plateau
+            remembers and means something else under the configured options begins anew, with a warning.
         where: the caller, for messages.
 
     Raises:
@@ -95,10 +96,12 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
-    configured = _described(schedule)
-    if text == _text(configured) or on_mismatch == "use_config":
+    configured, described = _described(schedule), json.loads(text)
+    _name_the_arithmetic(described, configured)
+    if described == configured:
         return LoadedState(step, schedule, plateau)
-    described = json.loads(text)
+    if on_mismatch == "use_config":
+        return LoadedState(step, schedule, _carried_over(plateau, described, schedule, where))
     saved = _rebuilt(described, where)
     difference = _difference(saved, schedule)
     if difference is None:
@@ -153,6 +156,39 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
     return step, state["schedule"], json.loads(state["plateau"] or "null")
 
 
+def _carried_over(remembered: Any, described: Any, configured: Any, where: str) -> dict[str, Any] | None:
+    """What the configured plateau takes over of the saved state of a plateau."""
+    plateau = _plateau_in(configured)
+    if remembered is None or plateau is None:
+        return remembered  # type: ignore[no-any-return]
+    return carry_over(remembered, _plateau_table(described), plateau, where)
+
+
+def _plateau_in(configured: Any) -> Plateau | None:
+    """The one plateau among schedules of any form."""
+    if isinstance(configured, Mapping):
+        configured = [*configured.values()]
+    if isinstance(configured, Sequence):
+        return next(filter(None, map(_plateau_in, configured)), None)
+    return configured if isinstance(configured, Plateau) else None
+
+
+def _plateau_table(described: Any) -> dict[str, Any] | None:
+    """The same of what describes them: its options."""
+    if isinstance(described, dict) and "kind" in described:
+        table = described.get("plateau")
+        return table if isinstance(table, dict) else None
+    parts = described.values() if isinstance(described, dict) else described if isinstance(described, list) else ()
+    return next((table for table in map(_plateau_table, parts) if table is not None), None)
+
+
+def _name_the_arithmetic(described: Any, configured: Any) -> None:
+    """A state that names none is older than lrcore's own, which was torch's then: it loads into either."""
+    saved, own = _plateau_table(described), _plateau_table(configured)
+    if saved is not None and own is not None:
+        saved.setdefault("arithmetic", "lrcore" if own["arithmetic"] == "lrcore" else "torch")
+
+
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
@@ -171,6 +207,10 @@ def _described(schedule: Any) -> Any:
         return {name: _described(one) for name, one in schedule.items()}
     if isinstance(schedule, Sequence):
         return [_described(one) for one in schedule]
+    if isinstance(schedule, Plateau):
+        # The arithmetic stands in every state, so that one that was saved before there was a choice is known.
+        options = {**_options(schedule), "arithmetic": schedule.arithmetic}
+        return {**_described(schedule.schedule), "plateau": options}
     try:
         return schedule.to_dict()
     except ScheduleError:

@@ -1,4 +1,4 @@
-"""Writes docs/foreign-words.md, what each framework's words are here, from the table that errors read.
+"""Writes docs/how-to/foreign-words.md, what each framework's words are here, from the table that errors read.
 
 `python -m tests.foreign_words` writes the page.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lrcore.hints import Meaning, table
 from lrcore.schedules.kinds import KINDS
 
-PAGE = Path(__file__).parents[1] / "docs" / "foreign-words.md"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "foreign-words.md"
 FIRST = ("torch", "Keras", "optax", "MXNet", "Paddle", "Hugging Face")
 LAST = "others"
 HEAD = """\

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from operator import index
 from typing import Any
 from weakref import WeakSet
@@ -48,6 +49,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     Args:
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
             lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
+            A plateau that is told no metric in 10,000 updates is warned of once.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
         first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
             never asks.
@@ -75,6 +77,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
+    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+
     def __init__(
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
@@ -95,6 +99,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.on_mismatch: lrcore.Policy = on_mismatch
         self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        self._report_due = inf if self.plateau_state is None else _NOT_ASKED
         self._in_use = True  # as far as is known: states that are loaded put another in its place
         _live.add(self)
 
@@ -106,6 +111,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
         self._in_use = True
         try:
+            if step >= self._report_due:
+                self._notice_no_report(step)
             return self._at(step if step > 0 else 0)
         except Exception:
             if self.first:
@@ -149,6 +156,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if type(metric) is mx.nd.NDArray and metric.size == 1:
             metric = metric.asscalar()  # it has no float()
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
+        self._report_due = inf
 
     def state_dict(self, trainer: Any) -> dict[str, int | str]:
         """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
@@ -215,6 +223,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """A copy puts no scheduler in the place of another, as one that MXNet loads does."""
         copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
         copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
+        copied._report_due = self._report_due  # noqa: SLF001 - its own class
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
@@ -253,6 +262,14 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.schedule = schedule
         self.plateau_state = state
 
+    def _notice_no_report(self, step: int) -> None:
+        """Count from the first update that is asked for, and warn after many."""
+        if self._report_due == _NOT_ASKED:
+            self._report_due = lrcore.report_due(step)
+        else:
+            self._report_due = inf
+            lrcore.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
+
     def _notice_replaced(self) -> None:
         """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
         replaced = [one for one in _live if one.schedule == self.schedule]
@@ -276,10 +293,13 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
             raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
         with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
-        self._follow(loaded.schedule, lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None)
+        remembered = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None
+        self._follow(loaded.schedule, remembered)
+        self._report_due = inf if self.plateau_state is None else lrcore.report_due(loaded.step, remembered)
         return loaded.step
 
 
+_NOT_ASKED = 0  # before the first update is asked for, which may be any, a plateau cannot be said to wait for a metric
 _live: WeakSet[LRScheduler] = WeakSet()
 
 

@@ -241,6 +241,7 @@ def _plateau(native: torch_lr.ReduceLROnPlateau, start: _Start) -> lrcore.Platea
         cooldown=max(native.cooldown, 0),
         min_scale=min(max(lowest / rate, 0.0), 1.0) if rate > 0 else 1.0,
         eps=native.eps / rate if rate > 0 else 0.0,
+        arithmetic="torch",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lrcore.files.keys import at
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Warmup
@@ -44,12 +45,12 @@ def _tables(value: Any, path: str, seen: set[int], depth: int) -> Iterator[Table
     yield Table(path, value, {"kind": True, **also, **own})
     for name, cls in BESIDE.items():
         if isinstance(value.get(name), Mapping):
-            yield Table(_at(path, name), value[name], fields_of(cls))
-    yield from _tables(value.get("schedule"), _at(path, "schedule"), seen, depth + 1)
+            yield Table(at(path, name), value[name], fields_of(cls))
+    yield from _tables(value.get("schedule"), at(path, "schedule"), seen, depth + 1)
     inside = value.get("schedules")
     if isinstance(inside, Sequence) and not isinstance(inside, str):
         for number, one in enumerate(inside):
-            yield from _tables(one, f"{_at(path, 'schedules')}[{number}]", seen, depth + 1)
+            yield from _tables(one, f"{at(path, 'schedules')}[{number}]", seen, depth + 1)
 
 
 def standing(word: str, here: str, known: Iterable[Table]) -> Table | None:
@@ -95,7 +96,3 @@ def _header(path: str) -> str:
 
 def _last(path: str) -> str:
     return path.rpartition(".")[2]
-
-
-def _at(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name

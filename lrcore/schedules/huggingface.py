@@ -149,6 +149,7 @@ def _reduce_lr_on_plateau(
         cooldown=cooldown,
         min_scale=min(min_lr / learning_rate, 1.0) if learning_rate > 0 else 1.0,
         eps=eps / learning_rate if learning_rate > 0 else 0.0,
+        arithmetic="torch",
     )
 
 

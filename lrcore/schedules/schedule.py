@@ -201,7 +201,7 @@ class Schedule(
         Args:
             steps: length in updates; 0 is no warmup.
             init_value: value at step 0.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
 
         Raises:
@@ -234,7 +234,7 @@ class Schedule(
             steps: length in updates; with 0 the end value holds from `start` on.
             start: the first update of the fall, warmup included. Default: where the schedule itself ends.
             end_value: value at and after `start + steps`.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent of shape power.
 
         Raises:

@@ -18,6 +18,7 @@ from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.show import describe, plot
+from lrcore.show.arguments import Command, Source, sources
 
 WRONG = 2
 _WIDEST = 100
@@ -41,7 +42,9 @@ def main() -> None:
     """Look at learning-rate schedules in TOML, JSON and YAML files."""
 
 
-key_option = click.option("--key", metavar="NAME", help="The dotted name of a table inside the file: train.schedule.")
+key_option = click.option(
+    "--key", metavar="KEY", help="A table inside each file: train.schedule, groups[0].  [or behind its name: FILE:KEY]"
+)
 steps_option = click.option(
     "--steps",
     type=click.IntRange(min=1, max=2**53),
@@ -49,40 +52,53 @@ steps_option = click.option(
 )
 
 
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@main.command(cls=Command)
+@click.argument("file", metavar="FILE[:KEY]")
 @key_option
 @steps_option
-def show(file: Path, key: str | None, steps: int | None) -> None:
-    """Draw the schedule in FILE, and tell its phases and values."""
-    loaded = lrcore.load(file, key)
+def show(file: str, key: str | None, steps: int | None) -> None:
+    """Draw the schedule in a file, and tell its phases and values.
+
+    FILE ends in .toml, .json, .yaml or .yml; - is standard input. KEY is a table inside it: run.toml:train.lr.
+    """
+    [source] = sources([file], key)
+    loaded = source.load()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without braille gets question marks instead of a traceback
         sys.stdout.reconfigure(errors="replace")
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    for line in _shown(file.name, loaded, steps, width):
+    for line in _shown(source.title(), loaded, steps, width):
         click.echo(line, color=False if "NO_COLOR" in os.environ else None)
 
 
-@main.command("plot")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@main.command("plot", cls=Command)
+@click.argument("files", metavar="FILE[:KEY]...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .png, .svg or .pdf file.")
 @key_option
 @steps_option
 @click.option("--log", is_flag=True, help="A logarithmic axis for the values.")
-def plot_command(files: tuple[Path, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
-    """Draw the schedules in FILES into one picture.
+def plot_command(files: tuple[str, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
+    """Draw the schedules in files into one picture.
+
+    Each may have a key of its own: run.toml:train.lr run.toml:train.wd. - is standard input.
 
     Needs matplotlib: pip install "lrcore[plot]".
     """
-    schedules = dict(zip(_names(files), (_schedule(lrcore.load(file, key)) for file in files), strict=True))
+    given = sources(files, key)
+    schedules = dict(zip(_names(given), (_schedule(source.load()) for source in given), strict=True))
     last = steps or max(map(describe.display_range, schedules.values()))
     plot.to_file(schedules, output, last, log=log)
 
 
-def _names(files: tuple[Path, ...]) -> list[str]:
-    """What the legend says: the names of the files, with their folders where two have the same name."""
-    names = [file.name for file in files]
-    return names if len(set(names)) == len(names) else [str(file) for file in files]
+@main.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of schedule files, for editors."""
+    click.echo(Path(lrcore.__file__).with_name("schedule.schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+def _names(given: list[Source]) -> list[str]:
+    """What the legend says: the titles, with their folders where two have the same."""
+    titles = [source.title() for source in given]
+    return titles if len(set(titles)) == len(titles) else [source.path() for source in given]
 
 
 def _schedule(loaded: Schedule | Plateau) -> Schedule:

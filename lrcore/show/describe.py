@@ -100,6 +100,7 @@ def plateau_in_words(plateau: Plateau) -> str:
     parts += [number(plateau.atol)] if plateau.atol else []
     side = "lower" if plateau.mode == "min" else "higher"
     better = f"{side} by {' and '.join(parts)}" if parts else side
+    better += "" if plateau.arithmetic == "lrcore" else f", by the rule of {plateau.arithmetic}"
     unit = "reports" if plateau.accumulate == 1 else f"means of {plateau.accumulate} reports"
     when = (
         f"when more than {plateau.patience} {unit} in a row are not better"

@@ -17,9 +17,10 @@ from typing import Any
 from matplotlib import rcParams
 from matplotlib.figure import Figure as Canvas
 
+from tests import frameworks
 from tests.benchmarks.measure import Curve, Figure, Spread, line
 
-NAMES = ("core", "torch", "keras", "optax", "mxnet", "paddle")
+NAMES = ("core", *frameworks.NAMES)
 PAGE = Path(__file__).parents[2] / "docs/benchmarks.md"
 EXACT = 1e-2  # where a logarithmic axis shows an error of 0
 

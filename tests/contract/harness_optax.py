@@ -12,6 +12,12 @@ import lrcore_optax
 from tests.contract.harness import Loop, Source, Trained
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    device = jax.devices()[0]
+    return "" if device.platform == "cpu" else str(device.device_kind)
+
+
 def train(
     schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
 ) -> Trained:

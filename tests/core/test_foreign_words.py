@@ -66,7 +66,7 @@ def in_python(place: str, word: str) -> None:
     elif place == "from_name":
         lrcore.from_name("constant", learning_rate=0.1, **{word: 1})
     elif place == "plateau":
-        lrcore.Plateau(lrcore.Constant(0.1), **{word: 1})
+        UNTYPED.Plateau(lrcore.Constant(0.1), **{word: 1})
     elif place in BESIDE:
         getattr(lrcore.Constant(0.1), place)(**{word: 1})
     else:

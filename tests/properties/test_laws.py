@@ -76,6 +76,7 @@ def test_asking_changes_nothing(data: st.DataObject, schedule: Schedule) -> None
     schedule.values(np.arange(10))
     assert {step: schedule(step) for step in reversed(asked)} == first
     fresh = lrcore.from_dict(schedule.to_dict())
+    assert isinstance(fresh, Schedule)
     assert {step: fresh(step) for step in sorted(asked)} == first
 
 
@@ -198,6 +199,7 @@ def test_total_steps_counts_warmup_and_cooldown(rest: int, warmup: int, cooldown
     ramps = {"warmup": {"steps": warmup}, "cooldown": {"steps": cooldown}}
     total = lrcore.from_dict({**ends, **ramps, "total_steps": warmup + rest + cooldown})
     assert total == lrcore.from_dict({**ends, **ramps, "decay_steps": rest})
+    assert isinstance(total, Schedule)
     assert total.length == warmup + rest + cooldown
 
 
@@ -220,7 +222,7 @@ def test_between_two_cuts_a_schedule_of_straight_parts_is_straight(schedule: Sch
 
 @given(schedules())
 def test_what_is_written_is_read_back_equal(schedule: Schedule) -> None:
-    again: list[Schedule] = [
+    again: list[Schedule | lrcore.Plateau] = [
         *(lrcore.loads(lrcore.dumps(schedule, form), form) for form in ("toml", "json", "yaml")),
         lrcore.from_dict(schedule.to_dict()),
         pickle.loads(pickle.dumps(schedule)),
