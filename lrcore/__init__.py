@@ -26,7 +26,8 @@ from lrcore.schedules.kinds import (
 )
 from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
 from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
-from lrcore.schedules.schedule import Schedule, checked_step
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
 from lrcore.tables.lowering import lower
 from lrcore.tables.table import Table

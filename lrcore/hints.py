@@ -11,6 +11,8 @@ from functools import cache, wraps
 from types import FunctionType
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
+from lrcore.errors import ScheduleTypeError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -105,7 +107,8 @@ def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]
             for name in named:
                 if name not in known:
                     found = f"got {name!r}{hint(name, [place], shown, python=True)}"
-                    raise TypeError(f"{function.__qualname__}: expected arguments out of {', '.join(shown)}; {found}")
+                    expected = f"expected arguments out of {', '.join(shown)}"
+                    raise ScheduleTypeError(function.__qualname__, f"{expected}; {found}")
             return function(*args, **named)
 
         return explained

@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 from msgspec import Meta, Struct, StructMeta
 
 from lrcore.curves.formulas import LAST_STEP
-from lrcore.errors import ScheduleError
+from lrcore.errors import ScheduleError, ScheduleTypeError
 from lrcore.hints import hint
 
 _UPDATES = {"unit": "updates"}
@@ -48,15 +60,26 @@ class KeywordAliases(StructMeta):
         unknown = [name for name in renamed if name not in own]
         if unknown:
             known = [name.rstrip("_") for name in own]
-            raise TypeError(
-                f"{cls.__name__}: expected arguments out of {', '.join(known)}; "
-                f"got {unknown[0]!r}{hint(unknown[0], places_of(cls), known, python=True)}"
+            near = hint(unknown[0], places_of(cls), known, python=True)
+            raise ScheduleTypeError(
+                cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
             )
-        return super().__call__(*args, **renamed)
+        try:
+            return super().__call__(*args, **renamed)
+        except TypeError:
+            problem = _wrong_arguments(cls, args, renamed)
+            if problem is None:  # the arguments are right, and something else went wrong
+                raise
+            raise ScheduleTypeError(cls.__name__, f"{problem}; write {_form(cls)}") from None
 
 
-class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
+class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakref=True, forbid_unknown_fields=True):
+    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0.
+
+    A field of another record may have a `HOW`: what a wrong value is told to write instead.
+    """
+
+    HOW: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for name, field in _fields(type(self)).items():
@@ -64,6 +87,26 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, forbid
             checked = _checked(field.annotation, given, f"{type(self).__name__}.{field.encode_name}")
             if checked is not given:
                 msgspec.structs.force_setattr(self, name, checked)
+
+    def replace(self, **changes: Any) -> Self:
+        """The same kind with other arguments: everything is checked anew, and the original stays as it is.
+
+        Args:
+            **changes: arguments of the constructor; `warmup=None` and `cooldown=None` take a schedule's ramp away, so that
+                `schedule.replace(warmup=None).warmup(500)` has another one.
+
+        Raises:
+            ScheduleError: an argument that the kind does not have, or a wrong value.
+
+        Example:
+            >>> from lrcore import Cosine
+            >>> Cosine(init_value=0.1, decay_steps=100).warmup(10).replace(init_value=0.3)
+            Cosine(init_value=0.3, decay_steps=100).warmup(steps=10)
+        """
+        now = {one.encode_name: getattr(self, name) for name, one in _fields(type(self)).items()}
+        return type(self)(**{**now, **changes})
+
+    __replace__ = replace  # what copy.replace of Python 3.13 calls
 
     def given(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by the names of files."""
@@ -81,6 +124,10 @@ class _Field(NamedTuple):
     annotation: Any
     encode_name: str
     default: Any
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is msgspec.NODEFAULT
 
 
 @cache
@@ -142,7 +189,32 @@ def _nearest(annotation: Any, value: Any, where: str) -> str:
         return hint(value, [where.rpartition(".")[2]], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
-    return ""
+    return str(getattr(annotation, "HOW", ""))
+
+
+def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) -> str | None:
+    """What a constructor's call lacks, or has too much of."""
+    places: tuple[str, ...] = cls.__match_args__
+    if len(args) > len(places):
+        expected = f"only {' and '.join(places)} without a name" if places else "its arguments by name"
+        return f"expected {expected}; got {len(args)} without one"
+    placed = places[: len(args)]
+    twice = [name for name in placed if name in named]
+    if twice:
+        return f"expected {twice[0]} once; got {short(args[places.index(twice[0])])} and {short(named[twice[0]])}"
+    fields = _fields(cls).items()
+    missing = [one.encode_name for name, one in fields if one.is_required and name not in {*placed, *named}]
+    return f"expected {' and '.join(missing)}; got none" if missing else None
+
+
+def _form(cls: Any) -> str:
+    """How the constructor is called. Options whose field has another name than in files are methods in Python."""
+    shown = [
+        f"{one.encode_name}={'...' if one.is_required else repr(one.default)}"
+        for name, one in _fields(cls).items()
+        if one.is_required or one.encode_name == name
+    ]
+    return f"{cls.__name__}({', '.join(shown)})"
 
 
 def places_of(cls: StructMeta) -> list[str]:
@@ -154,6 +226,7 @@ def places_of(cls: StructMeta) -> list[str]:
 def short(value: Any) -> str:
     """A value as an error shows it."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
+    text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -21,7 +21,8 @@ from lrcore.files.reader import from_dict
 from lrcore.hints import did_you_mean
 from lrcore.records import short
 from lrcore.schedules.plateau import Plateau, carry_over
-from lrcore.schedules.schedule import Schedule, checked_step
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
 

@@ -1,7 +1,7 @@
 """Schedule files of earlier versions, and what each gave: run as a script, this file records those that have no record.
 
 `tests/data/files` holds the files; `tests/data/recorded.json` the fingerprint of each, its values at a few steps and, of a
-plateau, its scale after each of `METRICS`. A record is never made anew: docs/format-policy.md says why.
+plateau, its scale after each of `METRICS`. A record is never made anew: docs/format/policy.md says why.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lrcore.files.advice import Advice
 
 FORMAT = 1
-"""The version of the format of files: docs/format-policy.md says when it rises."""
+"""The version of the format of files: docs/format/policy.md says when it rises."""
 
 _FORMATS = {"toml": "toml", "json": "json", "yaml": "yaml", "yml": "yaml"}
 _STANDARD_INPUT = "standard input"

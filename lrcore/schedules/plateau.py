@@ -18,6 +18,8 @@ from msgspec import Meta
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.records import NotNegative, Number, Record, digest, short
+from lrcore.schedules.arithmetic import PlateauArithmetic
+from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
@@ -123,7 +125,7 @@ class PlateauOptions(Record, frozen=True, kw_only=True):
                 )
 
 
-class Plateau(PlateauOptions, frozen=True, dict=True):
+class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=True):
     """A schedule that is multiplied by `factor` each time a metric has not improved for more than `patience` reports.
 
     A metric m is better than the best one b if m < b - rtol * abs(b) - atol, with mode max if m > b + rtol * abs(b) + atol;

@@ -6,10 +6,9 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -18,6 +17,9 @@ from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
 from lrcore.hints import explains_arguments
 from lrcore.records import Number, Positive, Record, Shape, Steps, digest, name_of, short
+from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.pictures import Pictures
+from lrcore.schedules.steps import adapter_of, checked_step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +32,8 @@ BLOCK = 2**14
 
 class Warmup(Record, frozen=True, kw_only=True):
     """The rise before a schedule: see `Schedule.warmup`."""
+
+    HOW: ClassVar[str] = "; the method schedule.warmup(steps) gives one, warmup=None takes it away"
 
     steps: Steps
     init_value: Number = 0.0
@@ -44,6 +48,8 @@ class Warmup(Record, frozen=True, kw_only=True):
 class Cooldown(Record, frozen=True, kw_only=True):
     """The fall after a schedule: see `Schedule.cooldown`."""
 
+    HOW: ClassVar[str] = "; the method schedule.cooldown(steps) gives one, cooldown=None takes it away"
+
     steps: Steps
     start: Steps | None = None
     end_value: Number = 0.0
@@ -56,6 +62,8 @@ class Cooldown(Record, frozen=True, kw_only=True):
 
 
 class Schedule(
+    ScheduleArithmetic,
+    Pictures,
     Record,
     frozen=True,
     kw_only=True,
@@ -66,7 +74,7 @@ class Schedule(
     """A learning rate (or another hyperparameter) as a pure function of the step.
 
     The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
-    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
+    value. Schedules are immutable, hashable and picklable; `*` and `/` scale one, `+` and `-` combine two or move one.
 
     Example:
         >>> from lrcore import Cosine
@@ -131,11 +139,16 @@ class Schedule(
         """
         import numpy as np
 
-        array = np.asarray(steps)
+        try:
+            array = np.asarray(steps)
+        except Exception:  # noqa: BLE001 - lists of several lengths, and tensors that numpy cannot see
+            array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
+            adapter = adapter_of(steps)
+            instead = f"; use {adapter}" if adapter else ""
+            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
         flat = array.astype(np.int64, copy=False).ravel()
         values = np.empty(flat.shape)
         with np.errstate(all="ignore"):
@@ -252,20 +265,6 @@ class Schedule(
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
 
-    def __mul__(self, factor: float | Schedule) -> Schedule:
-        """The schedule times a number, or the product of two."""
-        from lrcore.schedules.kinds import Constant, Product
-
-        return Product((self, factor if isinstance(factor, Schedule) else Constant(factor)))
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Schedule) -> Schedule:
-        """The sum of two schedules."""
-        from lrcore.schedules.kinds import Sum
-
-        return Sum((self, other)) if isinstance(other, Schedule) else NotImplemented  # type: ignore[redundant-expr]
-
     def _unramped(self) -> Schedule:
         """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
         from lrcore.schedules.kinds import Join
@@ -318,25 +317,6 @@ def named_segment(
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
-
-
-def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer; adapters ask before they count from one.
-
-    Raises:
-        ScheduleError: it is no integer >= 0, of Python or numpy.
-
-    Example:
-        >>> checked_step(7)
-        7
-    """
-    try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
-    return number
 
 
 def check_power(ramp: Any, name: str) -> None:

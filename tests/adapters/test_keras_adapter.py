@@ -821,3 +821,13 @@ def test_right_use_is_silent() -> None:
         for by in ("schedule", "callback"):
             optimizer, callbacks = driven(by, COSINE)
             fit(made_model(optimizer), DATA[:10], [*callbacks, lrcore_keras.LRLogger("update")], epochs=2)
+
+
+# --- the schedule itself, beside tensors ------------------------------------------------------------------------------
+
+
+def test_a_tensor_that_is_no_number_names_the_adapter() -> None:
+    schedule: Any = Constant(0.1)
+    for tensor in (keras.Variable(3.0), keras.Input((2,)), keras.ops.arange(3)):
+        with pytest.raises(ScheduleError, match=r"lrcore_keras\.LearningRateSchedule\(schedule\)"):
+            schedule(tensor)

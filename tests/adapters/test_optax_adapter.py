@@ -509,3 +509,31 @@ def test_a_state_of_another_schedule_is_reported() -> None:
         loaded, schedule = lrcore_optax.load_state_dict(opt_state, state, SHORT, on_mismatch=policy)
         assert schedule == expected
         assert rates(optax.sgd(lrcore_optax.as_schedule(schedule)), 3, loaded) == host(expected, range(8, 11))
+
+
+# --- the schedule itself, where only the adapter's can be -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: jax.jit(SHORT)(3),
+        lambda: jax.jit(SHORT.values)(jnp.arange(3)),
+        lambda: jax.vmap(SHORT)(jnp.arange(3)),
+        lambda: jax.grad(SHORT)(3.0),
+        lambda: SHORT(jnp.arange(3)),  # type: ignore[arg-type]
+        lambda: SHORT(jnp.float32(3)),  # type: ignore[arg-type]
+        lambda: jax.lax.scan(lambda carry, step: (carry, SHORT(step)), 0, jnp.arange(3)),
+        lambda: jax.jit(lambda factor: (SHORT * factor)(0))(2.0),
+        lambda: jax.jit(lambda factor: (factor * SHORT)(0))(2.0),
+    ],
+)
+def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> None:
+    with pytest.raises(ScheduleError, match=r"got .*(Tracer|Array).*lrcore_optax\.as_schedule\(schedule\)"):
+        ask()
+
+
+def test_numbers_of_jax_that_have_a_value_are_numbers() -> None:
+    assert SHORT(jnp.int32(3)) == SHORT(3)  # type: ignore[arg-type]
+    assert SHORT.values(jnp.arange(30)).tolist() == SHORT.values(range(30)).tolist()
+    assert jnp.float32(2) * SHORT == SHORT * jnp.float32(2) == SHORT * 2  # type: ignore[operator]

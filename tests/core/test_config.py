@@ -659,7 +659,7 @@ BY_HAND = {
     "warmup": (lambda: UNTYPED.Constant(1.0).warmup(-1), "Warmup.steps"),
     "geometric warmup": (lambda: UNTYPED.Constant(1.0).warmup(3, shape="exponential"), "Constant.warmup.shape"),
     "endless cooldown": (lambda: UNTYPED.Constant(1.0).cooldown(3), "Constant.cooldown.start"),
-    "factor": (lambda: UNTYPED.Constant(1.0) * True, "Constant.value"),
+    "factor": (lambda: UNTYPED.Constant(1.0) * True, "schedule * factor"),
     "no function": (lambda: UNTYPED.Function(3), "Function.function"),
     "a class": (lambda: UNTYPED.as_schedule(dict), "schedule"),
 }  # fmt: skip

@@ -919,3 +919,33 @@ def test_a_plateau_stands_beside_the_outermost_schedule_alone() -> None:
     inner = {"kind": "constant", "value": 0.1, "plateau": {}}
     with pytest.raises(ScheduleError, match=r"^schedule\.plateau: "):
         lrcore.from_dict({"kind": "shift", "steps": 1, "schedule": inner})
+
+
+# --- where one report decides -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metrics", [[0.1, 0.1], [0.7, 0.7], [0.1, 0.1 - 1e-10]])
+def test_keras_compares_in_float32(metrics: list[float]) -> None:
+    """float32(0.1) lies above 0.1 and float32(0.7) below 0.7: rounding one side alone would find them better."""
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accept_first=True, arithmetic="keras")
+    assert scaled(plateau, metrics) == [0.1, 0.05]
+    other = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accept_first=True)
+    assert scaled(other, [0.1, 0.1 - 1e-10]) == [0.1, 0.1]
+
+
+def test_a_cooldown_holds_where_improvements_reduce() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=-1, rtol=0, cooldown=2)
+    assert scaled(plateau, [1.0, 0.5, 0.25, 0.125, 0.06]) == [0.05, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_the_first_mean_is_accepted_and_no_later_one() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accumulate=2, accept_first=True)
+    assert scaled(plateau, [math.inf, math.inf]) == [0.1, 0.1]
+    assert scaled(plateau, [1.0, 1.0, math.inf, math.inf]) == [0.1, 0.1, 0.1, 0.05]
+    assert scaled(plateau.replace(accept_first=False), [math.inf, math.inf]) == [0.1, 0.05]
+
+
+def test_a_reduction_by_no_more_than_eps_is_left_out() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, eps=0.25)
+    assert scaled(plateau, [1.0, 1.0, 1.0, 1.0]) == [0.1, 0.05, 0.05, 0.05]
+    assert scaled(plateau.replace(eps=0.5), [1.0, 1.0]) == [0.1, 0.1]

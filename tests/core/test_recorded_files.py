@@ -1,4 +1,4 @@
-"""Old files give what they gave: the policy of docs/format-policy.md, held by files recorded with earlier versions."""
+"""Old files give what they gave: the policy of docs/format/policy.md, held by files recorded with earlier versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import recorded
 
 EXACT = 2e-14  # two values, each within 1e-14 of the formula
 
-# What a file means where it leaves a field out. A number here never changes: docs/format-policy.md.
+# What a file means where it leaves a field out. A number here never changes: docs/format/policy.md.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "constant": {},
     "linear": {"end_value": 0.0},
