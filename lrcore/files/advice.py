@@ -66,8 +66,10 @@ class Advice:
             return ""
         return f"; it stands in {_shown(elsewhere.path)}: {move(elsewhere.path, path, self.format)}"
 
-    def unknown(self, name: str, value: Any, path: str, cls: Any, known: Iterable[str]) -> str:
+    def unknown(self, name: Any, value: Any, path: str, cls: Any, known: Iterable[str]) -> str:
         """For a field that does not exist: what it is here, where it belongs, how it is spelt, who else has it."""
+        if not isinstance(name, str):
+            return self.boolean(name)
         said = foreign(name, places_of(cls))
         if match := re.search(r"is `(warmup|cooldown)\.(\w+)`$", said):
             said += f": write {examples.written(match[1], {match[2]: value}, self.format)}"

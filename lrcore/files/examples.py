@@ -32,10 +32,10 @@ def ramp(name: str, value: Any, beside: Mapping[str, Any], format: str) -> str: 
         beside: the table of the schedule.
         format: toml, json, yaml or dict.
     """
-    if value is False or value == 0:
-        return f"leave it out for no {name}"
     if value is None and (lost := {one: beside[one] for one in ("steps", "shape", "power") if one in beside}):
         return f"its fields stand beside it: write {written(name, lost, format)}"
+    if value is None or value is False or _number(value) == 0:
+        return f"leave it out for no {name}"
     number, total, note = _number(value), _number(beside.get("total_steps")), ""
     table: dict[str, Any] = {"steps": _STEPS}
     if number is not None and number.is_integer():
@@ -43,7 +43,7 @@ def ramp(name: str, value: Any, beside: Mapping[str, Any], format: str) -> str: 
     elif number is not None and 0 < number < 1:
         table = {"steps": _STEPS if total is None else round(number * total)}
         note = f", with steps in updates: {value} times those of the run"
-    elif value in get_args(Shape):
+    elif isinstance(value, str) and value in get_args(Shape):
         table = {"steps": _STEPS, "shape": value}
     if name == "cooldown" and "total_steps" not in beside and not _has_an_end(beside.get("kind")):
         table = {"start": 1000, **table}
@@ -53,14 +53,14 @@ def ramp(name: str, value: Any, beside: Mapping[str, Any], format: str) -> str: 
 def plateau(value: Any, format: str) -> str:  # noqa: A002
     """What to write for a plateau that is no table."""
     if value is False or value is None:
-        return "leave it out for none"
+        return "leave it out for no plateau"
     number = None if value is True else _number(value)
     table: dict[str, Any] = {"factor": 0.1, "patience": 10}
     if number is not None and 0 <= number < 1:
         table["factor"] = number
     elif number is not None and number.is_integer():
         table["patience"] = int(number)
-    elif value in ("min", "max"):
+    elif isinstance(value, str) and value in {"min", "max"}:
         table["mode"] = value
     return f"write {written('plateau', table, format)}"
 

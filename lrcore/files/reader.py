@@ -273,7 +273,10 @@ class _Reader:
 
     def check_kind_is_here(self, value: Any, path: str) -> None:
         """Refuse a larger table, or a list, with the key of a schedule inside it."""
-        inner = "" if isinstance(value, Mapping) and "kind" in value else _first_with_a_kind(value, path)
+        beside = [value.get(name) for name in (*_RAMPS, "plateau")] if isinstance(value, Mapping) else []
+        is_lost = any(isinstance(one, Mapping) and "kind" in one for one in beside)  # below the header of another table
+        is_here = is_lost or (isinstance(value, Mapping) and "kind" in value)
+        inner = "" if is_here else _first_with_a_kind(value, path)
         if not inner:
             return
         hint = f"the table '{inner}' has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
@@ -328,7 +331,7 @@ class _Reader:
         if not isinstance(value, Mapping):
             found = f"{_found(value)}{self.advice.no_table(value, name, beside)}"
             raise self.error(path, f"expected a table; got {found}")
-        table = self.table(beside.pop(name), path)
+        table = dict(beside.pop(name))
         self.check_names(table, cls, path)
         made: RecordT = self.made(cls, table, path)
         return made
