@@ -114,6 +114,12 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
         values = [(one, getattr(self, name)) for name, one in fields.items()]
         return {one.encode_name: value for one, value in values if value != one.default}
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The fields that may be left out, by the names of files, with what they are then."""
+        fields = _fields(cls).values()
+        return {one.encode_name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
+
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: what differs from the defaults, numbers before tables."""
         plain = {name: _plain(value) for name, value in self.given().items()}

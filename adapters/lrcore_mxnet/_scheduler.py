@@ -50,7 +50,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
             lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
             A plateau that is told no metric in 10,000 updates is warned of once.
-        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
+        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
+            "same_past", which goes on with this one if every update already made had its rate.
         first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
             never asks.
 
@@ -101,6 +102,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
         self._report_due = inf if self.plateau_state is None else _NOT_ASKED
         self._in_use = True  # as far as is known: states that are loaded put another in its place
+        self._saved_schedule: str | None = None
         _live.add(self)
 
     def __call__(self, num_update: int) -> float:
@@ -174,7 +176,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 f"expected a trainer that follows this scheduler; got one with {optimizer.lr_scheduler!r}; call sync(trainer)",
             )
         plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
-        return lrcore.save_state(optimizer.num_update, self.schedule, plateau)
+        state = lrcore.save_state(optimizer.num_update, self.schedule, plateau)
+        return state if self._saved_schedule is None else {**state, "schedule": self._saved_schedule}
 
     def load_state_dict(self, state: Mapping[str, Any], trainer: Any) -> None:
         """Go on after the update at which a state was saved, in this or another framework.
@@ -186,8 +189,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             trainer: as in `state_dict`.
 
         Raises:
-            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error".
-                Nothing has changed then.
+            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule with which `on_mismatch` does
+                not go on. Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
         count_from(optimizer, self._load(state))
@@ -228,6 +231,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
+        state["_saved_schedule"] = lrcore.save_state(0, self.schedule)["schedule"]  # a pickled function is but a name
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -246,6 +250,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
         self._follow(schedule, self.plateau_state)
         self._in_use = True
+        self._notice_rewritten(state.get("_saved_schedule"))
         self._notice_replaced()
         _live.add(self)
 
@@ -269,6 +274,21 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         else:
             self._report_due = inf
             lrcore.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
+
+    def _notice_rewritten(self, saved: str | None) -> None:
+        """What was saved of a Python function is its name, and that may have another body by now."""
+        self._saved_schedule = None
+        if saved is None:  # in a file of an earlier version
+            return
+        try:
+            lrcore.load_state({**lrcore.save_state(0, self.schedule), "schedule": saved}, self.schedule)
+        except lrcore.ScheduleError as error:
+            self._saved_schedule = saved
+            warnings.warn(
+                f"{_NAME}: the scheduler just loaded has a Python function that has changed since ({error.problem}); "
+                "call sync(trainer) of the configured scheduler to apply on_mismatch",
+                stacklevel=4,
+            )
 
     def _notice_replaced(self) -> None:
         """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""

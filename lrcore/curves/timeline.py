@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import cached_property
@@ -14,7 +15,8 @@ from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS, Library, TimeFun
 from lrcore.curves.pieces import Clipped, Constant, Cycle, Formula, FrozenAt, Pointwise, Reverse, Stairs, segment
 from lrcore.errors import ScheduleError
 
-PIECE_LIMIT = 32_768
+MOST_PIECES = 2**18
+"""Of sums, products and growing cycles, which may have many more pieces than what they are made of."""
 _DIGITS = 100  # 1.5**84 has 84 decimals
 
 
@@ -63,6 +65,15 @@ class Timeline(Struct, frozen=True, dict=True):
         """The pieces that begin before `time`."""
         keep = sum(start < time for start in self.starts)
         return Timeline(self.starts[:keep], self.formulas[:keep])
+
+    def until(self, time: float) -> Timeline:
+        """The same up to `time`, without what is asked for only later. Of a piece that begins at `time` one value is left."""
+        kept = bisect_left(self.starts, time)
+        starts, ends = self.starts[:kept], (*self.starts[1:kept], time)
+        pieces = tuple(formula.until(end) for formula, end in zip(self.formulas[:kept], ends, strict=False))
+        if self.starts[kept : kept + 1] == (time,):
+            return Timeline((*starts, time), (*pieces, FrozenAt(self.formulas[kept], time)))
+        return Timeline(starts, pieces)
 
     def delayed(self, by: float) -> Timeline:
         """value(t - by), to be put after something else."""
@@ -132,9 +143,9 @@ def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
 def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
     starts = sorted({start for timeline in timelines for start in timeline.starts})
-    if len(starts) > PIECE_LIMIT:
+    if len(starts) > MOST_PIECES:
         raise ScheduleError(
-            f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {len(starts)}"
+            f"{operation.title()}.schedules", f"expected at most {MOST_PIECES} pieces; got {len(starts)}"
         )
     current = [0] * len(timelines)
     pieces: list[Formula] = []
@@ -166,10 +177,13 @@ def growing_cycles(
     starts: list[float] = []
     pieces: list[Formula] = []
     scale = 1.0
-    plan = list(itertools.islice(_growing(period, length_factor), PIECE_LIMIT + 1))
-    if len(plan) * len(inner.starts) > PIECE_LIMIT:
-        raise ScheduleError("Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
-    for number, (start, stretch, turn) in enumerate(plan):
+    count = math.log1p(LAST_STEP / period * (length_factor - 1)) / math.log(length_factor)
+    if count * len(inner.starts) > MOST_PIECES:
+        raise ScheduleError(
+            "Repeat.length_factor",
+            f"expected at most {MOST_PIECES} pieces up to step 2**53; got about {count * len(inner.starts):.0f}",
+        )
+    for number, (start, stretch, turn) in enumerate(_growing(period, length_factor)):
         part = inner.stretched(stretch)
         if mirror and number % 2:
             part = Timeline((0,), (Reverse(part, turn),))
@@ -206,7 +220,7 @@ def _sum(numbers: Sequence[float]) -> float:
     try:
         return math.fsum(numbers)
     except OverflowError:
-        return math.copysign(LARGEST, math.fsum(number / PIECE_LIMIT for number in numbers))
+        return math.copysign(LARGEST, math.fsum(number / len(numbers) for number in numbers))
 
 
 def _clipped_pieces(

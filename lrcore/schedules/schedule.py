@@ -7,6 +7,7 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
-BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
 
 
 class Warmup(Record, frozen=True, kw_only=True):
@@ -149,12 +148,8 @@ class Schedule(
             adapter = adapter_of(steps)
             instead = f"; use {adapter}" if adapter else ""
             raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
-        flat = array.astype(np.int64, copy=False).ravel()
-        values = np.empty(flat.shape)
-        with np.errstate(all="ignore"):
-            for first in range(0, flat.size, BLOCK):
-                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
-        return values.reshape(array.shape)
+        values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
+        return values
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -193,6 +188,21 @@ class Schedule(
             True
         """
         return digest(self.to_dict())
+
+    @cached_property
+    def few_values(self) -> tuple[tuple[int, float], ...]:
+        """Steps and values by which a state knows a Python function again, which it cannot hold.
+
+        The steps are the same for every schedule, as far as its values change; one at which the function raises an error
+        is left out.
+        """
+        found = []
+        last = self.timeline.end
+        for step in (0, *(first * 10**power for power in range(4) for first in (1, 2, 5)), 10_000, 100_000):
+            if last is None or step <= last:
+                with suppress(Exception):
+                    found.append((step, self.at(step)))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds; `lrcore.from_dict` reads it back.

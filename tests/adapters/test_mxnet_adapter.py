@@ -651,7 +651,9 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
 
 
 def test_arguments_that_cannot_be_used() -> None:
-    with pytest.raises(lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config; got 'raise'"):
+    with pytest.raises(
+        lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config, same_past; got 'raise'"
+    ):
         LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
         LRScheduler(0.1)  # type: ignore[arg-type]

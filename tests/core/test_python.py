@@ -431,7 +431,7 @@ def test_a_tensor_that_is_no_step_is_told_its_adapter(package: str, adapter: str
 
 def test_the_adapters_that_are_named_exist() -> None:
     """Each name is one that its package exports."""
-    from tests.core.test_imports import ROOT
+    from tests.frameworks import ROOT
 
     for adapter in ADAPTERS.values():
         package, name = re.findall(r"^(lrcore_\w+)\.(\w+)", adapter)[0]

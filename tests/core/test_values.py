@@ -154,6 +154,37 @@ def test_a_clip_holds_between_steps_too(growth: int) -> None:
         check(Repeat(clip, length_factor=growth), range(300))
 
 
+LATER = {
+    "line": Linear(init_value=0.9, end_value=0.1, decay_steps=100),
+    "power": Polynomial(init_value=0.9, end_value=0.1, decay_steps=100, power=2.5),
+    "wave": Cosine(init_value=0.9, end_value=0.1, decay_steps=100),
+    "geometric": Interpolate(boundaries=[0, 100], values=[0.9, 0.1], shape="exponential"),
+    "exponential": Exponential(init_value=0.9, decay_rate=0.99),
+    "inverse": InverseTime(init_value=0.9, power=0.5),
+    "inverse, high power": InverseTime(init_value=0.9, power=20, decay_steps=1000),
+    "stairs": lrcore.Every(Exponential(init_value=0.9, decay_rate=0.9), steps=7),
+    "cycle": Repeat(Linear(init_value=0.9, end_value=0.1, decay_steps=7)),
+    "function": lrcore.Function(lambda step: 0.9 / (1 + step)),
+}
+
+
+@pytest.mark.parametrize("growth", [2.0**28, 2.0**53])
+@pytest.mark.parametrize("name", LATER)
+def test_cycles_may_begin_before_and_end_after_what_an_integer_of_numpy_holds(name: str, growth: float) -> None:
+    """The second cycle of a part entered at step 50 begins, and ends, 50 * growth from where it is asked, or more."""
+    schedule = Repeat(lrcore.Shift(LATER[name], steps=50), period=40, length_factor=growth)
+    steps = [0, 39, 40, 41, 10**9, 2**40, 2**53 - 1, 2**53]
+    assert schedule.values(steps) == pytest.approx([schedule(step) for step in steps], rel=1e-14)
+    if name != "function":
+        check(schedule, steps)
+
+
+def test_the_last_step_of_a_very_long_line_is_exact() -> None:
+    """It ends at 2**53 + 1, which is no float64."""
+    schedule = Repeat(Linear(init_value=1.0, decay_steps=3), length_factor=3002399751580330)
+    check(schedule, [2**53 - 2, 2**53 - 1, 2**53])
+
+
 # --- the edges of float64 ---------------------------------------------------------------------------------------------
 
 
