@@ -1,5 +1,7 @@
 """Learning rates from step counts: one description, the same value at every update in every framework."""
 
+from typing import TYPE_CHECKING
+
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.reader import dumps, from_dict, load, loads
 from lrcore.schedules.huggingface import from_name
@@ -76,3 +78,11 @@ __all__ = [
     "warmup_stable_decay",
     "warn_of_no_report",
 ]
+
+if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one
+
+    def __getattr__(name: str) -> object:
+        """Say what a name of another library is here."""
+        from lrcore.hints import missing_name
+
+        raise missing_name(__name__, name)

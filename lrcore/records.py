@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from types import UnionType
 from typing import (
@@ -27,6 +27,7 @@ from msgspec import Meta, Struct, StructMeta
 
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError, ScheduleTypeError
+from lrcore.hints import hint
 
 _UPDATES = {"unit": "updates"}
 
@@ -59,9 +60,9 @@ class KeywordAliases(StructMeta):
         unknown = [name for name in renamed if name not in own]
         if unknown:
             known = [name.rstrip("_") for name in own]
+            near = hint(unknown[0], places_of(cls), known, python=True)
             raise ScheduleTypeError(
-                cls.__name__,
-                f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{did_you_mean(unknown[0], known)}",
+                cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
             )
         try:
             return super().__call__(*args, **renamed)
@@ -148,7 +149,7 @@ def _fields(cls: type[Struct]) -> dict[str, _Field]:
     """What is known of each field: how it is checked, the name that a file gives it, its default."""
     hints = annotations_of(cls)
     return {
-        one.name: _Field(_check_of(hints[one.name]), one.encode_name, one.default)
+        one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
         for one in msgspec.structs.fields(cls)
     }
 
@@ -160,17 +161,17 @@ def annotations_of(cls: type[Struct]) -> dict[str, Any]:
     return {name: hints[name] for name in cls.__struct_fields__}
 
 
-def _check_of(annotation: Any) -> Check:
+def _check_of(annotation: Any, field: str) -> Check:
     """What an annotation asks of a value; it is worked out once for each field, not for each value."""
     origin, options = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):  # an annotated type makes the former
-        check = _check_of(next(one for one in options if one is not type(None)))
+        check = _check_of(next(one for one in options if one is not type(None)), field)
         return lambda value: None if value is None else check(value)
     if origin is tuple:
-        return partial(_list, options[0], _check_of(options[0]))
+        return partial(_list, options[0], _check_of(options[0], field))
     if origin is Annotated:
-        return partial(_one, annotation, _whole if options[0] is int else _real)
-    return partial(_one, annotation, _as_given if origin is Callable else _instance)
+        return partial(_one, annotation, _whole if options[0] is int else _real, field)
+    return partial(_one, annotation, _as_given if origin is Callable else _instance, field)
 
 
 def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
@@ -205,14 +206,14 @@ def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ..
     return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
 
 
-def _one(annotation: Any, convert: Callable[[Any, Any], Any], value: Any) -> Any:
+def _one(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
     """A value that is no list."""
     value = _python(value)
     try:
         return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
+            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, field)}"
         ) from None
 
 
@@ -261,10 +262,10 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any) -> str:
+def _nearest(annotation: Any, value: Any, field: str) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
-        return did_you_mean(value, get_args(annotation))
+        return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
     return str(getattr(annotation, "HOW", ""))
@@ -295,12 +296,10 @@ def _form(cls: Any) -> str:
     return f"{cls.__name__}({', '.join(shown)})"
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+def places_of(cls: StructMeta) -> list[str]:
+    """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
+    kind = cls.__struct_config__.tag
+    return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]
 
 
 def short(value: Any) -> str:

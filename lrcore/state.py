@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from lrcore.errors import ScheduleError
+from lrcore.hints import did_you_mean
 from lrcore.mismatches import (
     carried_over,
     description,
@@ -25,7 +26,7 @@ from lrcore.mismatches import (
     refusal,
     with_arithmetic,
 )
-from lrcore.records import did_you_mean, json_text, short
+from lrcore.records import json_text, short
 from lrcore.schedules.schedule import Schedule
 from lrcore.schedules.steps import checked_step
 

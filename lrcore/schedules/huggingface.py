@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any, Literal
 
 from lrcore.errors import ScheduleError
-from lrcore.records import Shape, did_you_mean, short
+from lrcore.hints import hint
+from lrcore.records import Shape, short
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Polynomial, Repeat, Shift
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
@@ -202,7 +203,10 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     """
     if name not in _NAMES:
         known = ", ".join(_NAMES)
-        raise ScheduleError("from_name", f"expected one of {known}; got {short(name)}{did_you_mean(name, _NAMES)}")
+        raise ScheduleError(
+            "from_name",
+            f"expected one of {known}; got {short(name)}{hint(name, ['name', 'kind'], _NAMES, python=True)}",
+        )
     make = _NAMES[name]
     if name == "greedy":
         return make()
@@ -212,7 +216,9 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     for option in options:
         if option not in parameters and option not in _RUN:
             raise ScheduleError(
-                name, f"expected options from {', '.join(parameters)}; got {option!r}{did_you_mean(option, parameters)}"
+                name,
+                f"expected options from {', '.join(parameters)}; "
+                f"got {option!r}{hint(option, ['from_name'], parameters, python=True)}",
             )
     for option, parameter in parameters.items():
         if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:

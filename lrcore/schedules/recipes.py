@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from lrcore.errors import ScheduleError
+from lrcore.hints import explains_arguments
 from lrcore.records import Shape, short
 from lrcore.schedules.kinds import (
     Constant,
@@ -24,6 +25,7 @@ from lrcore.schedules.kinds import (
 from lrcore.schedules.schedule import Schedule
 
 
+@explains_arguments("warmup_stable_decay")
 def warmup_stable_decay(
     *,
     peak_value: float,
@@ -66,6 +68,7 @@ def warmup_stable_decay(
     return schedule.cooldown(decay_steps, start=start, end_value=end_value, shape=shape, power=power)
 
 
+@explains_arguments("one_cycle")
 def one_cycle(
     *,
     init_value: float,
@@ -116,6 +119,7 @@ def one_cycle(
     return Interpolate(boundaries=knots, values=values, shape=shape)
 
 
+@explains_arguments("cyclic")
 def cyclic(
     *,
     base_value: float,
@@ -156,6 +160,7 @@ def cyclic(
     raise ScheduleError("cyclic.mode", f"expected one of triangular, triangular2, exp_range; got {short(mode)}")
 
 
+@explains_arguments("polynomial_cycle")
 def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, power: float = 1.0) -> Schedule:
     """A polynomial decay that starts again each time it has ended, each time longer and lower.
 
@@ -184,6 +189,7 @@ def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, p
     return Join([Constant(init_value), later], boundaries=[1])
 
 
+@explains_arguments("running_product")
 def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
     """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
+from lrcore.hints import explains_arguments
 from lrcore.records import (
     Number,
     Positive,
@@ -263,6 +264,7 @@ class Schedule(
         """
         return {"kind": kind_of(self), **super().to_dict()}
 
+    @explains_arguments("warmup")
     def warmup(
         self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
     ) -> Schedule:
@@ -289,6 +291,7 @@ class Schedule(
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
         return replace(self._unramped(), warmup_=warmup)
 
+    @explains_arguments("cooldown")
     def cooldown(
         self,
         steps: int,
