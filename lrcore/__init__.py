@@ -23,7 +23,8 @@ from lrcore.schedules.kinds import (
     as_schedule,
 )
 from lrcore.schedules.plateau import Plateau, PlateauState
-from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
+from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, warmup_stable_decay
+from lrcore.schedules.recurrences import recurrence, running_product
 from lrcore.schedules.schedule import Schedule, checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
 from lrcore.tables.lowering import lower
@@ -69,6 +70,7 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "recurrence",
     "running_product",
     "save_state",
     "warmup_stable_decay",
