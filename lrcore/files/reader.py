@@ -238,10 +238,8 @@ class _Reader:
             raise self.error(place, error.problem + self.hint(given)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
-        if rest < 0:
-            raise self.error(
-                place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
-            )
+        if rest < 0 or (rest == 0 < total and kind in _WITH_A_LENGTH):
+            raise self.error(place, _too_short(total, ramps, kind))
         if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
             end = ramps["cooldown"].start + cooldown
             raise self.error(
@@ -297,6 +295,19 @@ _WITH_A_LENGTH = [
     for kind in KINDS.values()
     if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
 ]
+
+
+def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
+    """What is wrong with a total that its warmup and cooldown take or exceed: the two numbers that meet."""
+    taken = [name for name in _RAMPS if name in ramps and ramps[name].steps]
+    least = sum(ramps[name].steps for name in taken)
+    steps = f"{least}, the steps of {' and '.join(taken)}"
+    if kind not in _WITH_A_LENGTH:
+        return f"expected at least {steps}; got {total}"
+    decay = f"{kind.__struct_config__.tag} decay"
+    if total < least:
+        return f"expected at least {steps}, and more for the {decay}; got {total}"
+    return f"expected more than {steps}, which leave the {decay} no update; got {total}; raise it, or shorten them"
 
 
 def _at(path: str, name: str) -> str:
