@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from types import UnionType
 from typing import (
@@ -27,6 +27,7 @@ from msgspec import Meta, Struct, StructMeta
 
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError, ScheduleTypeError
+from lrcore.hints import hint
 
 _UPDATES = {"unit": "updates"}
 
@@ -59,9 +60,9 @@ class KeywordAliases(StructMeta):
         unknown = [name for name in renamed if name not in own]
         if unknown:
             known = [name.rstrip("_") for name in own]
+            near = hint(unknown[0], places_of(cls), known, python=True)
             raise ScheduleTypeError(
-                cls.__name__,
-                f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{did_you_mean(unknown[0], known)}",
+                cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
             )
         try:
             return super().__call__(*args, **renamed)
@@ -83,7 +84,11 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
     def __post_init__(self) -> None:
         for name, field in _fields(type(self)).items():
             given = getattr(self, name)
-            checked = _checked(field.annotation, given, f"{type(self).__name__}.{field.encode_name}")
+            try:
+                checked = field.check(given)
+            except ScheduleError as error:
+                where = f"{type(self).__name__}.{field.encode_name}{error.where}"
+                raise ScheduleError(where, error.problem) from None
             if checked is not given:
                 msgspec.structs.force_setattr(self, name, checked)
 
@@ -113,14 +118,24 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
         values = [(one, getattr(self, name)) for name, one in fields.items()]
         return {one.encode_name: value for one, value in values if value != one.default}
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The fields that may be left out, by the names of files, with what they are then."""
+        fields = _fields(cls).values()
+        return {one.encode_name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
+
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: what differs from the defaults, numbers before tables."""
         plain = {name: _plain(value) for name, value in self.given().items()}
         return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
 
 
+Check: TypeAlias = Callable[[Any], Any]
+"""A value as a field wants it, or an error whose place is the one inside the value: "[3]" of a list, "" of a number."""
+
+
 class _Field(NamedTuple):
-    annotation: Any
+    check: Check
     encode_name: str
     default: Any
 
@@ -131,39 +146,104 @@ class _Field(NamedTuple):
 
 @cache
 def _fields(cls: type[Struct]) -> dict[str, _Field]:
-    """What is known of each field: its annotation, the name that a file gives it, its default."""
+    """What is known of each field: how it is checked, the name that a file gives it, its default."""
+    hints = annotations_of(cls)
+    return {
+        one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
+        for one in msgspec.structs.fields(cls)
+    }
+
+
+@cache
+def annotations_of(cls: type[Struct]) -> dict[str, Any]:
+    """The annotation of each field, with its limits."""
     hints = get_type_hints(cls, include_extras=True)
-    return {one.name: _Field(hints[one.name], one.encode_name, one.default) for one in msgspec.structs.fields(cls)}
+    return {name: hints[name] for name in cls.__struct_fields__}
 
 
-def _checked(annotation: Any, value: Any, where: str) -> Any:
-    """The value as the annotation wants it; an error that names the place otherwise."""
-    options = [one for one in get_args(annotation) if one is not type(None)]
-    if get_origin(annotation) in (Union, UnionType):  # an annotated type makes the former
-        return None if value is None else _checked(options[0], value, where)
-    if hasattr(value, "tolist"):  # numbers and arrays of numpy
-        value = value.tolist()
-    if get_origin(annotation) is tuple:
-        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise ScheduleError(where, f"expected a list; got {short(value)}")
-        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
-    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
-        return value
+def _check_of(annotation: Any, field: str) -> Check:
+    """What an annotation asks of a value; it is worked out once for each field, not for each value."""
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):  # an annotated type makes the former
+        check = _check_of(next(one for one in options if one is not type(None)), field)
+        return lambda value: None if value is None else check(value)
+    if origin is tuple:
+        return partial(_list, options[0], _check_of(options[0], field))
+    if origin is Annotated:
+        return partial(_one, annotation, _whole if options[0] is int else _real, field)
+    return partial(_one, annotation, _as_given if origin is Callable else _instance, field)
+
+
+def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
+    """A list as a tuple. Numbers are checked all at once, and one by one only where that finds something unusual."""
+    value = _python(value)
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise ScheduleError("", f"expected a list; got {short(value)}")
+    if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
+        return ordinary
+    checked = []
+    for number, one in enumerate(value):
+        try:
+            checked.append(check(one))
+        except ScheduleError as error:
+            raise ScheduleError(f"[{number}]{error.where}", error.problem) from None
+    return tuple(checked)
+
+
+def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
+    """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
+    whole = get_args(annotation)[0] is int
+    if not set(map(type, values)) <= ({int} if whole else {int, float}):
+        return None
     try:
-        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
+        checked: tuple[float, ...] = msgspec.convert(list(values), tuple[annotation, ...])
+    except (msgspec.ValidationError, OverflowError):
+        return None
+    if whole:
+        return checked
+    if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
+        return None
+    return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
+
+
+def _one(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
+    """A value that is no list."""
+    value = _python(value)
+    try:
+        return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            where, f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
+            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, field)}"
         ) from None
 
 
-def _number(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
-    if get_args(annotation)[0] is int:
-        whole = isinstance(value, float) and value.is_integer()
-        count: int = msgspec.convert(int(value) if whole else value, annotation)
-        return count
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+def _python(value: Any) -> Any:
+    """A number or an array of numpy as Python has it."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _as_given(annotation: Any, value: Any) -> Any:
+    return value
+
+
+def _instance(annotation: Any, value: Any) -> Any:
+    """A record, a truth value, or one of a few words."""
+    if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    return msgspec.convert(value, annotation)
+
+
+def _whole(annotation: Any, value: Any) -> int:
+    """An integer within the annotation's limits; 1e5 is one too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    count: int = msgspec.convert(value, annotation)
+    return count
+
+
+def _real(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; -0.0 is 0.0."""
+    if type(value) not in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
         value = float(value)
     number: float = msgspec.convert(value, annotation)
     if not math.isfinite(number):
@@ -182,10 +262,10 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any) -> str:
+def _nearest(annotation: Any, value: Any, field: str) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
-        return did_you_mean(value, get_args(annotation))
+        return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
     return str(getattr(annotation, "HOW", ""))
@@ -216,26 +296,31 @@ def _form(cls: Any) -> str:
     return f"{cls.__name__}({', '.join(shown)})"
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+def places_of(cls: StructMeta) -> list[str]:
+    """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
+    kind = cls.__struct_config__.tag
+    return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]
 
 
 def short(value: Any) -> str:
     """A value as an error shows it."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        text = "a number with too many digits to show"
     text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def digest(plain: dict[str, Any]) -> str:
-    """16 hexadecimal digits that are the same for equal plain forms."""
+def json_text(plain: Any) -> str:
+    """A plain form as JSON, the same for equal ones: names sorted, no spaces."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits that are the same for equal texts."""
     from hashlib import sha256
 
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -260,8 +345,8 @@ def _is_identifying(part: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.to_dict()
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+    if isinstance(value, tuple):  # of one type, as its annotation says
+        return [_plain(one) for one in value] if value and isinstance(value[0], Record) else list(value)
     if callable(value):
         raise ScheduleError(
             f"Function({name_of(value)})",

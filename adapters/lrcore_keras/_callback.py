@@ -44,8 +44,9 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         monitor: the entry of the logs that a plateau is told at the end of each epoch. An epoch without it, such as one
             without validation, tells nothing; the first says so. A loop of your own that does not tell a plateau is warned
             after 10,000 updates.
-        on_mismatch: what `load_state_dict` does with a saved schedule that is not this one: "error", "keep_checkpoint"
-            or "use_config".
+        on_mismatch: what `load_state_dict`, and what Keras loads of the weights, do with a saved schedule that is not this
+            one: "error", "keep_checkpoint", "use_config", or "same_past", which goes on with this one if every update
+            already made had its rate.
 
     Raises:
         lrcore.ScheduleError: a wrong argument; before the first update, an optimizer that already holds a schedule. A

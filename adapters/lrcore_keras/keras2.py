@@ -32,7 +32,8 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: a schedule, or a Python function of the step, which cannot be saved with the model.
-        horizon: the step from which the value is held; required for a Python function that states none itself.
+        horizon: the step from which the value is held, 2**31 - 1 at the latest; required for a Python function that states none
+            itself.
 
     Raises:
         lrcore.ScheduleError: it is no schedule, or no table can hold it.

@@ -152,11 +152,12 @@ def load_state_dict(
         state: what `state_dict` of this or another adapter returned.
         schedule: the configured schedule or plateau.
         on_mismatch: what to do when the saved schedule differs: raise ("error"), go on with the saved one
-            ("keep_checkpoint"; build the optimizer with what is returned) or with the configured one ("use_config").
+            ("keep_checkpoint"; build the optimizer with what is returned), with the configured one ("use_config"), or with
+            that only if every update already made had its rate ("same_past").
 
     Raises:
-        ScheduleError: it is no such state, its schedule differs and the policy is "error", `opt_state` has no count, or
-            the schedule to go on with is a plateau of which `opt_state` has no state.
+        ScheduleError: it is no such state, its schedule differs and the policy does not go on, `opt_state` has no count,
+            or the schedule to go on with is a plateau of which `opt_state` has no state.
 
     Example:
         >>> import lrcore_optax

@@ -39,7 +39,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             parameter group. A plateau that is told no metric in 10,000 updates is warned of once.
         last_epoch: the updates made, less one: -1 starts at step 0.
         verbose: print each new rate.
-        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
+        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
+            "same_past", which goes on with this one if every update already made had its rate.
 
     Attributes:
         schedule: what is followed.
@@ -187,8 +188,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             state_dict: what `state_dict` of any adapter returned. Loading twice is loading once.
 
         Raises:
-            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error";
-                nothing has changed then.
+            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule with which `on_mismatch` does
+                not go on; nothing has changed then.
         """
         loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
         schedule = _followed(loaded.schedule)

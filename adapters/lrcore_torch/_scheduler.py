@@ -39,8 +39,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         also: schedules of other keys of the groups, {"weight_decay": schedule}. A number is constant, a list has one for
             each group, a tuple one for each place of a tuple: {"betas": (schedule, 0.999)}. `momentum` is the first
             beta of an optimizer that has betas instead.
-        on_mismatch: what `load_state_dict` does when the saved schedule is not this one: "error", "keep_checkpoint" or
-            "use_config".
+        on_mismatch: what `load_state_dict` does when the saved schedule is not this one: "error", "keep_checkpoint",
+            "use_config", or "same_past", which goes on with this one if every update already made had its rate.
         last_epoch: one less than the step to start at, as in torch.
 
     Raises:
@@ -239,7 +239,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         rate, none does: there, load the optimizer's state too.
 
         Raises:
-            lrcore.ScheduleError: the state is not one of lrcore's, or its schedule differs and the policy is "error";
+            lrcore.ScheduleError: the state is not one of lrcore's, or its schedule differs and the policy does not go on;
                 nothing has changed.
         """
         where = f"{WHERE}.load_state_dict"

@@ -6,25 +6,29 @@ that an error names the innermost place, what is required there, what was found 
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.formats import READERS, WRITERS
 from lrcore.files.keys import Key, at, beneath, parts
-from lrcore.records import Record, did_you_mean, short
+from lrcore.files.placement import fields_of
+from lrcore.hints import did_you_mean, hint
+from lrcore.records import Record, short
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
+
+if TYPE_CHECKING:
+    from lrcore.files.advice import Advice
 
 FORMAT = 1
 """The version of the format of files: docs/format/policy.md says when it rises."""
@@ -216,18 +220,28 @@ class _Reader:
     def __init__(self, file: str, format: str) -> None:  # noqa: A002
         self.file = file
         self.format = format
+        self.top: tuple[Any, str] = ({}, "")
 
     def error(self, path: str, problem: str) -> ScheduleError:
         if len(path) > 2 * _ENDS_SHOWN:
             path = f"{path[:_ENDS_SHOWN]}...{path[-_ENDS_SHOWN:]}"
         return ScheduleError(": ".join(part for part in (self.file, path) if part), problem)
 
+    @cached_property
+    def advice(self) -> Advice:
+        """What errors advise, which is read for the first of them."""
+        from lrcore.files.advice import Advice
+
+        return Advice(self.format, *self.top)
+
     def table(self, value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise self.error(path, f"expected a table with a kind; got {_found(value)}")
+            inside = path != self.top[1]
+            advice = self.advice.no_schedule(value, path) if inside else ""
+            raise self.error(path, f"expected a table with a kind; got {_found(value)}{advice}")
         for name in value:
             if not isinstance(name, str):
-                raise self.error(path, f"expected names of fields; got {_found(name)}")
+                raise self.error(path, f"expected names of fields; got {_found(name)}{self.advice.boolean(name)}")
         return dict(value)
 
     def inside(self, value: Any, part: str, path: str) -> tuple[Any, str]:
@@ -249,17 +263,21 @@ class _Reader:
 
     def root(self, value: Any, path: str) -> Schedule | Plateau:
         """The outermost schedule, beside which a table `plateau` may stand."""
+        self.top = value, path
         self.check_kind_is_here(value, path)
         table = self.table(value, path)
         self.check_top(table, path)
         if "plateau" not in table:
             return self.schedule(table, path, 1)
-        options = self.record(table.pop("plateau"), at(path, "plateau"), PlateauOptions)
+        options = self.record(table, "plateau", path, PlateauOptions)
         return Plateau(self.schedule(table, path, 1), **options.given())
 
     def check_kind_is_here(self, value: Any, path: str) -> None:
         """Refuse a larger table, or a list, with the key of a schedule inside it."""
-        inner = "" if isinstance(value, Mapping) and "kind" in value else _first_with_a_kind(value, path)
+        beside = [value.get(name) for name in (*_RAMPS, "plateau")] if isinstance(value, Mapping) else []
+        is_lost = any(isinstance(one, Mapping) and "kind" in one for one in beside)  # below the header of another table
+        is_here = is_lost or (isinstance(value, Mapping) and "kind" in value)
+        inner = "" if is_here else _first_with_a_kind(value, path)
         if not inner:
             return
         hint = f"the table '{inner}' has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
@@ -289,9 +307,7 @@ class _Reader:
             raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         table = self.table(value, path)
         kind = self.kind(table, path)
-        ramps = {
-            name: self.record(table.pop(name), at(path, name), cls) for name, cls in _RAMPS.items() if name in table
-        }
+        ramps = {name: self.record(table, name, path, cls) for name, cls in _RAMPS.items() if name in table}
         self.total_steps(table, ramps, kind, path)
         self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(_TOP if depth == 1 else ())))
         for name in _CHILDREN & table.keys():
@@ -301,20 +317,22 @@ class _Reader:
 
     def kind(self, table: dict[str, Any], path: str) -> type[Schedule]:
         if "kind" not in table:
-            raise self.error(at(path, "kind"), f"required; got none; known kinds: {', '.join(KINDS)}")
+            raise self.error(at(path, "kind"), f"required; got none{self.advice.no_kind(table, path)}")
         name = table.pop("kind")
         if name == "function":
             raise self.error(at(path, "kind"), "a Python function cannot be in a file; make it with lrcore.Function")
         if not isinstance(name, str) or name not in KINDS:
             known = f"expected one of {', '.join(KINDS)}"
-            raise self.error(at(path, "kind"), f"{known}; got {_found(name)}{did_you_mean(name, KINDS)}")
+            raise self.error(at(path, "kind"), f"{known}; got {_found(name)}{hint(name, ['kind'], KINDS)}")
         return KINDS[name]
 
-    def record(self, value: Any, path: str, cls: type[RecordT]) -> RecordT:
-        """A table without a kind: a warmup, a cooldown, a plateau."""
+    def record(self, beside: dict[str, Any], name: str, path: str, cls: type[RecordT]) -> RecordT:
+        """A table without a kind, taken out of its schedule's: a warmup, a cooldown, a plateau."""
+        value, path = beside[name], at(path, name)
         if not isinstance(value, Mapping):
-            raise self.error(path, f"expected a table; got {_found(value)}")
-        table = dict(value)
+            found = f"{_found(value)}{self.advice.no_table(value, name, beside)}"
+            raise self.error(path, f"expected a table; got {found}")
+        table = dict(beside.pop(name))
         self.check_names(table, cls, path)
         made: RecordT = self.made(cls, table, path)
         return made
@@ -323,7 +341,8 @@ class _Reader:
         if name == "schedule":
             return self.schedule(value, path, depth + 1)
         if not _is_list(value):
-            raise self.error(path, f"expected a list of schedules; got {_found(value)}")
+            found = f"{_found(value)}{self.advice.no_list(value)}"
+            raise self.error(path, f"expected a list of schedules; got {found}")
         return tuple(self.schedule(one, f"{path}[{number}]", depth + 1) for number, one in enumerate(value))
 
     def total_steps(self, table: dict[str, Any], ramps: dict[str, Any], kind: type[Schedule], path: str) -> None:
@@ -335,13 +354,11 @@ class _Reader:
         try:
             total = Warmup(steps=given).steps
         except ScheduleError as error:
-            raise self.error(place, error.problem + self.hint(given)) from None
+            raise self.error(place, error.problem + self.advice.value(given, error.problem)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
-        if rest < 0:
-            raise self.error(
-                place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
-            )
+        if rest < 0 or (rest == 0 < total and kind in _WITH_A_LENGTH):
+            raise self.error(place, _too_short(total, ramps, kind))
         if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
             end = ramps["cooldown"].start + cooldown
             raise self.error(
@@ -362,41 +379,39 @@ class _Reader:
     def check_names(
         self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
     ) -> None:
-        fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+        fields = fields_of(cls)
         known = [*(name for name in fields if name not in extra), *extra]
-        for name in table:
+        for name, value in table.items():
             if name not in known:
-                hint = did_you_mean(name, known)
-                raise self.error(at(path, name), f"expected one of {', '.join(known)}; got an unknown field{hint}")
+                found = f"got an unknown field{self.advice.unknown(name, value, path, cls, known)}"
+                raise self.error(at(path, name), f"expected one of {', '.join(known)}; {found}")
         for name, required in fields.items():
             if required and name not in table:
-                raise self.error(at(path, name), "required; got none")
+                raise self.error(at(path, name), f"required; got none{self.advice.missing(name, path)}")
 
     def made(self, cls: Any, fields: dict[str, Any], path: str) -> Any:
         try:
             return cls(**fields)
         except ScheduleError as error:
             _, _, place = error.where.partition(".")
-            raise self.error(beneath(path, place), error.problem + self.hint(_value_at(place, fields))) from None
-
-    def hint(self, value: Any) -> str:
-        """What to do about a number in quotes."""
-        try:
-            number = float(value) if isinstance(value, str) else None
-        except ValueError:
-            number = None
-        if number is None or not math.isfinite(number):
-            return ""
-        if self.format == "yaml":
-            return f"; YAML reads {value} as text: write {_with_a_point(number)}"
-        return "; write the number without quotes"
+            advice = self.advice.value(_value_at(place, fields), error.problem)
+            raise self.error(beneath(path, place), error.problem + advice) from None
 
 
-_WITH_A_LENGTH = [
-    kind
-    for kind in KINDS.values()
-    if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
-]
+_WITH_A_LENGTH = [kind for kind in KINDS.values() if fields_of(kind).get("decay_steps")]
+
+
+def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
+    """What is wrong with a total that its warmup and cooldown take or exceed: the two numbers that meet."""
+    taken = [name for name in _RAMPS if name in ramps and ramps[name].steps]
+    least = sum(ramps[name].steps for name in taken)
+    steps = f"{least}, the steps of {' and '.join(taken)}"
+    if kind not in _WITH_A_LENGTH:
+        return f"expected at least {steps}; got {total}"
+    decay = f"{kind.__struct_config__.tag} decay"
+    if total < least:
+        return f"expected at least {steps}, and more for the {decay}; got {total}"
+    return f"expected more than {steps}, which leave the {decay} no update; got {total}; raise it, or shorten them"
 
 
 def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:
@@ -406,7 +421,7 @@ def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | 
         return ""
     seen.add(id(value))
     if isinstance(value, Mapping):
-        inside = [(at(path, name), one) for name, one in value.items()]
+        inside = [(at(path, name), one) for name, one in value.items() if name not in {*_RAMPS, "plateau"}]
     elif _is_list(value):
         inside = [(f"{path}[{number}]", one) for number, one in enumerate(value)]
     else:
@@ -434,12 +449,3 @@ def _is_list(value: Any) -> bool:
 
 def _found(value: Any) -> str:
     return "a table" if isinstance(value, Mapping) else short(value)
-
-
-def _with_a_point(number: float) -> str:
-    """A number as YAML reads it: digits, or a point before the exponent."""
-    if number.is_integer() and abs(number) <= LAST_STEP:
-        return str(int(number))
-    digits, _, exponent = f"{number!r}".partition("e")
-    point = digits if "." in digits else f"{digits}.0"
-    return f"{point}e{exponent}" if exponent else point

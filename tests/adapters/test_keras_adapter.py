@@ -366,7 +366,10 @@ def test_a_plateau_in_the_optimizer_is_refused() -> None:
     ("arguments", "message"),
     [
         ({"per": "batch"}, r"LearningRateScheduler\.per: expected update or epoch; got 'batch'"),
-        ({"on_mismatch": "ignore"}, "on_mismatch: expected one of error, keep_checkpoint, use_config; got 'ignore'"),
+        (
+            {"on_mismatch": "ignore"},
+            "on_mismatch: expected one of error, keep_checkpoint, use_config, same_past; got 'ignore'",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:

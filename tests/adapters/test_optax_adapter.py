@@ -18,7 +18,7 @@ import pytest
 
 import lrcore
 import lrcore_optax
-from lrcore import Constant, Cosine, Join, Linear, Repeat, Schedule, ScheduleError
+from lrcore import Clip, Constant, Cosine, Function, InverseTime, Join, Linear, Repeat, Schedule, ScheduleError
 from tests.kinds import KINDS, UPDATES
 
 ROOT = Path(__file__).parents[2]
@@ -333,23 +333,29 @@ def test_a_python_function_without_a_horizon_is_refused_in_one_sentence() -> Non
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("schedule", "words"),
-    [
-        (Cosine(init_value=0.1, decay_steps=2**31), "expected at most 2147483647 updates"),
-        (
-            Repeat(Cosine(init_value=0.1, decay_steps=100_000), value_factor=0.9),
-            "expected at most 32768 pieces; got more",
-        ),
-    ],
-)
-def test_a_schedule_that_is_too_long_takes_a_horizon(schedule: Schedule, words: str) -> None:
-    with pytest.raises(ScheduleError, match=f"{words}.*; give the number of updates that you train for as horizon"):
+def test_a_schedule_of_too_many_pieces_takes_a_horizon() -> None:
+    schedule = Repeat(Cosine(init_value=0.1, decay_steps=100_000), value_factor=0.9)
+    words = "expected at most 32768 pieces; got more; give the number of updates that you train for as horizon"
+    with pytest.raises(ScheduleError, match=words):
         lrcore_optax.as_schedule(schedule)
     rate = lrcore_optax.as_schedule(schedule, horizon=1_000_000)
     for step in (123_456, 1_000_000, 2_000_000):
         exact = schedule(min(step, 1_000_000))
         assert float(rate(jnp.int32(step))) == pytest.approx(exact, rel=1.2e-7)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Linear(init_value=0.1, decay_steps=3 * 10**9),
+        Clip(InverseTime(init_value=0.01, power=0.5), min_value=1e-8),
+        Join([Cosine(init_value=0.1, decay_steps=10**9), Function(halving)], boundaries=[2**31]),
+    ],
+)
+def test_what_comes_after_the_last_count_does_not_matter(schedule: Schedule) -> None:
+    rate = lrcore_optax.as_schedule(schedule)
+    for step in (0, 255, 123_456, 1_999_999_999, LAST):
+        assert float(rate(jnp.int32(step))) == pytest.approx(schedule(step), rel=1.2e-7)
 
 
 def test_a_function_that_fails_is_refused_before_the_first_update() -> None:
