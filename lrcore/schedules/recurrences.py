@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from lrcore.curves.pieces import finite
+from lrcore.hints import explains_arguments
 from lrcore.records import name_of
 from lrcore.schedules.kinds import Function
 
@@ -18,6 +19,7 @@ WINDOW = 64
 RUNS = 2
 
 
+@explains_arguments("recurrence")
 def recurrence(init_value: float, following: Callable[[float, int], float]) -> Function:
     """value(0) = init_value, value(t) = following(value(t - 1), t). It cannot be written to a file.
 
@@ -41,6 +43,7 @@ def recurrence(init_value: float, following: Callable[[float, int], float]) -> F
     return Function(_Following(float(init_value), following))
 
 
+@explains_arguments("running_product")
 def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
     """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
 
