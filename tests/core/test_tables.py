@@ -390,6 +390,7 @@ def test_a_table_ends_where_its_type_no_longer_tells_the_value_from_its_limit(sc
 
 BILLION = 10**9
 COSINE = Cosine(init_value=0.1, end_value=1e-3, decay_steps=BILLION)
+LATE = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 39_999 + [0.1, 0.0])
 RESTARTS = Repeat(Cosine(init_value=0.1, decay_steps=1000), value_factor=0.5)
 MANY = PiecewiseConstant(boundaries=range(2**31, 2**31 + 40_000), values=[0.1] * 40_000 + [0.2])
 
@@ -516,11 +517,17 @@ def near_breakpoints(schedule: Schedule, end: int) -> list[int]:
         (Function(float), {"horizon": 2**40}, "a horizon of at most 4194304 steps; got 1099511627776"),
         (Function(never, horizon=10**9), {}, "a horizon of at most 4194304 steps; got 1000000000"),
         (Every(Function(float), steps=10), {}, "a horizon of at most 41943049 steps; got none"),
+        (Every(Repeat(Function(float), period=10**7), steps=10), {}, "a horizon of at most 4194304 steps; got none"),
+        (Clip(Function(float), max_value=0.1), {}, "a horizon of at most 4194304 steps; got none"),
+        (COSINE + Function(float), {}, "a horizon of at most 4194304 steps; got none"),
+        (Repeat(Function(float), period=10**9), {}, "a horizon of at most 4194304 steps; got none"),
+        (Shift(Repeat(Function(float), period=BILLION, mirror=True, length_factor=2), steps=BILLION), {}, "steps; got none"),
         (Function(float, horizon=10), {"method": "cubics"}, "looked up, not fitted"),
         (InverseTime(init_value=0.1), {"method": "lookup"}, "a horizon of at most 4194304 steps"),
         (InverseTime(init_value=0.1, decay_steps=2.5, staircase=True), {}, "at most 32768 pieces"),
         (Repeat(Cosine(init_value=0.1, decay_steps=2000), value_factor=0.99), {}, "at most 32768 pieces"),
         (Repeat(STAIRS, period=2**31 - 2), {}, "at most 32768 pieces"),
+        (Repeat(LATE, period=5 * 10**6, value_factor=0.5), {}, "at most 32768 pieces"),
         (Repeat(STAIRS, period=2**40, mirror=True, value_factor=0.5), {}, "at most 32768 pieces"),
         (Constant(0.1), {"horizon": -1}, "horizon: expected an integer >= 0"),
         (Constant(0.1), {"method": "cubic"}, "did you mean 'cubics'"),
@@ -557,6 +564,16 @@ def test_too_many_pieces_are_looked_up_while_that_is_possible() -> None:
 def test_a_function_is_held_from_its_horizon_on() -> None:
     table = lrcore.lower(lambda step: 0.5**step, horizon=3)
     assert evaluate(table, range(6)).tolist() == [1.0, 0.5, 0.25, 0.125, 0.125, 0.125]
+
+
+def test_what_is_made_of_many_pieces_may_have_as_many() -> None:
+    schedule = LATE * 0.5 + Linear(init_value=0.1, decay_steps=50_000)
+    steps = [0, 39_998, 39_999, 40_000, 49_999, 50_000]
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)
+    most = PiecewiseConstant(boundaries=range(1, 2**18), values=[0.1] * 2**18)
+    assert (most * 0.5)(2**18) == 0.05
+    with pytest.raises(ScheduleError, match=r"Sum\.schedules: expected at most 262144 pieces; got 262145"):
+        Sum([most, PiecewiseConstant(boundaries=[2**20], values=[0.1, 0.2])])
 
 
 @pytest.mark.parametrize("length", [100, 10**9])
