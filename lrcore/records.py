@@ -304,7 +304,10 @@ def places_of(cls: StructMeta) -> list[str]:
 
 def short(value: Any) -> str:
     """A value as an error shows it."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        text = "a number with too many digits to show"
     text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
     return text if len(text) <= 60 else text[:57] + "..."
 

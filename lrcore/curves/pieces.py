@@ -185,7 +185,7 @@ class UserFunction(_Plain, frozen=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         origin, scale = formulas.for_arrays(self.origin), self.scale
-        value = lib.each(self.function, partial(_finite, self.name))
+        value = lib.each(self.function, partial(finite, self.name))
         if scale != 1:
             return lambda t: value((t - origin) / scale)
         return (lambda t: value(t - origin)) if origin else value
@@ -443,10 +443,11 @@ def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
 
 
 def _whole(period: float) -> int | None:
-    return int(period) if float(period).is_integer() else None
+    return int(period) if isinstance(period, int) or period.is_integer() else None
 
 
-def _finite(name: str, value: Any, step: Any) -> float:
+def finite(name: str, value: Any, step: Any) -> float:
+    """What a Python function gave for a step, as a float; anything but a finite number is refused."""
     if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, (bool, str, bytes, complex)):

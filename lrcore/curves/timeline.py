@@ -18,6 +18,7 @@ from lrcore.errors import ScheduleError
 
 MOST_PIECES = 2**18
 """Of sums, products and growing cycles, which may have many more pieces than what they are made of."""
+LONGEST_COUNTED = 2**62  # updates: the sum of two such times is still an int64
 _DIGITS = 100  # 1.5**84 has 84 decimals
 _UNITS_OF_ONE = 1 << 1074
 _START = operator.itemgetter(0)
@@ -95,6 +96,14 @@ class Timeline(Struct, frozen=True, dict=True):
         starts = (0, *(start - steps for start in self.starts[first + 1 :]))
         length = None if self.length is None else max(0, self.length - steps)
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
+
+    def held(self) -> Timeline:
+        """The same up to LAST_STEP, from where it holds its value if it goes on for ever, or longer than int64 can count."""
+        if self.end is not None and self.end <= LONGEST_COUNTED:
+            return self
+        line, now = self.before(LAST_STEP), sum(start <= LAST_STEP for start in self.starts) - 1
+        frozen = FrozenAt(self.formulas[now], LAST_STEP)
+        return Timeline((*line.starts, LAST_STEP), (*line.formulas, frozen), self.length)
 
     def decimated(self, width: int) -> Timeline:
         """value(t // width)."""

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     pass
 
 
+LONGEST = 2**512  # updates: with what cycles add to it, a time is still a float
+
+
 class Constant(Schedule, frozen=True, tag="constant"):
     """value(t) = value.
 
@@ -314,7 +317,8 @@ class Join(Schedule, frozen=True, tag="join"):
 
     Args:
         schedules: one after another, at least one.
-        boundaries: the updates at which the next one begins, rising integers, one fewer than schedules. Default: each part takes its own length.
+        boundaries: the updates at which the next one begins, rising integers, one fewer than schedules. Default: each part
+            takes its own length; one of length 0 is over before it begins.
 
     Source: `torch.optim.lr_scheduler.SequentialLR`, `optax.join_schedules`.
 
@@ -514,7 +518,12 @@ class Every(Schedule, frozen=True, tag="every"):
     steps: PositiveSteps
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.decimated(self.steps)
+        line = self.schedule.timeline.decimated(self.steps)
+        if line.starts[-1] > LONGEST:  # several of them, one inside the other, multiply
+            raise ScheduleError(
+                "Every.steps", "expected a schedule that takes at most 2**512 updates; got a longer one"
+            )
+        return line
 
 
 KINDS: dict[str, type[Schedule]] = {

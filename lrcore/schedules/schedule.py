@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
@@ -102,6 +102,8 @@ class Schedule(
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.warmup_ is not None and self.warmup_.steps == 0:  # no warmup: equal to the schedule without
+            force_setattr(self, "warmup_", None)
         if self.depth > DEEPEST:
             raise ScheduleError(
                 type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
@@ -112,7 +114,8 @@ class Schedule(
         """The value for the update after `step` updates.
 
         Args:
-            step: updates already made: an integer >= 0, of Python or numpy.
+            step: updates already made: an integer >= 0, of Python or numpy. A schedule that goes on for ever, or past
+                2**62, holds its value from step 2**53 on, where float64 no longer tells neighbouring steps apart.
 
         Raises:
             ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
@@ -152,19 +155,19 @@ class Schedule(
     @cached_property
     def at(self) -> Callable[[int], float]:
         """The same function without the check of `step`: what a training loop calls."""
-        return self.timeline.at
+        return self._asked.at
 
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
 
         Args:
-            steps: integers >= 0, of any shape.
+            steps: integers from 0 to 2**63 - 1, of any shape.
 
         Returns:
             float64 of the same shape, within a few units in the last place of `schedule(step)`.
 
         Raises:
-            ScheduleError: the array holds something other than integers >= 0.
+            ScheduleError: the array holds something other than integers from 0 to 2**63 - 1.
 
         Example:
             >>> from lrcore import Linear
@@ -182,7 +185,9 @@ class Schedule(
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
             adapter = adapter_of(steps)
             instead = f"; use {adapter}" if adapter else ""
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
+            raise ScheduleError(
+                f"{type(self).__name__}.values", f"expected integers from 0 to 2**63 - 1; got {short(steps)}{instead}"
+            )
         values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
         return values
 
@@ -274,7 +279,7 @@ class Schedule(
         holds `init_value` and then jumps.
 
         Args:
-            steps: length in updates; 0 is no warmup.
+            steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
             shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
@@ -289,6 +294,8 @@ class Schedule(
             [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
         """
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        if warmup.steps == 0:
+            return self
         return replace(self._unramped(), warmup_=warmup)
 
     @explains_arguments("cooldown")
@@ -335,7 +342,12 @@ class Schedule(
 
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
-        return self.timeline.bind(formulas.arrays())
+        return self._asked.bind(formulas.arrays())
+
+    @cached_property
+    def _asked(self) -> Timeline:
+        """The timeline as `__call__`, `at` and `values` ask it: at any step, however large."""
+        return self.timeline.held()
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
@@ -355,8 +367,6 @@ def _fields_of_children(cls: type[Schedule]) -> list[str]:
 
 
 def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
-    if warmup.steps == 0:
-        return line
     power = 1.0 if warmup.power is None else warmup.power
     rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.delayed(warmup.steps)
