@@ -393,6 +393,7 @@ BILLION = 10**9
 COSINE = Cosine(init_value=0.1, end_value=1e-3, decay_steps=BILLION)
 LATE = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 39_999 + [0.1, 0.0])
 RESTARTS = Repeat(Cosine(init_value=0.1, decay_steps=1000), value_factor=0.5)
+LATE_FUNCTION = Repeat(Join([COSINE, Function(never)], boundaries=[2**31]), period=4 * BILLION)
 MANY = PiecewiseConstant(boundaries=range(2**31, 2**31 + 40_000), values=[0.1] * 40_000 + [0.2])
 
 REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
@@ -412,9 +413,11 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "many pieces later, in a cycle": (Repeat(Join([COSINE, MANY], boundaries=[BILLION]), period=4 * BILLION), {}),
     "a function later": (Join([COSINE, Function(never)], boundaries=[2**31]), {}),
     "a function later, in a clip": (Clip(Join([COSINE, Function(never)], boundaries=[2**31]), max_value=0.05), {}),
-    "a function later, in a cycle": (Repeat(Join([COSINE, Function(never)], boundaries=[2**31]), period=4 * BILLION), {}),
+    "a function later, in a cycle": (LATE_FUNCTION, {}),
     "a function later, per epoch": (Every(Join([COSINE, Function(never)], boundaries=[BILLION]), steps=3), {}),
-    "a function later, in a cycle per epoch": (Every(Repeat(Join([COSINE, Function(never)], boundaries=[BILLION]), period=4 * BILLION), steps=3), {}),
+    "a function later, in a cycle per epoch": (Every(LATE_FUNCTION, steps=3), {}),
+    "a function later, in a clip of a cycle": (Clip(LATE_FUNCTION, max_value=0.05), {}),
+    "a function later, in a cycle of a sum": (LATE_FUNCTION + COSINE, {}),
     "a function at the end": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[LAST]), {}),
     "a function after a cycle": (Join([Repeat(Join([COSINE, Function(never)], boundaries=[50]), period=90), COSINE], boundaries=[40]), {}),
     "a function of which little is asked": (Join([Function(lambda step: 0.5 / (step + 1), horizon=BILLION), Constant(0.1)], boundaries=[99]), {}),
