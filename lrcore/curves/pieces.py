@@ -290,8 +290,7 @@ class Cycle(Struct, frozen=True):
         )
 
     def until(self, time: float) -> Cycle:
-        elapsed = time - self.origin
-        return replace(self, timeline=self.timeline.until(elapsed)) if elapsed < self.length else self
+        return replace(self, timeline=self.timeline.until(time - self.origin))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         number = max(0, int((first - self.origin) // self.length))
