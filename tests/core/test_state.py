@@ -112,7 +112,9 @@ def test_a_field_that_is_left_out_has_its_default() -> None:
             Plateau(SAVED, patience=3),
             r"plateaus differ \(plateau\.patience: 10 saved, 3 configured\)",
         ),
-        (Plateau(SAVED), Plateau(CONFIGURED), "at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED), "configured one: at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED, patience=3), "their plateaus differ, and at step 6 it gives"),
+        (Plateau(SAVED), CONFIGURED, "a plateau was saved and one schedule is configured, and at step 6 it gives"),
         (Plateau(SAVED), SAVED, "for a plateau was saved and one schedule is configured"),
         (
             Linear(init_value=1.0, decay_steps=10**9),
