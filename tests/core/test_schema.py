@@ -47,6 +47,10 @@ FOR_LRCORE = {
     "power without its shape",
     "cooldown without start",
     "too short in all",
+    "too short for ramps",
+    "no update for a cosine",
+    "no update for a line",
+    "no update inside",
 }
 NOT_JSON = {"number as a name"}
 
