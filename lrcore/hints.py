@@ -62,11 +62,11 @@ def foreign(word: Any, places: Sequence[str], *, python: bool = False) -> str:
     """What the table says of a word at a place, "" if nothing."""
     if not isinstance(word, str) or len(word) > _LONGEST:
         return ""
-    plain = _plain(word)
+    plain, shown = _plain(word), word.lstrip("-") if word.isprintable() else repr(word)
     for place in places:
         known = meanings().get(place, {})
         for spelling in (plain, plain.removesuffix("s"), f"{plain}s"):
-            if spelling in known and (said := known[spelling].sentence(word.lstrip("-"), python=python)):
+            if spelling in known and (said := known[spelling].sentence(shown, python=python)):
                 return said
     return ""
 

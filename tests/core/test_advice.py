@@ -280,3 +280,22 @@ def test_a_list_for_one_schedule_and_a_name_in_a_list() -> None:
     assert refusal({"kind": "sum", "schedules": [0.5]}, "toml").problem.endswith(
         'write {kind = "constant", value = 0.5}'
     )
+
+
+# --- what is long or strange ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("value", ["x" * 5000, list(range(500)), "two\nlines", {"a": {"b": [1, {"c": 2}]}}])
+def test_an_error_stays_one_short_line_whatever_was_given(value: Any, format: str) -> None:  # noqa: A002
+    for field in ("warmup_steps", "start", "warmup", "cooldown", "plateau", "lr", "schedule"):
+        assert len(str(refusal({**PLAIN["constant"], field: value}, format))) < 700
+    for field in ("schedule", "schedules"):
+        assert len(str(refusal({"kind": "join", field: value}, format))) < 700
+
+
+@pytest.mark.parametrize("word", ["lr\n", "T_max\x1b[31m", "typ\ne", "l" * 10**5, "", " ", "\N{SNOWMAN}", "a.b"])
+def test_a_strange_name_of_a_field_stays_in_one_line(word: str) -> None:
+    assert refusal({**PLAIN["cosine"], word: 1}, "json").problem.isprintable()
+    assert refusal({word: "cosine"}, "json").problem.isprintable()
+    assert refusal({**PLAIN["constant"], "start": np.zeros((3, 3))}, "dict").problem.isprintable()

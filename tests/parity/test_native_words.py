@@ -27,7 +27,8 @@ SCHEDULES = {
     "mxnet": r"\w+Scheduler",
     "paddle": r"\w+(Decay|LR|OnPlateau|Warmup|Restarts|Scheduler)",
 }
-OURS = {name for cls in [*KINDS.values(), *BESIDE.values(), Plateau] for name in fields_of(cls)}
+CLASSES: list[Any] = [*KINDS.values(), *BESIDE.values(), Plateau]
+OURS = {name for cls in CLASSES for name in fields_of(cls)}
 INTERNAL = {"args", "kwargs", "cosine_kwargs"}
 
 
