@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -23,6 +27,8 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is one line of the report, in CI as well
+nox.options.download_python = "never"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
@@ -31,6 +37,11 @@ DIST = Path("build/dist")
 SITE = Path("build/site")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
+
+# Everything is tested under the Python that runs nox, the core under the others of these that are found as well.
+PYTHONS = ("3.11", "3.12", "3.13")
+OTHER_PYTHONS = [version for version in PYTHONS if version != f"{sys.version_info.major}.{sys.version_info.minor}"]
+
 # One table for each framework, with what its tests install.
 FRAMEWORKS = nox.project.load_toml("adapters/frameworks.toml")
 PINS: dict[str, list[str]] = {name: row["pins"] for name, row in FRAMEWORKS.items()}
@@ -74,6 +85,27 @@ def known(session: nox.Session, names: list[str]) -> list[str]:
     return names or list(PINS)
 
 
+def interpreter(version: str) -> str:
+    """A Python of this version that runs: on the path, or among those of pyenv, whose commands on the path may refuse.
+
+    The version itself if there is none: nox says then that it is missing, and goes on.
+    """
+    command = f"python{version}"
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for found in (shutil.which(command), *sorted(root.glob(f"versions/{version}.*/bin/{command}"), reverse=True)):
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return str(found)
+    return version
+
+
+def environments() -> Iterator[str]:
+    """The virtual and conda environments in the checkout, whatever they are called: nobody's text to check."""
+    for folder, folders, files in os.walk("."):
+        if "pyvenv.cfg" in files or "conda-meta" in folders:
+            yield os.path.normpath(folder)
+            folders.clear()
+
+
 def leave(session: nox.Session) -> None:
     """Give back the disk of an environment that nobody comes back to: all of them together take 11 GB."""
     if os.environ.get("CI"):
@@ -84,9 +116,11 @@ def leave(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check format, style, spelling and who imports whom."""
     session.install(*group("lint"))
-    session.run("ruff", "format", "--check", ".")
-    session.run("ruff", "check", ".")
-    session.run("codespell", ".")
+    foreign = list(environments())
+    excluded = [f"--extend-exclude={folder}" for folder in foreign]
+    session.run("ruff", "format", "--check", *excluded, ".")
+    session.run("ruff", "check", *excluded, ".")
+    session.run("codespell", *[f"--skip=./{folder}" for folder in foreign], ".")
     session.run("lint-imports", env={"PYTHONPATH": "adapters"})
 
 
@@ -104,6 +138,28 @@ def core(session: nox.Session) -> None:
     session.install("-e", ".[plot,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
+
+
+@nox.session
+@nox.parametrize("python", [nox.param(interpreter(version), id=version) for version in OTHER_PYTHONS])
+def pythons(session: nox.Session) -> None:
+    """Test the core under the other versions of Python; one that is not found is passed over in a line."""
+    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
+    leave(session)
+
+
+@nox.session(default=False)
+def deep(session: nox.Session) -> None:
+    """Look for counterexamples among new random schedules: 5,000 for each law; `-- --hypothesis-seed=N` repeats a run."""
+    session.install("-e", ".[plot,yaml]", *group("core"))
+    seed = f"--hypothesis-seed={random.randrange(2**32)}"  # noqa: S311 - shown by the command that is run
+    options = (
+        session.posargs if any("--hypothesis-seed" in one for one in session.posargs) else [seed, *session.posargs]
+    )
+    session.run(
+        "pytest", "-m", "hypothesis", "--hypothesis-profile=deep", "--ignore=tests/docs", *options, env=ENVIRONMENT
+    )
 
 
 @nox.session
@@ -172,10 +228,11 @@ def ecosystem(session: nox.Session, name: str) -> None:
 
 @nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """Write the pages in docs/: what the last runs of the framework sessions compared, and the known problems."""
+    """Write the pages in docs/: what the last runs of the framework sessions compared, the known problems, and foreign words."""
     session.install("-e", ".", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
     session.run("python", "-m", "tests.known_problems")
+    session.run("python", "-m", "tests.foreign_words")
 
 
 @nox.session(name="docs-site", default=False)

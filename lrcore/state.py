@@ -7,28 +7,34 @@ checkpointers, and every adapter reads what another wrote.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.files.reader import from_dict
-from lrcore.records import did_you_mean, json_text, short
-from lrcore.schedules.plateau import Plateau
-from lrcore.schedules.schedule import Schedule, checked_step
+from lrcore.hints import did_you_mean
+from lrcore.mismatches import (
+    carried_over,
+    description,
+    in_form_of,
+    kept,
+    mismatches,
+    past_of,
+    plateaus,
+    refusal,
+    with_arithmetic,
+)
+from lrcore.records import json_text, short
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 
-Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config"]
+Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config", "same_past"]
 
 FORMAT = 1
 KEYS = ("format", "step", "schedule", "plateau")
-POLICIES: tuple[Policy, ...] = ("error", "keep_checkpoint", "use_config")
-_SEARCHED_ONE_BY_ONE = 1 << 16
-_SEARCHED_CUTS = 1 << 12
+POLICIES: tuple[Policy, ...] = ("error", "keep_checkpoint", "use_config", "same_past")
 
 
 class LoadedState(Struct, frozen=True):
@@ -48,6 +54,9 @@ class LoadedState(Struct, frozen=True):
 def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = None) -> dict[str, int | str]:
     """The state of a run.
 
+    A Python function cannot be saved. Of a schedule that contains one the state holds the name and a few values, by which
+    it is known again; they are computed when the schedule is saved for the first time.
+
     Args:
         step: updates already made.
         schedule: a schedule or a plateau; a list or a dict of them where an adapter drives several.
@@ -64,7 +73,7 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     return {
         "format": FORMAT,
         "step": checked_step(step, "save_state"),
-        "schedule": _schedule_text(schedule),
+        "schedule": _own_text(schedule) or json_text(description(schedule)),
         "plateau": "" if plateau is None else json_text(dict(plateau)),
     }
 
@@ -72,16 +81,24 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
 def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: str = "load_state") -> LoadedState:
     """Read a state that `save_state` made, and compare its schedule with the configured one.
 
+    Two descriptions differ unless it is shown that they give the same value at every step. A Python function counts as
+    the same if its name and the values that were saved with it are. A list of one schedule and that schedule are the same.
+
     Args:
         state: what the checkpoint holds.
         schedule: what is configured, in the form that was given to `save_state`.
-        on_mismatch: what to do when the two differ: raise ("error"), go on with the saved one ("keep_checkpoint") or
-            with the configured one ("use_config"). Two descriptions of the same values do not differ.
+        on_mismatch: what to do when the two differ. "error" raises, "keep_checkpoint" goes on with the saved schedule,
+            "use_config" with the configured one. "same_past" goes on with the configured one if both have the same values
+            at every update already made, and raises otherwise: for a run that is extended or branches off. A plateau
+            that was told a metric has the same past only with the same options; one that has reduced nothing may go.
+            Under "use_config", what a plateau remembers and means something else under the configured options begins anew,
+            with a warning.
         where: the caller, for messages.
 
     Raises:
-        ScheduleError: the state is not one of ours, or its schedule differs and the policy is "error"; the message has
-            the first step at which the two differ, both values there, and the fields that changed.
+        ScheduleError: the state is not one of ours; or its schedule differs and the policy is "error" or "same_past". The
+            message has the first step at which the two differ, both values there, and the fields that changed; or it
+            says that the two could not be shown to be equal. Or a Python function would have to be kept.
 
     Example:
         >>> from lrcore import Constant
@@ -94,32 +111,27 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
-    if text == _schedule_text(schedule) or on_mismatch == "use_config":
+    if text == _own_text(schedule):
         return LoadedState(step, schedule, plateau)
-    described = json.loads(text)
-    saved = _rebuilt(described, where)
-    difference = _difference(saved, schedule)
-    if difference is None:
-        return LoadedState(step, schedule, plateau)
-    if on_mismatch == "error":
-        changes = "; ".join(itertools.islice(_changes(described, _described(schedule), ""), 5))
-        raise ScheduleError(
-            where,
-            f"the saved schedule is not the configured one: {difference} ({changes}); "
-            "set on_mismatch to keep_checkpoint or use_config",
-        )
-    if saved is None:
-        raise ScheduleError(
-            where, f"a Python function cannot be kept from a checkpoint; got {short(text)}; use use_config"
-        )
-    return LoadedState(step, saved, plateau)
+    configured = description(schedule)
+    saved = in_form_of(configured, with_arithmetic(json.loads(text), configured))
+    if on_mismatch == "use_config":
+        return LoadedState(step, schedule, carried_over(plateau, saved, configured, schedule, where))
+    past = past_of(step, plateau, where) if on_mismatch == "same_past" else None
+    found = list(mismatches(saved, configured, schedule, past, where))
+    if not found:
+        goes_on = past is None or plateaus(saved) == plateaus(configured)
+        return LoadedState(step, schedule, plateau if goes_on else None)
+    if on_mismatch == "keep_checkpoint":
+        return LoadedState(step, kept(saved, configured, schedule, where), plateau)
+    raise ScheduleError(where, refusal(found, saved, configured, step, past))
 
 
 def check_policy(on_mismatch: Any, where: str) -> None:
     """Refuse a policy that does not exist; adapters call it when they are made.
 
     Raises:
-        ScheduleError: it is none of error, keep_checkpoint and use_config.
+        ScheduleError: it is none of error, keep_checkpoint, use_config and same_past.
 
     Example:
         >>> check_policy("use_config", "adapter")
@@ -140,15 +152,22 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
         found = ", ".join(map(str, state)) or "no keys"
         native = "; this is the state of a native scheduler" if "last_epoch" in state else ""
         raise ScheduleError(where, f"expected a state saved by lrcore, with {', '.join(KEYS)}; got {found}{native}")
-    if state["format"] != FORMAT:
-        raise ScheduleError(
-            f"{where}: format", f"expected {FORMAT}; got {short(state['format'])}; a newer lrcore may read it"
-        )
+    _check_format(state["format"], f"{where}: format")
     step = checked_step(state["step"], f"{where}: step")
     for key in ("schedule", "plateau"):
         if not isinstance(state[key], str) or not _is_json(state[key] or ("null" if key == "plateau" else "")):
             raise ScheduleError(f"{where}: {key}", f"expected a JSON text; got {short(state[key])}")
     return step, state["schedule"], json.loads(state["plateau"] or "null")
+
+
+def _check_format(found: Any, where: str) -> None:
+    if isinstance(found, int) and found > FORMAT:
+        raise ScheduleError(
+            where,
+            f"expected {FORMAT}; got a state written for lrcore format {found}; install a newer lrcore to read it",
+        )
+    if found != FORMAT:
+        raise ScheduleError(where, f"expected {FORMAT}; got {short(found)}")
 
 
 def _is_json(text: str) -> bool:
@@ -159,96 +178,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _schedule_text(schedule: Any) -> str:
-    """What is configured as one JSON text. A schedule makes its own once, and each checkpoint after the first has it."""
-    if isinstance(schedule, Schedule | Plateau):
-        try:
-            return schedule.text
-        except ScheduleError:
-            pass  # it holds a Python function
-    return json_text(_described(schedule))
-
-
-def _described(schedule: Any) -> Any:
-    """The plain form; what holds a Python function is described by its names, which can be compared but not rebuilt."""
-    if isinstance(schedule, Mapping):
-        return {name: _described(one) for name, one in schedule.items()}
-    if isinstance(schedule, Sequence):
-        return [_described(one) for one in schedule]
+def _own_text(schedule: Any) -> str | None:
+    """The text of one schedule, which it makes once for all its states; None for all else, and with a Python function inside."""
+    if not isinstance(schedule, Schedule):
+        return None
     try:
-        return schedule.to_dict()
+        return schedule.text
     except ScheduleError:
-        return {"kind": "function", "python": schedule.in_full()}
-
-
-def _rebuilt(described: Any, where: str) -> Any:
-    """The saved schedules; None where a Python function was saved."""
-    if isinstance(described, list):
-        parts = [_rebuilt(one, where) for one in described]
-        return None if None in parts else parts
-    if isinstance(described, dict) and "kind" not in described:
-        named = {name: _rebuilt(one, where) for name, one in described.items()}
-        return None if None in named.values() else named
-    if isinstance(described, dict) and described["kind"] == "function":
         return None
-    try:
-        return from_dict(described)
-    except ScheduleError as error:
-        raise ScheduleError(f"{where}: schedule", str(error)) from None
-
-
-def _difference(saved: Any, configured: Any) -> str | None:
-    """How two schedules differ, in words; None where they give the same values."""
-    if isinstance(saved, Schedule) and isinstance(configured, Schedule):
-        for step in _telling_steps(saved, configured):
-            if saved(step) != configured(step):
-                return f"at step {step} it gives {saved(step)!r} and the configured one {configured(step)!r}"
-        return None
-    if isinstance(saved, Plateau) and isinstance(configured, Plateau):
-        if _options(saved) != _options(configured):
-            return "their plateaus differ"
-        return _difference(saved.schedule, configured.schedule)
-    parts = _parts(saved, configured)
-    if parts is None:
-        return "they are not of one form"
-    found = ((name, _difference(*pair)) for name, *pair in parts)
-    return next((f"{name}: {difference}" for name, difference in found if difference), None)
-
-
-def _options(plateau: Plateau) -> dict[str, Any]:
-    return {name: value for name, value in plateau.given().items() if name != "schedule"}
-
-
-def _parts(saved: Any, configured: Any) -> list[tuple[str, Any, Any]] | None:
-    """The schedules of several groups or names, side by side; None where there are not as many of each."""
-    if isinstance(saved, list) and isinstance(configured, Sequence) and len(saved) == len(configured):
-        return [(f"group {number}", *pair) for number, pair in enumerate(zip(saved, configured, strict=True))]
-    if isinstance(saved, dict) and isinstance(configured, Mapping) and saved.keys() == configured.keys():
-        return [(name, saved[name], configured[name]) for name in saved]
-    return None
-
-
-def _telling_steps(first: Schedule, second: Schedule) -> Iterator[int]:
-    """Steps at which two different schedules differ: the first ones, every cut and its neighbours, then ever larger ones."""
-    breakpoints = heapq.merge(*(one.timeline.breakpoints(LAST_STEP) for one in (first, second)))
-    yield from range(_SEARCHED_ONE_BY_ONE)
-    for cut in itertools.islice(breakpoints, _SEARCHED_CUTS):
-        yield from (cut - 1, cut)
-    yield from (2**power + offset for power in range(17, 53) for offset in (0, 1))
-
-
-def _changes(saved: Any, configured: Any, path: str) -> Iterator[str]:
-    """The fields that differ, innermost first."""
-    if isinstance(saved, dict) and isinstance(configured, dict):
-        for name in saved | configured:
-            place = f"{path}.{name}" if path else name
-            yield from _changes(saved.get(name), configured.get(name), place)
-    elif isinstance(saved, list) and isinstance(configured, list) and len(saved) == len(configured):
-        for number, (one, other) in enumerate(zip(saved, configured, strict=True)):
-            yield from _changes(one, other, f"{path}[{number}]")
-    elif saved != configured:
-        yield f"{path + ': ' if path else ''}{_saved(saved)} saved, {_saved(configured)} configured"
-
-
-def _saved(value: Any) -> str:
-    return "none" if value is None else short(value)

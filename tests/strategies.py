@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 import lrcore
@@ -45,6 +47,64 @@ def steps(schedule: Schedule) -> st.SearchStrategy[int]:
     places = [round(start) + by for start in schedule.timeline.starts[:20] for by in (-1, 0, 1)]
     near = st.sampled_from([step for step in places if step >= 0])
     return st.one_of(near, st.integers(0, 200), st.integers(0, 10**9))
+
+
+@st.composite
+def neighbours(draw: Draw, longest: int = 60) -> tuple[Schedule, Schedule]:
+    """A schedule, and the same one with one number or flag of its description changed."""
+    schedule = draw(schedules(longest))
+    plain = schedule.to_dict()
+    path = draw(st.sampled_from(list(_numbers(plain))))
+    holder: Any = plain
+    for name in path[:-1]:
+        holder = holder[name]
+    holder[path[-1]] = draw(st.sampled_from(_changed(holder[path[-1]])))
+    try:
+        changed = lrcore.from_dict(plain)
+    except lrcore.ScheduleError:
+        reject()
+    assert isinstance(changed, Schedule)
+    return schedule, changed
+
+
+def _numbers(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all numbers and flags in a plain form."""
+    if isinstance(plain, dict | list):
+        for name, value in plain.items() if isinstance(plain, dict) else enumerate(plain):
+            yield from _numbers(value, (*path, name))
+    elif not isinstance(plain, str):
+        yield path
+
+
+def _changed(value: float) -> list[float]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, max(0, value - 1), 2 * value, value + 1000]
+    return [2 * value, value / 2, value + 1, -value, math.nextafter(value, math.inf)]
+
+
+def reread(schedule: Schedule) -> Schedule:
+    """The schedule that its plain form describes."""
+    again = lrcore.from_dict(schedule.to_dict())
+    assert isinstance(again, Schedule)
+    return again
+
+
+def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
+    """The same schedule in another form: the same operations on the same numbers, and so the same values."""
+    ways: list[Callable[[Schedule], Schedule]] = [
+        lambda one: lrcore.Join([one]),
+        lambda one: lrcore.Every(one, 1),
+        lambda one: lrcore.Shift(lrcore.Join([lrcore.Constant(7.0), one], [5]), 5),
+        lambda one: lrcore.Join([one.warmup(0), lrcore.Shift(one, 17)], [17]),
+        lambda one: lrcore.Clip(one) * 1.0,
+        lambda one: lrcore.Constant(0.0) + one,
+        reread,
+        lambda one: type(one)(one.schedules[::-1]) if isinstance(one, lrcore.Sum | lrcore.Product) else one,
+    ]
+    two = st.sampled_from(ways)
+    return st.builds(lambda first, second: second(first(schedule)), two, two)
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ else:
     raise AssertionError(f"{lrcore_torch} was imported without torch")
 
 schedule = lrcore.load(sys.argv[1])
+assert isinstance(schedule, lrcore.Schedule)
 assert list(schedule.values([0, 1, 2])) == [schedule(0), schedule(1), schedule(2)]
 assert lrcore.loads(lrcore.dumps(schedule)) == schedule
 print(f"lrcore of {Path(lrcore.__file__).parent} works: {schedule!r}")

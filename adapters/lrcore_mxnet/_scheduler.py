@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from operator import index
 from typing import Any
 from weakref import WeakSet
@@ -48,8 +49,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     Args:
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
-            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
-        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint" or "use_config".
+            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same. A
+            warning says so if its values have changed since.
+            A plateau that is told no metric in 10,000 updates is warned of once.
+        on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
+            "same_past", which goes on with this one if every update already made had its rate.
         first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
             never asks.
 
@@ -76,6 +80,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
+    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+
     def __init__(
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
@@ -96,7 +102,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.on_mismatch: lrcore.Policy = on_mismatch
         self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        self._report_due = inf if self.plateau_state is None else _NOT_ASKED
         self._in_use = True  # as far as is known: states that are loaded put another in its place
+        self._saved_schedule: str | None = None
         _live.add(self)
 
     def __call__(self, num_update: int) -> float:
@@ -107,6 +115,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
         self._in_use = True
         try:
+            if step >= self._report_due:
+                self._notice_no_report(step)
             return self._at(step if step > 0 else 0)
         except Exception:
             if self.first:
@@ -150,6 +160,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if type(metric) is mx.nd.NDArray and metric.size == 1:
             metric = metric.asscalar()  # it has no float()
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
+        self._report_due = inf
 
     def state_dict(self, trainer: Any) -> dict[str, int | str]:
         """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
@@ -167,7 +178,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 f"expected a trainer that follows this scheduler; got one with {optimizer.lr_scheduler!r}; call sync(trainer)",
             )
         plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
-        return lrcore.save_state(optimizer.num_update, self.schedule, plateau)
+        state = lrcore.save_state(optimizer.num_update, self.schedule, plateau)
+        return state if self._saved_schedule is None else {**state, "schedule": self._saved_schedule}
 
     def load_state_dict(self, state: Mapping[str, Any], trainer: Any) -> None:
         """Go on after the update at which a state was saved, in this or another framework.
@@ -179,8 +191,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             trainer: as in `state_dict`.
 
         Raises:
-            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule and `on_mismatch` is "error".
-                Nothing has changed then.
+            lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule with which `on_mismatch` does
+                not go on. Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
         count_from(optimizer, self._load(state))
@@ -216,10 +228,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """A copy puts no scheduler in the place of another, as one that MXNet loads does."""
         copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
         copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
+        copied._report_due = self._report_due  # noqa: SLF001 - its own class
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
+        state["_saved_schedule"] = _description(self.schedule)  # a pickled function is but a name
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -238,6 +252,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
         self._follow(schedule, self.plateau_state)
         self._in_use = True
+        self._notice_rewritten(state.get("_saved_schedule"))
         self._notice_replaced()
         _live.add(self)
 
@@ -254,9 +269,33 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.schedule = schedule
         self.plateau_state = state
 
+    def _notice_no_report(self, step: int) -> None:
+        """Count from the first update that is asked for, and warn after many."""
+        if self._report_due == _NOT_ASKED:
+            self._report_due = lrcore.report_due(step)
+        else:
+            self._report_due = inf
+            lrcore.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
+
+    def _notice_rewritten(self, saved: str | None) -> None:
+        """What was saved of a Python function is its name, and that may have another body by now."""
+        self._saved_schedule = None
+        if saved is None:  # in a file of an earlier version
+            return
+        try:
+            lrcore.load_state({**lrcore.save_state(0, self.schedule), "schedule": saved}, self.schedule)
+        except lrcore.ScheduleError as error:
+            self._saved_schedule = saved
+            warnings.warn(
+                f"{_NAME}: the scheduler just loaded has a Python function that has changed since ({error.problem}); "
+                "call sync(trainer) of the configured scheduler to apply on_mismatch",
+                stacklevel=4,
+            )
+
     def _notice_replaced(self) -> None:
         """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
-        replaced = [one for one in _live if one.schedule == self.schedule]
+        described = _description(self.schedule)
+        replaced = [one for one in _live if _description(one.schedule) == described]
         for one in replaced:
             one._in_use = False  # noqa: SLF001 - its own class
         if _live and not replaced and all(one.on_mismatch != "keep_checkpoint" for one in _live):
@@ -277,11 +316,19 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
             raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
         with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
-        self._follow(loaded.schedule, lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None)
+        remembered = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None
+        self._follow(loaded.schedule, remembered)
+        self._report_due = inf if self.plateau_state is None else lrcore.report_due(loaded.step, remembered)
         return loaded.step
 
 
+_NOT_ASKED = 0  # before the first update is asked for, which may be any, a plateau cannot be said to wait for a metric
 _live: WeakSet[LRScheduler] = WeakSet()
+
+
+def _description(schedule: lrcore.Schedule | lrcore.Plateau) -> str:
+    """What a state holds of a schedule; of a Python function its name and a few values."""
+    return str(lrcore.save_state(0, schedule)["schedule"])
 
 
 @dataclass(frozen=True)

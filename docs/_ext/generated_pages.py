@@ -14,6 +14,9 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import mock
 
+from lrcore.files.reference import Field, fields, summary
+from lrcore.schedules.kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = tomllib.loads((ROOT / "adapters" / "frameworks.toml").read_text(encoding="utf-8"))
 EXAMPLES = ROOT / "docs" / "format" / "examples"
@@ -85,7 +88,9 @@ def kinds() -> Iterator[str]:
 
 def _field_table(rows: Sequence[Field]) -> Iterator[str]:
     head = "| field | required | default | meaning |\n|---|---|---|---|"
-    yield "\n".join([head, *(f"| `{one.name}` | {one.type} | {_default(one)} | {_one_line(one.description)} |" for one in rows)])
+    yield "\n".join(
+        [head, *(f"| `{one.name}` | {one.type} | {_default(one)} | {_one_line(one.description)} |" for one in rows)]
+    )
 
 
 def _default(field: Field) -> str:

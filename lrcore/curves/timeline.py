@@ -16,7 +16,9 @@ from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS, Library, TimeFun
 from lrcore.curves.pieces import Clipped, Constant, Cycle, Formula, FrozenAt, Pointwise, Reverse, Stairs, segment
 from lrcore.errors import ScheduleError
 
-PIECE_LIMIT = 32_768
+MOST_PIECES = 2**18
+"""Of sums, products and growing cycles, which may have many more pieces than what they are made of."""
+LONGEST_COUNTED = 2**62  # updates: the sum of two such times is still an int64
 _DIGITS = 100  # 1.5**84 has 84 decimals
 _UNITS_OF_ONE = 1 << 1074
 _START = operator.itemgetter(0)
@@ -73,6 +75,15 @@ class Timeline(Struct, frozen=True, dict=True):
         keep = bisect_left(self.starts, time)
         return Timeline(self.starts[:keep], self.formulas[:keep])
 
+    def until(self, time: float) -> Timeline:
+        """The same up to `time`, without what is asked for only later. Of a piece that begins at `time` one value is left."""
+        kept = bisect_left(self.starts, time)
+        starts, ends = self.starts[:kept], (*self.starts[1:kept], time)
+        pieces = tuple(formula.until(end) for formula, end in zip(self.formulas[:kept], ends, strict=False))
+        if self.starts[kept : kept + 1] == (time,):
+            return Timeline((*starts, time), (*pieces, FrozenAt(self.formulas[kept], time)))
+        return Timeline(starts, pieces)
+
     def delayed(self, by: float) -> Timeline:
         """value(t - by), to be put after something else."""
         return Timeline(
@@ -85,6 +96,14 @@ class Timeline(Struct, frozen=True, dict=True):
         starts = (0, *(start - steps for start in self.starts[first + 1 :]))
         length = None if self.length is None else max(0, self.length - steps)
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
+
+    def held(self) -> Timeline:
+        """The same up to LAST_STEP, from where it holds its value if it goes on for ever, or longer than int64 can count."""
+        if self.end is not None and self.end <= LONGEST_COUNTED:
+            return self
+        line, now = self.before(LAST_STEP), sum(start <= LAST_STEP for start in self.starts) - 1
+        frozen = FrozenAt(self.formulas[now], LAST_STEP)
+        return Timeline((*line.starts, LAST_STEP), (*line.formulas, frozen), self.length)
 
     def decimated(self, width: int) -> Timeline:
         """value(t // width)."""
@@ -141,8 +160,8 @@ def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
 def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
     count = len({start for timeline in timelines for start in timeline.starts})
-    if count > PIECE_LIMIT:
-        raise ScheduleError(f"{operation.title()}.schedules", f"expected at most {PIECE_LIMIT} pieces; got {count}")
+    if count > MOST_PIECES:
+        raise ScheduleError(f"{operation.title()}.schedules", f"expected at most {MOST_PIECES} pieces; got {count}")
     changes = [
         (start, number, formula)
         for number, timeline in enumerate(timelines)
@@ -180,10 +199,13 @@ def growing_cycles(
     starts: list[float] = []
     pieces: list[Formula] = []
     scale = 1.0
-    plan = list(itertools.islice(_growing(period, length_factor), PIECE_LIMIT + 1))
-    if len(plan) * len(inner.starts) > PIECE_LIMIT:
-        raise ScheduleError("Repeat.length_factor", f"expected at most {PIECE_LIMIT} pieces up to step 2**53; got more")
-    for number, (start, stretch, turn) in enumerate(plan):
+    count = math.log1p(LAST_STEP / period * (length_factor - 1)) / math.log(length_factor)
+    if count * len(inner.starts) > MOST_PIECES:
+        raise ScheduleError(
+            "Repeat.length_factor",
+            f"expected at most {MOST_PIECES} pieces up to step 2**53; got about {count * len(inner.starts):.0f}",
+        )
+    for number, (start, stretch, turn) in enumerate(_growing(period, length_factor)):
         part = inner.stretched(stretch)
         if mirror and number % 2:
             part = Timeline((0,), (Reverse(part, turn),))

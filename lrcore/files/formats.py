@@ -69,7 +69,23 @@ def _yaml_loader(safe: Any) -> Any:
                     raise ConstructorError(None, None, _given_twice(keys[number]), own[number].start_mark)
             super().flatten_mapping(node)
 
-    return Loader
+    return _with_clear_scalars(Loader)
+
+
+def _with_clear_scalars(loader: Any) -> Any:
+    """The same loader with the scalars of `yaml_scalars`."""
+    import re
+
+    from lrcore.files.yaml_scalars import PLAIN, plain_scalar, tagged_integer, tagged_real
+
+    loader.yaml_implicit_resolvers = {
+        "<": [("tag:yaml.org,2002:merge", re.compile("<<$"))],
+        None: [(PLAIN, re.compile(""))],
+    }
+    loader.add_constructor(PLAIN, lambda self, node: plain_scalar(node.value, node.start_mark.line + 1))
+    loader.add_constructor("tag:yaml.org,2002:int", lambda self, node: tagged_integer(self.construct_scalar(node)))
+    loader.add_constructor("tag:yaml.org,2002:float", lambda self, node: tagged_real(self.construct_scalar(node)))
+    return loader
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

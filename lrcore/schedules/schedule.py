@@ -7,18 +7,18 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
+from lrcore.hints import explains_arguments
 from lrcore.records import (
-    KeywordAliases,
     Number,
     Positive,
     Record,
@@ -30,6 +30,9 @@ from lrcore.records import (
     name_of,
     short,
 )
+from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.pictures import Pictures
+from lrcore.schedules.steps import adapter_of, checked_step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,12 +41,12 @@ if TYPE_CHECKING:
 DEEPEST = 100
 SHOWN_IN_FULL = 50
 SHOWN_OF_MORE = 10
-BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
 
 
 class Warmup(Record, frozen=True, kw_only=True):
     """The rise before a schedule: see `Schedule.warmup`."""
+
+    HOW: ClassVar[str] = "; the method schedule.warmup(steps) gives one, warmup=None takes it away"
 
     steps: Steps
     init_value: Number = 0.0
@@ -58,6 +61,8 @@ class Warmup(Record, frozen=True, kw_only=True):
 class Cooldown(Record, frozen=True, kw_only=True):
     """The fall after a schedule: see `Schedule.cooldown`."""
 
+    HOW: ClassVar[str] = "; the method schedule.cooldown(steps) gives one, cooldown=None takes it away"
+
     steps: Steps
     start: Steps | None = None
     end_value: Number = 0.0
@@ -70,8 +75,9 @@ class Cooldown(Record, frozen=True, kw_only=True):
 
 
 class Schedule(
+    ScheduleArithmetic,
+    Pictures,
     Record,
-    metaclass=KeywordAliases,
     frozen=True,
     kw_only=True,
     dict=True,
@@ -81,7 +87,7 @@ class Schedule(
     """A learning rate (or another hyperparameter) as a pure function of the step.
 
     The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
-    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
+    value. Schedules are immutable, hashable and picklable; `*` and `/` scale one, `+` and `-` combine two or move one.
 
     Example:
         >>> from lrcore import Cosine
@@ -96,6 +102,8 @@ class Schedule(
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.warmup_ is not None and self.warmup_.steps == 0:  # no warmup: equal to the schedule without
+            force_setattr(self, "warmup_", None)
         if self.depth > DEEPEST:
             raise ScheduleError(
                 type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
@@ -106,7 +114,8 @@ class Schedule(
         """The value for the update after `step` updates.
 
         Args:
-            step: updates already made: an integer >= 0, of Python or numpy.
+            step: updates already made: an integer >= 0, of Python or numpy. A schedule that goes on for ever, or past
+                2**62, holds its value from step 2**53 on, where float64 no longer tells neighbouring steps apart.
 
         Raises:
             ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
@@ -129,7 +138,7 @@ class Schedule(
             >>> from lrcore import PiecewiseConstant
             >>> schedule = PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 100)
             >>> len(repr(schedule)), len(schedule.in_full())
-            (171, 917)
+            (146, 926)
         """
         return self._call(_complete)
 
@@ -146,19 +155,19 @@ class Schedule(
     @cached_property
     def at(self) -> Callable[[int], float]:
         """The same function without the check of `step`: what a training loop calls."""
-        return self.timeline.at
+        return self._asked.at
 
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
 
         Args:
-            steps: integers >= 0, of any shape.
+            steps: integers from 0 to 2**63 - 1, of any shape.
 
         Returns:
             float64 of the same shape, within a few units in the last place of `schedule(step)`.
 
         Raises:
-            ScheduleError: the array holds something other than integers >= 0.
+            ScheduleError: the array holds something other than integers from 0 to 2**63 - 1.
 
         Example:
             >>> from lrcore import Linear
@@ -167,17 +176,20 @@ class Schedule(
         """
         import numpy as np
 
-        array = np.asarray(steps)
+        try:
+            array = np.asarray(steps)
+        except Exception:  # noqa: BLE001 - lists of several lengths, and tensors that numpy cannot see
+            array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
-        flat = array.astype(np.int64, copy=False).ravel()
-        values = np.empty(flat.shape)
-        with np.errstate(all="ignore"):
-            for first in range(0, flat.size, BLOCK):
-                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
-        return values.reshape(array.shape)
+            adapter = adapter_of(steps)
+            instead = f"; use {adapter}" if adapter else ""
+            raise ScheduleError(
+                f"{type(self).__name__}.values", f"expected integers from 0 to 2**63 - 1; got {short(steps)}{instead}"
+            )
+        values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
+        return values
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -234,6 +246,21 @@ class Schedule(
         """
         return digest(self.text)
 
+    @cached_property
+    def few_values(self) -> tuple[tuple[int, float], ...]:
+        """Steps and values by which a state knows a Python function again, which it cannot hold.
+
+        The steps are the same for every schedule, as far as its values change; one at which the function raises an error
+        is left out.
+        """
+        found = []
+        last = self.timeline.end
+        for step in (0, *(first * 10**power for power in range(4) for first in (1, 2, 5)), 10_000, 100_000):
+            if last is None or step <= last:
+                with suppress(Exception):
+                    found.append((step, self.at(step)))
+        return tuple(found)
+
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds; `lrcore.from_dict` reads it back.
 
@@ -242,6 +269,7 @@ class Schedule(
         """
         return {"kind": kind_of(self), **super().to_dict()}
 
+    @explains_arguments("warmup")
     def warmup(
         self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
     ) -> Schedule:
@@ -251,9 +279,9 @@ class Schedule(
         holds `init_value` and then jumps.
 
         Args:
-            steps: length in updates; 0 is no warmup.
+            steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
 
         Raises:
@@ -266,8 +294,11 @@ class Schedule(
             [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
         """
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        if warmup.steps == 0:
+            return self
         return replace(self._unramped(), warmup_=warmup)
 
+    @explains_arguments("cooldown")
     def cooldown(
         self,
         steps: int,
@@ -285,7 +316,7 @@ class Schedule(
             steps: length in updates; with 0 the end value holds from `start` on.
             start: the first update of the fall, warmup included. Default: where the schedule itself ends.
             end_value: value at and after `start + steps`.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent of shape power.
 
         Raises:
@@ -303,20 +334,6 @@ class Schedule(
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
 
-    def __mul__(self, factor: float | Schedule) -> Schedule:
-        """The schedule times a number, or the product of two."""
-        from lrcore.schedules.kinds import Constant, Product
-
-        return Product((self, factor if isinstance(factor, Schedule) else Constant(factor)))
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Schedule) -> Schedule:
-        """The sum of two schedules."""
-        from lrcore.schedules.kinds import Sum
-
-        return Sum((self, other)) if isinstance(other, Schedule) else NotImplemented  # type: ignore[redundant-expr]
-
     def _unramped(self) -> Schedule:
         """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
         from lrcore.schedules.kinds import Join
@@ -325,7 +342,12 @@ class Schedule(
 
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
-        return self.timeline.bind(formulas.arrays())
+        return self._asked.bind(formulas.arrays())
+
+    @cached_property
+    def _asked(self) -> Timeline:
+        """The timeline as `__call__`, `at` and `values` ask it: at any step, however large."""
+        return self.timeline.held()
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
@@ -345,8 +367,6 @@ def _fields_of_children(cls: type[Schedule]) -> list[str]:
 
 
 def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
-    if warmup.steps == 0:
-        return line
     power = 1.0 if warmup.power is None else warmup.power
     rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.delayed(warmup.steps)
@@ -379,25 +399,6 @@ def named_segment(
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
-
-
-def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer; adapters ask before they count from one.
-
-    Raises:
-        ScheduleError: it is no integer >= 0, of Python or numpy.
-
-    Example:
-        >>> checked_step(7)
-        7
-    """
-    try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
-    return number
 
 
 def check_power(ramp: Any, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
 import subprocess
@@ -624,6 +625,38 @@ def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -
         assert all("has another schedule than the configured one" in text for text in said)
 
 
+def a_function(numerator: float) -> lrcore.Function:
+    """One that cannot be pickled, and has the same name whatever it does."""
+    return lrcore.Function(lambda step: numerator / (step + 1))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_load_states_notices_that_a_function_was_rewritten(tmp_path: Path, changed: bool) -> None:
+    saved = Run(LRScheduler(a_function(0.1)))
+    saved.weights(20)
+    saved.trainer.save_states(str(tmp_path / "states"))
+    saved.trainer.optimizer.lr_scheduler = None  # as in another process
+    del saved
+    gc.collect()
+    scheduler = LRScheduler(a_function(0.2 if changed else 0.1))
+    run = Run(scheduler)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run.trainer.load_states(str(tmp_path / "states"))
+    said = [str(one.message) for one in caught]
+    assert len(said) == changed
+    if not changed:
+        scheduler.sync(run.trainer)
+        return
+    assert "changed since (the saved schedule is not the configured one: at step 0, " in said[0]
+    for _ in range(2):
+        with pytest.raises(lrcore.ScheduleError, match=r"at step 0, .* it gave 0\.1 and the configured one gives 0\.2"):
+            scheduler.sync(run.trainer)
+    scheduler.on_mismatch = "use_config"
+    scheduler.sync(run.trainer)
+    assert run.rates(1) == expected(a_function(0.2), 20, 21)
+
+
 def test_a_state_of_several_schedules_is_refused() -> None:
     scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
     run = Run(scheduler)
@@ -651,7 +684,9 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
 
 
 def test_arguments_that_cannot_be_used() -> None:
-    with pytest.raises(lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config; got 'raise'"):
+    with pytest.raises(
+        lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config, same_past; got 'raise'"
+    ):
         LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
         LRScheduler(0.1)  # type: ignore[arg-type]
@@ -893,6 +928,57 @@ def test_a_report_to_a_scheduler_that_load_states_replaced_is_warned_of(tmp_path
         scheduler.report(LOSSES[3])
     scheduler.sync(run.trainer)
     scheduler.report(LOSSES[4])
+
+
+@pytest.mark.parametrize("by_sync", [False, True])
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path: Path, *, by_sync: bool) -> None:
+    """Better values would count as worse."""
+    higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
+    saved = LRScheduler(higher)
+    run = Run(saved)
+    run.rates(2)
+    for metric in (-3.0, -4.0):
+        saved.report(metric)
+    configured = LRScheduler(lower, on_mismatch="use_config")
+    message = r"the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"
+    if by_sync:  # what `load_states` has put into the trainer
+        with pytest.warns(UserWarning, match=message):
+            configured.sync(run.trainer)
+    else:
+        state = saved.state_dict(run.trainer)
+        run = Run(configured)
+        with pytest.warns(UserWarning, match=message):
+            configured.load_state_dict(state, run.trainer)
+    rate = saved(3)
+    for metric, expected_rate in ((-2.0, rate), (-2.5, rate), (-2.4, rate / 2)):
+        configured.report(metric)
+        assert configured(3) == expected_rate
+
+
+def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
+    scheduler = LRScheduler(PLATEAU)
+    scheduler(1)
+    scheduler(10_000)
+    with pytest.warns(UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\)"):
+        scheduler(10_001)  # MXNet counts from 1
+    scheduler(30_000)
+    never_told, told = (
+        lrcore.save_state(9_990, PLATEAU, PLATEAU.initial()._replace(reports=n).to_dict()) for n in (0, 3)
+    )
+    for state, due in ((never_told, 10_000), (told, 19_990)):
+        scheduler = LRScheduler(PLATEAU)
+        scheduler.load_state_dict(state, Run(scheduler).trainer)
+        for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler)), scheduler):
+            one(due)
+            with pytest.warns(UserWarning, match="told no metric"):
+                one(due + 1)
+    scheduler.load_state_dict(told, Run(scheduler).trainer)
+    scheduler.report(0.5)
+    scheduler(30_000)
+    begun = LRScheduler(PLATEAU)
+    begun(50_001)  # a trainer with begin_num_update
+    begun(60_000)
+    LRScheduler(SCHEDULE)(30_000)
 
 
 def test_a_metric_may_be_an_array_of_mxnet() -> None:

@@ -196,7 +196,10 @@ def test_a_python_function_resumes_and_is_not_saved() -> None:
     [
         ("a path", "expected a state saved by lrcore, a dict; got 'a path'"),
         ({}, "expected a state saved by lrcore, with format, step, schedule, plateau; got no keys"),
-        ({**lrcore.save_state(3, SCHEDULE), "format": 99}, "format: expected 1; got 99"),
+        (
+            {**lrcore.save_state(3, SCHEDULE), "format": 99},
+            "format: expected 1; got a state written for lrcore format 99",
+        ),
         ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0, .*; got -1"),
     ],
 )
@@ -248,7 +251,7 @@ def test_without_a_policy_another_schedule_is_an_error_that_changes_nothing() ->
 
 def test_a_list_for_another_number_of_groups_is_said_and_may_be_replaced() -> None:
     state = lrcore.save_state(4, [SCHEDULE, FALLING])
-    with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form \(\[.* saved, \[.* configured\)"):
+    with pytest.raises(lrcore.ScheduleError, match="for a list of 2 was saved and a list of 3 is configured"):
         lrcore_torch.LRScheduler(sgd(3), [SCHEDULE, FALLING, OTHER]).load_state_dict(state)
     optimizer = sgd(3)
     resumed = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, FALLING, OTHER], on_mismatch="use_config")
@@ -283,7 +286,7 @@ def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
         saved[relative] = scheduler.state_dict()
     for relative, state in saved.items():
         fresh = sgd(lr=2.0)
-        with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form .*relative_lr"):
+        with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form, .*relative_lr"):
             lrcore_torch.LRScheduler(fresh, FALLING, relative=not relative).load_state_dict(state)
         for policy, rules in {"keep_checkpoint": relative, "use_config": not relative}.items():
             way: Any = policy
@@ -294,7 +297,9 @@ def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
 
 def test_a_policy_that_does_not_exist_is_refused_when_named() -> None:
     policy: Any = "keep"
-    with pytest.raises(lrcore.ScheduleError, match="on_mismatch: expected one of error, keep_checkpoint, use_config"):
+    with pytest.raises(
+        lrcore.ScheduleError, match="on_mismatch: expected one of error, keep_checkpoint, use_config, same_past"
+    ):
         lrcore_torch.LRScheduler(sgd(), FALLING, on_mismatch=policy)
 
 
@@ -417,3 +422,66 @@ def test_a_plateau_and_a_schedule_are_two_things_to_a_policy(policy: Any, rate: 
     resumed = lrcore_torch.LRScheduler(fresh, lrcore.Constant(0.1), on_mismatch=policy)
     resumed.load_state_dict(scheduler.state_dict())
     assert update(fresh) == [rate]
+
+
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+    """Better values would count as worse."""
+    saved = lrcore_torch.LRScheduler(sgd(), lrcore.Plateau(lrcore.Constant(0.4), mode="max", factor=0.5, patience=0))
+    for metric in (-3.0, -4.0):
+        saved.report(metric)
+    optimizer = sgd()
+    lower = lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=0)
+    resumed = lrcore_torch.LRScheduler(optimizer, lower, on_mismatch="use_config")
+    with pytest.warns(
+        UserWarning, match=r"load_state_dict: the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"
+    ):
+        resumed.load_state_dict(saved.state_dict())
+    assert update(optimizer) == [0.2]
+    for metric, rate in ((-2.0, 0.2), (-2.5, 0.2), (-2.4, 0.1)):
+        resumed.report(metric)
+        assert resumed.get_last_lr() == [rate]
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_plateau_that_is_never_told_is_warned_of_once(*, attached: bool) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
+    if attached:
+        scheduler.attach()
+
+    def go_on() -> None:
+        update(optimizer)
+        if not attached:
+            scheduler.step()
+
+    scheduler.sync(9_998)
+    go_on()
+    with pytest.warns(
+        UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\), or step\(metrics="
+    ):
+        go_on()
+    for _ in range(3):
+        go_on()
+
+
+@pytest.mark.parametrize("form", [lambda one: one, copy.deepcopy], ids=["itself", "copied"])
+def test_only_what_waits_for_a_metric_is_warned_of(form: Any) -> None:
+    def began(schedule: Any, state: Any = None) -> lrcore_torch.LRScheduler:
+        scheduler = lrcore_torch.LRScheduler(sgd(), schedule)
+        if state is not None:
+            scheduler.load_state_dict(state)
+        return form(scheduler)  # type: ignore[no-any-return]
+
+    never_told = lrcore.save_state(9_990, plateau(), plateau().initial().to_dict())
+    told = lrcore.save_state(9_990, plateau(), plateau().update(plateau().initial(), 1.0).to_dict())
+    for state, due in ((never_told, 10_000), (told, 19_990)):
+        scheduler = began(plateau(), state)
+        scheduler.sync(due - 1)
+        with pytest.warns(UserWarning, match="told no metric"):
+            scheduler.sync(due)
+    began(lrcore.Constant(0.4)).sync(10**6)
+    scheduler = began(plateau(), never_told)
+    scheduler.report(1.0)
+    scheduler.sync(10**6)
+    scheduler = lrcore_torch.LRScheduler(sgd(), plateau(), last_epoch=9_998)
+    scheduler.sync(19_998)  # it began at step 9,999

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
-from lrcore import Schedule
+from lrcore import Policy, Schedule
 
 Source: TypeAlias = Schedule | Callable[[int], float]
 
@@ -36,12 +36,19 @@ class Trained:
 class Loop(Protocol):
     """Trains one weight on the accelerator, if there is one.
 
-    `horizon` is for frameworks that compile a Python function; `state` is what an adapter saved, to go on from; a
-    `curious` loop asks the adapter everything that can be asked before each update, about other steps too.
+    `horizon` is for frameworks that compile a Python function; `state` is what an adapter saved, to go on from, with the
+    policy `on_mismatch` if it has another schedule; a `curious` loop asks the adapter everything that can be asked before each update, about other steps too.
     """
 
     def __call__(
-        self, schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+        self,
+        schedule: Source,
+        updates: int,
+        horizon: int | None = None,
+        state: Any = None,
+        *,
+        curious: bool = False,
+        on_mismatch: Policy = "error",
     ) -> Trained: ...
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import lrcore_keras
+from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 
@@ -56,7 +57,13 @@ def fit(learning_rate: Any, callbacks: list[Any], updates: int, trained: Trained
 
 
 def in_optimizer(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
     """The optimizer counts the updates and is saved with the model: there is no state beside it."""
     learning_rate = lrcore_keras.LearningRateSchedule(schedule, horizon)
@@ -73,9 +80,15 @@ def in_optimizer(
 
 
 def with_callback(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
-    callback = lrcore_keras.LearningRateScheduler(schedule)
+    callback = lrcore_keras.LearningRateScheduler(schedule, on_mismatch=on_mismatch)
     if state is not None:
         callback.load_state_dict(state)
 

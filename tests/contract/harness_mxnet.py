@@ -7,6 +7,7 @@ from typing import Any
 import mxnet as mx
 
 import lrcore_mxnet
+from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()
@@ -18,11 +19,17 @@ def accelerator() -> str:
 
 
 def train(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
     weight = mx.gluon.Parameter("weight", shape=(1,), init="zeros")
     weight.initialize(ctx=DEVICE)
-    scheduler = lrcore_mxnet.LRScheduler(schedule)
+    scheduler = lrcore_mxnet.LRScheduler(schedule, on_mismatch=on_mismatch)
     trainer = mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler})
     if state is not None:
         scheduler.load_state_dict(state, trainer)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 import lrcore_optax
+from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 
@@ -19,13 +20,19 @@ def accelerator() -> str:
 
 
 def train(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
     learning_rate = lrcore_optax.as_schedule(schedule, horizon)
     optimizer = optax.sgd(learning_rate)
     opt_state = optimizer.init(jnp.float32(0.0))
     if state is not None:
-        opt_state, _ = lrcore_optax.load_state_dict(opt_state, state, schedule)
+        opt_state, _ = lrcore_optax.load_state_dict(opt_state, state, schedule, on_mismatch)
 
     @jax.jit
     def update(opt_state: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import paddle
 
 import lrcore_paddle
+from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 
@@ -17,10 +18,16 @@ def accelerator() -> str:
 
 
 def train(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
     weight = paddle.create_parameter([1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
-    scheduler = lrcore_paddle.LRScheduler(schedule)
+    scheduler = lrcore_paddle.LRScheduler(schedule, on_mismatch=on_mismatch)
     optimizer = paddle.optimizer.SGD(scheduler, parameters=[weight])
     if state is not None:
         scheduler.set_state_dict(state)

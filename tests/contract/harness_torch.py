@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 import lrcore_torch
+from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
@@ -18,11 +19,17 @@ def accelerator() -> str:
 
 
 def train(
-    schedule: Source, updates: int, horizon: int | None = None, state: Any = None, *, curious: bool = False
+    schedule: Source,
+    updates: int,
+    horizon: int | None = None,
+    state: Any = None,
+    *,
+    curious: bool = False,
+    on_mismatch: Policy = "error",
 ) -> Trained:
     weight = torch.zeros(1, device=DEVICE, requires_grad=True)
     optimizer = torch.optim.SGD([weight])
-    scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
+    scheduler = lrcore_torch.LRScheduler(optimizer, schedule, on_mismatch=on_mismatch)
     if state is not None:
         scheduler.load_state_dict(state)
     trained = Trained()

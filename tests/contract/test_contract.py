@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import lrcore
-from lrcore.schedules.kinds import KINDS as FILE_KINDS
 from tests.contract.harness import Loop, loops, resumable
 from tests.kinds import KINDS, UPDATES
 
@@ -27,10 +26,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def float32(schedule: lrcore.Schedule, steps: range) -> list[float]:
     return [float(np.float32(schedule(step))) for step in steps]
-
-
-def test_there_is_one_of_every_kind() -> None:
-    assert {type(schedule) for schedule in KINDS.values()} >= {*FILE_KINDS.values(), lrcore.Function}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -86,3 +81,41 @@ def test_a_state_with_another_schedule_is_not_taken_in_silence(resumable_loop: L
     state = lrcore.save_state(17, lrcore.Constant(0.5))
     with pytest.raises(lrcore.ScheduleError, match="schedule"):
         resumable_loop(SCHEDULE, 1, state=state)
+
+
+def test_a_run_that_is_changed_later_on_goes_on_with_its_configuration(resumable_loop: Loop) -> None:
+    state, longer = lrcore.save_state(17, SCHEDULE), SCHEDULE.cooldown(steps=5, start=19)
+    with pytest.raises(lrcore.ScheduleError, match=r"at step 20 it gives .*set on_mismatch to same_past,"):
+        resumable_loop(longer, 1, state=state)
+    trained = resumable_loop(longer, 11, state=state, on_mismatch="same_past")
+    assert trained.rates == float32(longer, range(17, 28))
+    assert lrcore.load_state(trained.state, longer).step == 28
+
+
+def test_a_run_that_was_another_one_does_not_go_on_as_the_same(resumable_loop: Loop) -> None:
+    state, other = lrcore.save_state(17, SCHEDULE), SCHEDULE.cooldown(steps=5, start=12)
+    with pytest.raises(lrcore.ScheduleError, match="at the 17 updates already made: at step 13 it gives"):
+        resumable_loop(other, 1, state=state, on_mismatch="same_past")
+    assert resumable_loop(other, 3, state={**state, "step": 0}, on_mismatch="same_past").state["step"] == 3
+
+
+def a_function(numerator: float) -> lrcore.Function:
+    def function(step: int) -> float:
+        return numerator / (step + 1)
+
+    return lrcore.Function(function, UPDATES)
+
+
+def test_a_function_that_was_rewritten_is_not_taken_in_silence(resumable_loop: Loop) -> None:
+    state = lrcore.save_state(17, a_function(0.1))
+    assert resumable_loop(a_function(0.1), 3, state=state).rates == float32(a_function(0.1), range(17, 20))
+    with pytest.raises(lrcore.ScheduleError, match=r"at step 0, .* it gave 0\.1 and the configured one gives 0\.2"):
+        resumable_loop(a_function(0.2), 1, state=state)
+    rates = resumable_loop(a_function(0.2), 3, state=state, on_mismatch="use_config").rates
+    assert rates == float32(a_function(0.2), range(17, 20))
+
+
+def test_a_list_of_one_schedule_is_that_schedule(resumable_loop: Loop) -> None:
+    assert resumable_loop(SCHEDULE, 3, state=lrcore.save_state(17, [SCHEDULE])).rates == float32(
+        SCHEDULE, range(17, 20)
+    )
