@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -23,37 +27,26 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is one line of the report, in CI as well
+nox.options.download_python = "never"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEMO = Path("build/demo")
 BENCH = Path("build/bench")
 DIST = Path("build/dist")
+SITE = Path("build/site")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
-PACKAGES = {"lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"}
 
-# What a test environment installs beside the extra of the same name, whose own requirements stay as wide as is true.
-PINS = {
-    # A plain `torch` may bring several GB of CUDA libraries with it.
-    "torch": ["torch==2.13.0"],
-    # The CPU build is a third of the size; each Keras is tested with the TensorFlow of its time.
-    "keras": ["keras==3.15.*", "tensorflow-cpu==2.21.*"],
-    # optax follows JAX's removals closely: the two move together.
-    "optax": ["optax==0.2.8", "jax==0.10.2"],
-    # The last of each that work with one another.
-    "mxnet": ["mxnet==1.9.1", "numpy==1.23.5"],
-    # Schedulers differ between minor releases; parity is stated for this one.
-    "paddle": ["paddlepaddle==3.3.1"],
-}
+# Everything is tested under the Python that runs nox, the core under the others of these that are found as well.
+PYTHONS = ("3.11", "3.12", "3.13")
+OTHER_PYTHONS = [version for version in PYTHONS if version != f"{sys.version_info.major}.{sys.version_info.minor}"]
 
-# What tests compare with besides, on top of the pins.
-PEERS = {
-    # `from_name` promises its schedules value for value; the README trains with Lightning and flax.
-    "torch": ["transformers==5.23.*", "lightning==2.6.*"],
-    "optax": ["flax==0.12.*"],
-    # Keras' other two backends, each in a process of its own.
-    "keras": ["torch==2.13.0", "jax==0.10.2"],
-}
+# One table for each framework, with what its tests install.
+FRAMEWORKS = nox.project.load_toml("adapters/frameworks.toml")
+PINS: dict[str, list[str]] = {name: row["pins"] for name, row in FRAMEWORKS.items()}
+PEERS: dict[str, list[str]] = {name: row["peers"] for name, row in FRAMEWORKS.items()}
+PACKAGES = {"lrcore", *(f"lrcore_{name}" for name in FRAMEWORKS)}
 
 # What others build on the frameworks: tests/ecosystem/<name> runs with these on top of a framework's pins. None of them
 # brings a framework of its own along, since torch and JAX are pinned.
@@ -92,6 +85,27 @@ def known(session: nox.Session, names: list[str]) -> list[str]:
     return names or list(PINS)
 
 
+def interpreter(version: str) -> str:
+    """A Python of this version that runs: on the path, or among those of pyenv, whose commands on the path may refuse.
+
+    The version itself if there is none: nox says then that it is missing, and goes on.
+    """
+    command = f"python{version}"
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for found in (shutil.which(command), *sorted(root.glob(f"versions/{version}.*/bin/{command}"), reverse=True)):
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return str(found)
+    return version
+
+
+def environments() -> Iterator[str]:
+    """The virtual and conda environments in the checkout, whatever they are called: nobody's text to check."""
+    for folder, folders, files in os.walk("."):
+        if "pyvenv.cfg" in files or "conda-meta" in folders:
+            yield os.path.normpath(folder)
+            folders.clear()
+
+
 def leave(session: nox.Session) -> None:
     """Give back the disk of an environment that nobody comes back to: all of them together take 11 GB."""
     if os.environ.get("CI"):
@@ -102,9 +116,11 @@ def leave(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check format, style, spelling and who imports whom."""
     session.install(*group("lint"))
-    session.run("ruff", "format", "--check", ".")
-    session.run("ruff", "check", ".")
-    session.run("codespell", ".")
+    foreign = list(environments())
+    excluded = [f"--extend-exclude={folder}" for folder in foreign]
+    session.run("ruff", "format", "--check", *excluded, ".")
+    session.run("ruff", "check", *excluded, ".")
+    session.run("codespell", *[f"--skip=./{folder}" for folder in foreign], ".")
     session.run("lint-imports", env={"PYTHONPATH": "adapters"})
 
 
@@ -125,10 +141,32 @@ def core(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("python", [nox.param(interpreter(version), id=version) for version in OTHER_PYTHONS])
+def pythons(session: nox.Session) -> None:
+    """Test the core under the other versions of Python; one that is not found is passed over in a line."""
+    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
+    leave(session)
+
+
+@nox.session(default=False)
+def deep(session: nox.Session) -> None:
+    """Look for counterexamples among new random schedules: 5,000 for each law; `-- --hypothesis-seed=N` repeats a run."""
+    session.install("-e", ".[plot,yaml]", *group("core"))
+    seed = f"--hypothesis-seed={random.randrange(2**32)}"  # noqa: S311 - shown by the command that is run
+    options = (
+        session.posargs if any("--hypothesis-seed" in one for one in session.posargs) else [seed, *session.posargs]
+    )
+    session.run(
+        "pytest", "-m", "hypothesis", "--hypothesis-profile=deep", "--ignore=tests/docs", *options, env=ENVIRONMENT
+    )
+
+
+@nox.session
 @nox.parametrize("name", list(PINS), ids=list(PINS))
 def framework(session: nox.Session, name: str) -> None:
     """Test one adapter: contract, parity with the native schedulers, training, examples in texts, types."""
-    session.install("-e", f".[{name}]", *PINS[name], *PEERS.get(name, []), *group("framework"))
+    session.install("-e", f".[{name}]", *PINS[name], *PEERS[name], *group("framework"))
     session.run("pytest", f"--framework={name}", *session.posargs, env=ENVIRONMENT)
     session.run("mypy", "--follow-imports=silent", f"adapters/lrcore_{name}")
     leave(session)
@@ -157,7 +195,7 @@ def wheel(session: nox.Session) -> None:
     example, script = Path("examples/schedule.toml").resolve(), Path("tests/use_wheel.py").resolve()
     with session.chdir(clean):
         session.run("bin/lrcore", "show", str(example), external=True)
-        session.run("bin/python", "-P", str(script), str(example), external=True)
+        session.run("bin/python", "-P", str(script), str(example), *sorted(PACKAGES), external=True)
 
 
 def check_source(session: nox.Session, path: Path) -> None:
@@ -170,7 +208,7 @@ def check_source(session: nox.Session, path: Path) -> None:
 
 
 def check_wheel(session: nox.Session, path: Path) -> None:
-    """The wheel holds the six packages, each of them typed, and no `adapters`."""
+    """The wheel holds the core and every adapter, each of them typed, and no `adapters`."""
     names = zipfile.ZipFile(path).namelist()
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     untyped = {package for package in PACKAGES if f"{package}/py.typed" not in names}
@@ -190,10 +228,26 @@ def ecosystem(session: nox.Session, name: str) -> None:
 
 @nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """Write the pages in docs/: what the last runs of the framework sessions compared, and the known problems."""
+    """Write the pages in docs/: what the last runs of the framework sessions compared, the known problems, and foreign words."""
     session.install("-e", ".", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
     session.run("python", "-m", "tests.known_problems")
+    session.run("python", "-m", "tests.foreign_words")
+
+
+@nox.session(name="docs-site", default=False)
+def docs_site(session: nox.Session) -> None:
+    """Build the manual into build/site; a warning of Sphinx is an error."""
+    session.install("-e", ".[cli,yaml]", *group("site"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", str(SITE), env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
+    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session(default=False)
@@ -248,7 +302,7 @@ def bench(session: nox.Session) -> None:
 def measure(session: nox.Session, name: str) -> None:
     """Run the benchmark of the core or of one framework; queued by `bench`."""
     if name == "core":
-        session.install("-e", ".", RIVAL)
+        session.install("-e", ".[yaml]", RIVAL)
     else:
         session.install("-e", f".[{name}]", *PINS[name])
     session.run("python", "-m", f"tests.benchmarks.bench_{name}", str(BENCH / f"{name}.json"), env=ENVIRONMENT)

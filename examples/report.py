@@ -45,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     results = [read_result(options.folder, framework) for framework in options.frameworks]
-    report = compare(results, lrcore.load(SCHEDULE_FILE))
+    schedule = lrcore.load(SCHEDULE_FILE)
+    assert isinstance(schedule, lrcore.Schedule)
+    report = compare(results, schedule)
     print(table(results), summary(report), sep="\n\n")
     (options.folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     if runs := trained(results):

@@ -82,6 +82,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
+    assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
     version = f"{keras.__version__} on {keras.backend.backend()}"
     device = str(keras.ops.zeros(1).device).rpartition("device:")[2].lower()
     record = Record("keras", version, device, data.updates)

@@ -79,6 +79,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
+    assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
     device = mx.gpu() if mx.context.num_gpus() else mx.cpu()
     record = Record("mxnet", mx.__version__, str(device), data.updates)
     network = train(data, schedule, device, record)

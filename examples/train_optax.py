@@ -92,6 +92,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
+    assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
     version = f"{optax.__version__} on jax {jax.__version__}"
     record = Record("optax", version, jax.devices()[0].device_kind, data.updates)
     parameters = train(data, schedule, record)

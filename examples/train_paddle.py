@@ -78,6 +78,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
+    assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
     record = Record("paddle", paddle.version.full_version, paddle.device.get_device(), data.updates)
     network = train(data, schedule, record)
     record.write(output, accuracy(network, data))

@@ -78,6 +78,7 @@ def main(output: Path) -> None:
     """Train, and write what was measured to `output`; the digits lie beside it."""
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
+    assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     record = Record("torch", torch.__version__, str(device), data.updates)
     network = train(data, schedule, device, record)

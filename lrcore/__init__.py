@@ -1,5 +1,7 @@
 """Learning rates from step counts: one description, the same value at every update in every framework."""
 
+from typing import TYPE_CHECKING
+
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.reader import dumps, from_dict, load, loads
 from lrcore.schedules.huggingface import from_name
@@ -22,9 +24,11 @@ from lrcore.schedules.kinds import (
     Sum,
     as_schedule,
 )
-from lrcore.schedules.plateau import Plateau, PlateauState
-from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
-from lrcore.schedules.schedule import Schedule, checked_step
+from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
+from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, warmup_stable_decay
+from lrcore.schedules.recurrences import recurrence, running_product
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
 from lrcore.tables.lowering import lower
 from lrcore.tables.table import Table
@@ -69,7 +73,18 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "recurrence",
+    "report_due",
     "running_product",
     "save_state",
     "warmup_stable_decay",
+    "warn_of_no_report",
 ]
+
+if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one
+
+    def __getattr__(name: str) -> object:
+        """Say what a name of another library is here."""
+        from lrcore.hints import missing_name
+
+        raise missing_name(__name__, name)

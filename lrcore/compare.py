@@ -18,11 +18,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lrcore.curves import formulas
-from lrcore.curves.formulas import LAST_STEP, SCALARS
+from lrcore.curves.formulas import BLOCK, LAST_STEP, SCALARS
 from lrcore.curves.normal import calls_python, is_plain_arithmetic, normal, repetition, tick, unrolled
 from lrcore.curves.pieces import Cycle, Formula, Pointwise
 from lrcore.curves.timeline import Timeline
-from lrcore.schedules.schedule import BLOCK, Schedule
+from lrcore.schedules.schedule import Schedule
 
 BUDGET = 2**24
 """Values of each schedule that one comparison computes at most."""

@@ -24,6 +24,19 @@ class ScheduleError(ValueError):
         return f"{self.where}: {self.problem}" if self.where else self.problem
 
 
+class ScheduleTypeError(ScheduleError, TypeError):
+    """A call or an operator that Python itself would refuse with a `TypeError`: caught as either.
+
+    Example:
+        >>> from lrcore import Cosine
+        >>> try:
+        ...     Cosine(0.1, 0, 100)
+        ... except TypeError as error:
+        ...     print(type(error).__name__)
+        ScheduleTypeError
+    """
+
+
 class MissingExtraError(ImportError):
     """A framework or an optional package that is not installed, with the command that installs it.
 

@@ -19,8 +19,9 @@ from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict
 from lrcore.records import Record, short
 from lrcore.schedules.kinds import KINDS
-from lrcore.schedules.plateau import Plateau, PlateauOptions, PlateauState
-from lrcore.schedules.schedule import Cooldown, Schedule, Warmup, checked_step
+from lrcore.schedules.plateau import Plateau, PlateauOptions, PlateauState, carry_over
+from lrcore.schedules.schedule import Cooldown, Schedule, Warmup
+from lrcore.schedules.steps import checked_step
 
 _VALUES = "few_values"  # of a Python function, in its description
 _CHANGES = 5  # that a message lists at most
@@ -36,12 +37,14 @@ def description(schedule: Any) -> Any:
         return {name: description(one) for name, one in schedule.items()}
     if isinstance(schedule, Sequence):
         return [description(one) for one in schedule]
+    if isinstance(schedule, Plateau):
+        # The arithmetic stands in every state, so that one that was saved before there was a choice is known.
+        options = {**_options(schedule), "arithmetic": schedule.arithmetic}
+        return {**description(schedule.schedule), "plateau": options}
     try:
         return schedule.to_dict()
     except ScheduleError:
-        if isinstance(schedule, Plateau):
-            return {**description(schedule.schedule), "plateau": _options(schedule)}
-        return {"kind": "function", "python": repr(schedule), _VALUES: [list(pair) for pair in schedule.few_values]}
+        return {"kind": "function", "python": schedule.in_full(), _VALUES: [list(pair) for pair in schedule.few_values]}
 
 
 def _options(plateau: Plateau) -> dict[str, Any]:
@@ -86,11 +89,34 @@ def _form(described: Any) -> str:
     return f"a dict of {', '.join(described)}" if isinstance(described, dict) else short(described)
 
 
+def with_arithmetic(saved: Any, configured: Any) -> Any:
+    """A saved description, changed in place: one that names no arithmetic is older than lrcore's own and loads into either."""
+    for one, other in zip(plateaus(saved), plateaus(configured), strict=False):
+        one.setdefault("arithmetic", "lrcore" if other["arithmetic"] == "lrcore" else "torch")
+    return saved
+
+
+def carried_over(remembered: Any, saved: Any, described: Any, configured: Any, where: str) -> dict[str, Any] | None:
+    """What the configured plateau takes over of the state of a saved one."""
+    plateau = _plateau_in(configured)
+    if remembered is None or plateau is None or saved == described:
+        return remembered  # type: ignore[no-any-return]
+    return carry_over(remembered, next(iter(plateaus(saved)), None), plateau, where)
+
+
+def _plateau_in(configured: Any) -> Plateau | None:
+    """The one plateau among schedules of any form."""
+    if (parts := _parts(configured)) is not None:
+        return next(filter(None, map(_plateau_in, parts.values())), None)
+    return configured if isinstance(configured, Plateau) else None
+
+
 def plateaus(described: Any) -> list[Any]:
     """The options of each plateau."""
     if (parts := _parts(described)) is not None:
         return [options for one in parts.values() for options in plateaus(one)]
-    return [described["plateau"]] if _is_one(described) and "plateau" in described else []
+    table = described.get("plateau") if _is_one(described) else None
+    return [table] if isinstance(table, dict) else []
 
 
 def _rebuilt(described: Any, where: str) -> Any:

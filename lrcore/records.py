@@ -5,30 +5,48 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 from msgspec import Meta, Struct, StructMeta
 
 from lrcore.curves.formulas import LAST_STEP
-from lrcore.errors import ScheduleError
+from lrcore.errors import ScheduleError, ScheduleTypeError
+from lrcore.hints import hint
+
+_UPDATES = {"unit": "updates"}
 
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
 CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
-Time: TypeAlias = Annotated[float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)")]
+Time: TypeAlias = Annotated[
+    float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)", extra=_UPDATES)
+]
 Period: TypeAlias = Annotated[
-    float, Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)")
+    float,
+    Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)", extra=_UPDATES),
 ]
 Steps: TypeAlias = Annotated[
-    int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)")
+    int, Meta(ge=0, le=LAST_STEP, description="an integer >= 0 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
 PositiveSteps: TypeAlias = Annotated[
-    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)")
+    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
 
@@ -42,22 +60,57 @@ class KeywordAliases(StructMeta):
         unknown = [name for name in renamed if name not in own]
         if unknown:
             known = [name.rstrip("_") for name in own]
-            raise TypeError(
-                f"{cls.__name__}: expected arguments out of {', '.join(known)}; "
-                f"got {unknown[0]!r}{did_you_mean(unknown[0], known)}"
+            near = hint(unknown[0], places_of(cls), known, python=True)
+            raise ScheduleTypeError(
+                cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
             )
-        return super().__call__(*args, **renamed)
+        try:
+            return super().__call__(*args, **renamed)
+        except TypeError:
+            problem = _wrong_arguments(cls, args, renamed)
+            if problem is None:  # the arguments are right, and something else went wrong
+                raise
+            raise ScheduleTypeError(cls.__name__, f"{problem}; write {_form(cls)}") from None
 
 
-class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0."""
+class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakref=True, forbid_unknown_fields=True):
+    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0.
+
+    A field of another record may have a `HOW`: what a wrong value is told to write instead.
+    """
+
+    HOW: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for name, field in _fields(type(self)).items():
             given = getattr(self, name)
-            checked = _checked(field.annotation, given, f"{type(self).__name__}.{field.encode_name}")
+            try:
+                checked = field.check(given)
+            except ScheduleError as error:
+                where = f"{type(self).__name__}.{field.encode_name}{error.where}"
+                raise ScheduleError(where, error.problem) from None
             if checked is not given:
                 msgspec.structs.force_setattr(self, name, checked)
+
+    def replace(self, **changes: Any) -> Self:
+        """The same kind with other arguments: everything is checked anew, and the original stays as it is.
+
+        Args:
+            **changes: arguments of the constructor; `warmup=None` and `cooldown=None` take a schedule's ramp away, so that
+                `schedule.replace(warmup=None).warmup(500)` has another one.
+
+        Raises:
+            ScheduleError: an argument that the kind does not have, or a wrong value.
+
+        Example:
+            >>> from lrcore import Cosine
+            >>> Cosine(init_value=0.1, decay_steps=100).warmup(10).replace(init_value=0.3)
+            Cosine(init_value=0.3, decay_steps=100).warmup(steps=10)
+        """
+        now = {one.encode_name: getattr(self, name) for name, one in _fields(type(self)).items()}
+        return type(self)(**{**now, **changes})
+
+    __replace__ = replace  # what copy.replace of Python 3.13 calls
 
     def given(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by the names of files."""
@@ -77,47 +130,119 @@ class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
 
 
+Check: TypeAlias = Callable[[Any], Any]
+"""A value as a field wants it, or an error whose place is the one inside the value: "[3]" of a list, "" of a number."""
+
+
 class _Field(NamedTuple):
-    annotation: Any
+    check: Check
     encode_name: str
     default: Any
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is msgspec.NODEFAULT
 
 
 @cache
 def _fields(cls: type[Struct]) -> dict[str, _Field]:
-    """What is known of each field: its annotation, the name that a file gives it, its default."""
+    """What is known of each field: how it is checked, the name that a file gives it, its default."""
+    hints = annotations_of(cls)
+    return {
+        one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
+        for one in msgspec.structs.fields(cls)
+    }
+
+
+@cache
+def annotations_of(cls: type[Struct]) -> dict[str, Any]:
+    """The annotation of each field, with its limits."""
     hints = get_type_hints(cls, include_extras=True)
-    return {one.name: _Field(hints[one.name], one.encode_name, one.default) for one in msgspec.structs.fields(cls)}
+    return {name: hints[name] for name in cls.__struct_fields__}
 
 
-def _checked(annotation: Any, value: Any, where: str) -> Any:
-    """The value as the annotation wants it; an error that names the place otherwise."""
-    options = [one for one in get_args(annotation) if one is not type(None)]
-    if get_origin(annotation) in (Union, UnionType):  # an annotated type makes the former
-        return None if value is None else _checked(options[0], value, where)
-    if hasattr(value, "tolist"):  # numbers and arrays of numpy
-        value = value.tolist()
-    if get_origin(annotation) is tuple:
-        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise ScheduleError(where, f"expected a list; got {short(value)}")
-        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
-    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
-        return value
+def _check_of(annotation: Any, field: str) -> Check:
+    """What an annotation asks of a value; it is worked out once for each field, not for each value."""
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):  # an annotated type makes the former
+        check = _check_of(next(one for one in options if one is not type(None)), field)
+        return lambda value: None if value is None else check(value)
+    if origin is tuple:
+        return partial(_list, options[0], _check_of(options[0], field))
+    if origin is Annotated:
+        return partial(_one, annotation, _whole if options[0] is int else _real, field)
+    return partial(_one, annotation, _as_given if origin is Callable else _instance, field)
+
+
+def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
+    """A list as a tuple. Numbers are checked all at once, and one by one only where that finds something unusual."""
+    value = _python(value)
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise ScheduleError("", f"expected a list; got {short(value)}")
+    if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
+        return ordinary
+    checked = []
+    for number, one in enumerate(value):
+        try:
+            checked.append(check(one))
+        except ScheduleError as error:
+            raise ScheduleError(f"[{number}]{error.where}", error.problem) from None
+    return tuple(checked)
+
+
+def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
+    """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
     try:
-        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
+        checked: tuple[float, ...] = msgspec.convert(list(values), tuple[annotation, ...])
+    except (msgspec.ValidationError, OverflowError):
+        return None
+    if get_args(annotation)[0] is int:
+        return checked
+    if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
+        return None
+    return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
+
+
+def _one(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
+    """A value that is no list."""
+    value = _python(value)
+    try:
+        return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            where, f"expected {_words(annotation)}; got {short(value)}{_nearest(annotation, value)}"
+            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, field)}"
         ) from None
 
 
-def _number(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
-    if get_args(annotation)[0] is int:
-        whole = isinstance(value, float) and value.is_integer()
-        count: int = msgspec.convert(int(value) if whole else value, annotation)
-        return count
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+def _python(value: Any) -> Any:
+    """A number or an array of numpy as Python has it."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _as_given(annotation: Any, value: Any) -> Any:
+    return value
+
+
+def _instance(annotation: Any, value: Any) -> Any:
+    """A record, a truth value, or one of a few words."""
+    if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    return msgspec.convert(value, annotation)
+
+
+def _whole(annotation: Any, value: Any) -> int:
+    """An integer within the annotation's limits; 1e5 is one too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    count: int = msgspec.convert(value, annotation)
+    return count
+
+
+def _real(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; -0.0 is 0.0."""
+    if type(value) not in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
         value = float(value)
     number: float = msgspec.convert(value, annotation)
     if not math.isfinite(number):
@@ -125,43 +250,76 @@ def _number(annotation: Any, value: Any) -> float:
     return number + 0.0
 
 
-def _words(annotation: Any) -> str:
+def in_words(annotation: Any) -> str:
     """What the annotation asks for, in words."""
     if get_origin(annotation) is Annotated:
         return str(annotation.__metadata__[0].description)
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return f"a list, each {in_words(get_args(annotation)[0])}"
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any) -> str:
+def _nearest(annotation: Any, value: Any, field: str) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
-        return did_you_mean(value, get_args(annotation))
+        return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
-    return ""
+    return str(getattr(annotation, "HOW", ""))
 
 
-def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """A hint with the nearest known word, or nothing."""
-    from difflib import get_close_matches
+def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) -> str | None:
+    """What a constructor's call lacks, or has too much of."""
+    places: tuple[str, ...] = cls.__match_args__
+    if len(args) > len(places):
+        expected = f"only {', '.join(places)} without a name" if places else "its arguments by name"
+        return f"expected {expected}; got {len(args)} without one"
+    placed = places[: len(args)]
+    twice = [name for name in placed if name in named]
+    if twice:
+        return f"expected {twice[0]} once; got {short(args[places.index(twice[0])])} and {short(named[twice[0]])}"
+    fields = _fields(cls).items()
+    missing = [one.encode_name for name, one in fields if one.is_required and name not in {*placed, *named}]
+    return f"expected {' and '.join(missing)}; got none" if missing else None
 
-    near = get_close_matches(word, list(known), n=1) if isinstance(word, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+
+def _form(cls: Any) -> str:
+    """How the constructor is called. Options whose field has another name than in files are methods in Python."""
+    shown = [
+        f"{one.encode_name}={'...' if one.is_required else repr(one.default)}"
+        for name, one in _fields(cls).items()
+        if one.is_required or one.encode_name == name
+    ]
+    return f"{cls.__name__}({', '.join(shown)})"
+
+
+def places_of(cls: StructMeta) -> list[str]:
+    """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
+    kind = cls.__struct_config__.tag
+    return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]
 
 
 def short(value: Any) -> str:
     """A value as an error shows it."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        text = "a number with too many digits to show"
+    text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def digest(plain: dict[str, Any]) -> str:
-    """16 hexadecimal digits that are the same for equal plain forms."""
+def json_text(plain: Any) -> str:
+    """A plain form as JSON, the same for equal ones: names sorted, no spaces."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits that are the same for equal texts."""
     from hashlib import sha256
 
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -186,8 +344,8 @@ def _is_identifying(part: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.to_dict()
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+    if isinstance(value, tuple):  # of one type, as its annotation says
+        return [_plain(one) for one in value] if value and isinstance(value[0], Record) else list(value)
     if callable(value):
         raise ScheduleError(
             f"Function({name_of(value)})",

@@ -14,9 +14,21 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from lrcore.errors import ScheduleError
-from lrcore.mismatches import description, in_form_of, kept, mismatches, past_of, plateaus, refusal
-from lrcore.records import did_you_mean, short
-from lrcore.schedules.schedule import checked_step
+from lrcore.hints import did_you_mean
+from lrcore.mismatches import (
+    carried_over,
+    description,
+    in_form_of,
+    kept,
+    mismatches,
+    past_of,
+    plateaus,
+    refusal,
+    with_arithmetic,
+)
+from lrcore.records import json_text, short
+from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.steps import checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config", "same_past"]
 
@@ -61,8 +73,8 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     return {
         "format": FORMAT,
         "step": checked_step(step, "save_state"),
-        "schedule": _text(description(schedule)),
-        "plateau": "" if plateau is None else _text(dict(plateau)),
+        "schedule": _own_text(schedule) or json_text(description(schedule)),
+        "plateau": "" if plateau is None else json_text(dict(plateau)),
     }
 
 
@@ -79,6 +91,8 @@ def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: 
             "use_config" with the configured one. "same_past" goes on with the configured one if both have the same values
             at every update already made, and raises otherwise: for a run that is extended or branches off. A plateau
             that was told a metric has the same past only with the same options; one that has reduced nothing may go.
+            Under "use_config", what a plateau remembers and means something else under the configured options begins anew,
+            with a warning.
         where: the caller, for messages.
 
     Raises:
@@ -97,10 +111,12 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
-    if on_mismatch == "use_config":
+    if text == _own_text(schedule):
         return LoadedState(step, schedule, plateau)
     configured = description(schedule)
-    saved = in_form_of(configured, json.loads(text))
+    saved = in_form_of(configured, with_arithmetic(json.loads(text), configured))
+    if on_mismatch == "use_config":
+        return LoadedState(step, schedule, carried_over(plateau, saved, configured, schedule, where))
     past = past_of(step, plateau, where) if on_mismatch == "same_past" else None
     found = list(mismatches(saved, configured, schedule, past, where))
     if not found:
@@ -162,5 +178,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _text(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+def _own_text(schedule: Any) -> str | None:
+    """The text of one schedule, which it makes once for all its states; None for all else, and with a Python function inside."""
+    if not isinstance(schedule, Schedule):
+        return None
+    try:
+        return schedule.text
+    except ScheduleError:
+        return None

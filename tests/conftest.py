@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.frameworks import ACCELERATORS, describe, load
+from tests.frameworks import NAMES, describe, load
 
 TESTS = Path(__file__).parent
 CORE_ROOMS = {"core", "properties"}
 FRAMEWORK_ROOMS = {"contract", "parity", "adapters", "training"}
+ROOMS_TO_NAME = {"ecosystem", "browser"}  # which run where their folder is named, and nowhere else
 
 # The same examples in every run, so that a change is what makes a test fail; `deep` looks for new ones.
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
@@ -24,7 +25,7 @@ settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--framework", choices=list(ACCELERATORS), help="run the tests of this framework")
+    parser.addoption("--framework", choices=list(NAMES), help="run the tests of this framework")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,17 +41,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     name = config.getoption("framework")
     if name is None:
-        return f"framework: none; the tests of {', '.join(ACCELERATORS)} need --framework=NAME"
+        return f"framework: none; the tests of {', '.join(NAMES)} need --framework=NAME"
     return f"framework: {describe(name)}"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out the rooms, and the files named after a framework, that are not of this run."""
-    name = config.getoption("framework")
+    name, room = config.getoption("framework"), _room(collection_path)
+    if room in ROOMS_TO_NAME:
+        return not is_named(TESTS / room, config) or None
     if name is None:
-        return _room(collection_path) in FRAMEWORK_ROOMS or None
-    others = [f"test_{other}_" for other in ACCELERATORS if other != name]
-    return _room(collection_path) in CORE_ROOMS or collection_path.name.startswith(tuple(others)) or None
+        return room in FRAMEWORK_ROOMS or None
+    others = [f"test_{other}_" for other in NAMES if other != name]
+    return room in CORE_ROOMS or collection_path.name.startswith(tuple(others)) or None
+
+
+def is_named(folder: Path, config: pytest.Config) -> bool:
+    """Whether the command line names a folder or something in it."""
+    return any(Path(argument.split("::")[0]).resolve().is_relative_to(folder) for argument in config.args)
 
 
 def _room(path: Path) -> str:

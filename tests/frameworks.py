@@ -1,47 +1,17 @@
-"""The five frameworks as the tests see them: how to import one, its version and the device that it uses."""
+"""The frameworks as the tests see them: their names, how to import one, its version and the device that it uses."""
 
 from __future__ import annotations
 
 import importlib
+import tomllib
 import warnings
-from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-
-def _torch(torch: Any) -> str:
-    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else ""
-
-
-def _keras(keras: Any) -> str:
-    # Not `keras.distribution`, which the torch backend lacks; TensorFlow's name of a device has a path before it.
-    device = str(keras.ops.zeros(1).device).rpartition("device:")[2].lower()
-    return "" if device.startswith("cpu") else device
-
-
-def _optax(optax: Any) -> str:
-    import jax
-
-    device = jax.devices()[0]
-    return "" if device.platform == "cpu" else str(device.device_kind)
-
-
-def _mxnet(mxnet: Any) -> str:
-    return "gpu(0)" if mxnet.context.num_gpus() else ""
-
-
-def _paddle(paddle: Any) -> str:
-    device = str(paddle.device.get_device())
-    return "" if device == "cpu" else device
-
-
-ACCELERATORS: dict[str, Callable[[Any], str]] = {
-    "torch": _torch,
-    "keras": _keras,
-    "optax": _optax,
-    "mxnet": _mxnet,
-    "paddle": _paddle,
-}
+ROOT = Path(__file__).parents[1]
+TABLE: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "adapters" / "frameworks.toml").read_text(encoding="utf-8"))
+NAMES = tuple(TABLE)
 
 
 def load(name: str) -> ModuleType:
@@ -54,5 +24,5 @@ def load(name: str) -> ModuleType:
 def describe(name: str) -> str:
     """One line: the framework, its version, and the device its tests use."""
     module = load(name)
-    accelerator = ACCELERATORS[name](module)
+    accelerator = importlib.import_module(f"tests.contract.harness_{name}").accelerator()
     return f"{name} {module.__version__} on {accelerator or 'the CPU: it reports no accelerator'}"

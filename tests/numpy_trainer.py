@@ -10,7 +10,9 @@ import digits
 import lrcore
 from record import Record
 
-SCHEDULE = lrcore.load(Path(digits.__file__).with_name("schedule.toml"))
+loaded = lrcore.load(Path(digits.__file__).with_name("schedule.toml"))
+assert isinstance(loaded, lrcore.Schedule)
+SCHEDULE = loaded
 
 
 def small_digits(epochs: int) -> digits.Digits:

@@ -6,7 +6,10 @@ one more; PyTorch's count steps.
 
 from __future__ import annotations
 
+from textwrap import dedent
 from typing import NamedTuple
+
+from lrcore import Schedule, loads
 
 
 class Seed(NamedTuple):
@@ -14,6 +17,12 @@ class Seed(NamedTuple):
 
     call: str
     toml: str
+
+    @property
+    def schedule(self) -> Schedule:
+        schedule = loads(dedent(self.toml))
+        assert isinstance(schedule, Schedule)
+        return schedule
 
 
 # Dive into Deep Learning, the chapter on learning-rate scheduling: classes of its own.

@@ -60,9 +60,11 @@ def neighbours(draw: Draw, longest: int = 60) -> tuple[Schedule, Schedule]:
         holder = holder[name]
     holder[path[-1]] = draw(st.sampled_from(_changed(holder[path[-1]])))
     try:
-        return schedule, lrcore.from_dict(plain)
+        changed = lrcore.from_dict(plain)
     except lrcore.ScheduleError:
         reject()
+    assert isinstance(changed, Schedule)
+    return schedule, changed
 
 
 def _numbers(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -82,6 +84,13 @@ def _changed(value: float) -> list[float]:
     return [2 * value, value / 2, value + 1, -value, math.nextafter(value, math.inf)]
 
 
+def reread(schedule: Schedule) -> Schedule:
+    """The schedule that its plain form describes."""
+    again = lrcore.from_dict(schedule.to_dict())
+    assert isinstance(again, Schedule)
+    return again
+
+
 def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
     """The same schedule in another form: the same operations on the same numbers, and so the same values."""
     ways: list[Callable[[Schedule], Schedule]] = [
@@ -91,7 +100,7 @@ def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
         lambda one: lrcore.Join([one.warmup(0), lrcore.Shift(one, 17)], [17]),
         lambda one: lrcore.Clip(one) * 1.0,
         lambda one: lrcore.Constant(0.0) + one,
-        lambda one: lrcore.from_dict(one.to_dict()),
+        reread,
         lambda one: type(one)(one.schedules[::-1]) if isinstance(one, lrcore.Sum | lrcore.Product) else one,
     ]
     two = st.sampled_from(ways)

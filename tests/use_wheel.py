@@ -1,4 +1,7 @@
-"""Use the installed wheel as a stranger would: run with `python -P` away from the repository, given a schedule file."""
+"""Use the installed wheel as a stranger would.
+
+Run with `python -P` away from the repository, given a schedule file and the packages that the wheel holds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import lrcore
 
 assert "numpy" not in sys.modules, "importing lrcore loads numpy"
 
-for package in ("lrcore", "lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle"):
+for package in sys.argv[2:]:
     spec = importlib.util.find_spec(package)
     assert spec is not None, f"{package} is not in the wheel"
     assert spec.origin is not None, f"{package} has no __init__.py"
@@ -25,6 +28,7 @@ else:
     raise AssertionError(f"{lrcore_torch} was imported without torch")
 
 schedule = lrcore.load(sys.argv[1])
+assert isinstance(schedule, lrcore.Schedule)
 assert list(schedule.values([0, 1, 2])) == [schedule(0), schedule(1), schedule(2)]
 assert lrcore.loads(lrcore.dumps(schedule)) == schedule
 print(f"lrcore of {Path(lrcore.__file__).parent} works: {schedule!r}")

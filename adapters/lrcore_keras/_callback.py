@@ -42,7 +42,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         schedule: a schedule, a `lrcore.Plateau` or a Python function of the step.
         per: "update", or "epoch": then the step is the number of the epoch as `fit` counts it, `initial_epoch` included.
         monitor: the entry of the logs that a plateau is told at the end of each epoch. An epoch without it, such as one
-            without validation, tells nothing; the first says so.
+            without validation, tells nothing; the first says so. A loop of your own that does not tell a plateau is warned
+            after 10,000 updates.
         on_mismatch: what `load_state_dict`, and what Keras loads of the weights, do with a saved schedule that is not this
             one: "error", "keep_checkpoint", "use_config", or "same_past", which goes on with this one if every update
             already made had its rate.
@@ -81,6 +82,9 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self.monitor = monitor
         self.on_mismatch: lrcore.Policy = on_mismatch
         self._plateau_state = _initial_state(self.schedule)
+        self._report_due: float = lrcore.report_due(
+            0
+        )  # the step at which a loop that tells a plateau nothing is warned
         self._epoch = 0
         self._epochs_told = 0.0  # of how many epochs a plateau knows; infinite where a state does not say
         self._step_to_load: int | None = None
@@ -122,8 +126,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch + 1
         self._epochs_told = epoch + 1
+        self._report({} if logs is None else logs)
         if logs is not None:
-            self._report(logs)
             logs.update(used_rates(self.model.optimizer))
         if not any(map(is_in_use, self._optimizers())):
             self._warn_once(
@@ -145,7 +149,10 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         """
         if self.model is None:
             raise lrcore.ScheduleError(WHERE, "sync needs a model; got none; call set_model(model) first")
-        self._write(step)
+        reached = self._write(step)
+        if reached >= self._report_due and self._plateau_state is not None:
+            self._report_due = math.inf
+            lrcore.warn_of_no_report(WHERE, f"call on_epoch_end(epoch, logs) with {self.monitor!r} in the logs")
 
     def state_dict(self) -> dict[str, int | str]:
         """The step, the schedule and the state of a plateau, as `lrcore.save_state`: readable by every adapter.
@@ -187,6 +194,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         if plateau_state is not None and loaded.plateau is not None:
             plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
         self.schedule, self._plateau_state = loaded.schedule, plateau_state
+        self._report_due = lrcore.report_due(loaded.step, None if loaded.plateau is None else plateau_state)
         return loaded.step
 
     def _check_beginning(self, epoch: int) -> None:
@@ -243,14 +251,16 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             _check_settable(part)
         return parts(optimizer)
 
-    def _write(self, step: int | None = None) -> None:
-        """Everything is computed and checked before anything is written."""
+    def _write(self, step: int | None = None) -> int:
+        """The step, or the last of several. Everything is computed and checked before anything is written."""
         optimizers = self._optimizers()
-        values = [self._value(self._step_of(one) if step is None else step) for one in optimizers]
+        steps = [self._step_of(one) if step is None else step for one in optimizers]
+        values = [self._value(one) for one in steps]
         self._notice_other_writers(optimizers)
         for optimizer, value in zip(optimizers, values, strict=True):
             optimizer.learning_rate = value
         self._written = [rate(optimizer) for optimizer in optimizers]
+        return max(steps)
 
     def _value(self, step: int) -> float:
         if self._plateau_state is None:
@@ -272,8 +282,13 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             return
         if self.monitor in logs:
             self._plateau_state = self.schedule.update(self._plateau_state, logs[self.monitor])
+            self._report_due = math.inf
         else:
-            self._warn_once("monitor", f"an epoch ended without {self.monitor!r}; its logs have {', '.join(logs)}")
+            self._warn_once(
+                "monitor",
+                f"an epoch ended without {self.monitor!r}; its logs have {', '.join(logs) or 'nothing'}, so the plateau was told "
+                "no metric; give fit validation_data, or one of them as monitor",
+            )
 
     def _warn_once(self, subject: str, message: str) -> None:
         if subject not in self._warned_of:

@@ -32,7 +32,8 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: a schedule, or a Python function of the step, which cannot be saved with the model.
-        horizon: the step from which the value is held; required for a Python function that states none itself.
+        horizon: the step from which the value is held, 2**31 - 1 at the latest; required for a Python function that states none
+            itself.
 
     Raises:
         lrcore.ScheduleError: it is no schedule, or no table can hold it.
@@ -54,4 +55,5 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
         """The schedule of a saved model."""
-        return cls(lrcore.from_dict(config["schedule"]), config["horizon"])
+        schedule: Any = lrcore.from_dict(config["schedule"])  # a plateau is refused by its type
+        return cls(schedule, config["horizon"])

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from operator import index
 from typing import Any
 from weakref import WeakSet
@@ -19,6 +20,7 @@ import lrcore
 from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
+_SHOWN = 200  # characters of a schedule in an error
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -49,6 +51,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
             lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same. A
             warning says so if its values have changed since.
+            A plateau that is told no metric in 10,000 updates is warned of once.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
             "same_past", which goes on with this one if every update already made had its rate.
         first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
@@ -77,6 +80,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
+    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+
     def __init__(
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
@@ -97,6 +102,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.on_mismatch: lrcore.Policy = on_mismatch
         self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        self._report_due = inf if self.plateau_state is None else _NOT_ASKED
         self._in_use = True  # as far as is known: states that are loaded put another in its place
         self._saved_schedule: str | None = None
         _live.add(self)
@@ -109,6 +115,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
         self._in_use = True
         try:
+            if step >= self._report_due:
+                self._notice_no_report(step)
             return self._at(step if step > 0 else 0)
         except Exception:
             if self.first:
@@ -152,6 +160,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if type(metric) is mx.nd.NDArray and metric.size == 1:
             metric = metric.asscalar()  # it has no float()
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
+        self._report_due = inf
 
     def state_dict(self, trainer: Any) -> dict[str, int | str]:
         """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
@@ -219,6 +228,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """A copy puts no scheduler in the place of another, as one that MXNet loads does."""
         copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
         copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
+        copied._report_due = self._report_due  # noqa: SLF001 - its own class
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
@@ -234,7 +244,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
             # Elsewhere an error would be too late: MXNet has emptied the file by now.
-            state["schedule"] = _Unsaved(repr(self.schedule))
+            state["schedule"] = _Unsaved(self.schedule.in_full())
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -258,6 +268,14 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             self._at = schedule.at
         self.schedule = schedule
         self.plateau_state = state
+
+    def _notice_no_report(self, step: int) -> None:
+        """Count from the first update that is asked for, and warn after many."""
+        if self._report_due == _NOT_ASKED:
+            self._report_due = lrcore.report_due(step)
+        else:
+            self._report_due = inf
+            lrcore.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
 
     def _notice_rewritten(self, saved: str | None) -> None:
         """What was saved of a Python function is its name, and that may have another body by now."""
@@ -298,10 +316,13 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
             raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
         with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
-        self._follow(loaded.schedule, lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None)
+        remembered = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None
+        self._follow(loaded.schedule, remembered)
+        self._report_due = inf if self.plateau_state is None else lrcore.report_due(loaded.step, remembered)
         return loaded.step
 
 
+_NOT_ASKED = 0  # before the first update is asked for, which may be any, a plateau cannot be said to wait for a metric
 _live: WeakSet[LRScheduler] = WeakSet()
 
 
@@ -319,10 +340,11 @@ class _Unsaved:
     def found(self) -> lrcore.Schedule | lrcore.Plateau:
         """The schedule of that name among those in use."""
         for scheduler in _live:
-            if repr(scheduler.schedule) == self.name:
+            if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
+        name = self.name if len(self.name) <= _SHOWN else self.name[: _SHOWN - 3] + "..."
         raise lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
+            f"expected a scheduler in use that follows {name}, as the one saved did, whose Python function cannot be "
             "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )

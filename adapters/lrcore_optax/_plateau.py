@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import jax
@@ -10,13 +11,21 @@ import optax
 
 import lrcore
 
+WHERE = "lrcore_optax.reduce_on_plateau"
+TELL = "give update() the metric as value=, in one update after each evaluation"
+
 
 def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by the scale of a plateau, as `optax.contrib.reduce_on_plateau` does.
 
     Chain it after the optimizer that follows the plateau's schedule. A metric is told as `value`; it lowers the very
     update that it comes with. Updates without a `value` keep the scale, so that a metric of each epoch may be told once an
-    epoch. The state is a `lrcore.PlateauState` of arrays.
+    epoch. Where none ever has one nothing is reduced: a compiled update cannot say so, but `state_dict` and `current_lr`
+    warn after 10,000 updates. What calls `update` for you has to hand the `value` on; flax's `TrainState.apply_gradients`
+    does not.
+
+    The state is a `lrcore.PlateauState` of arrays. A checkpoint of it does not hold the options: where they may change,
+    `mode` above all, resume with `state_dict` and `load_state_dict`, which begin anew what then means something else.
 
     Args:
         plateau: its options; the schedule in it goes to the optimizer, through `as_schedule`.
@@ -43,8 +52,10 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         [0.0, 0.25, 0.25, 0.25]
     """
     if not isinstance(plateau, lrcore.Plateau):
-        raise lrcore.ScheduleError("lrcore_optax.reduce_on_plateau", f"expected a lrcore.Plateau; got {plateau!r}")
+        raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {plateau!r}")
     transition = plateau.transition(jnp.where)
+    calls_without_value = itertools.count(1)
+    report_due = lrcore.report_due(0)
 
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
@@ -55,7 +66,11 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     def update(
         updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = None, **extra: Any
     ) -> tuple[Any, lrcore.PlateauState]:
+        nonlocal report_due
+        if value is None and next(calls_without_value) == report_due:  # a compiled update calls this once
+            lrcore.warn_of_no_report(WHERE, TELL)
         if value is not None:
+            report_due = 0
             state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]
         scale: Any = state.scale
         return jax.tree.map(lambda change: change * scale.astype(change.dtype), updates), state
@@ -66,7 +81,5 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
 def _metric(value: Any) -> jax.Array:
     metric = jnp.asarray(value)
     if metric.shape or metric.dtype == bool:
-        raise lrcore.ScheduleError(
-            "lrcore_optax.reduce_on_plateau", f"expected a value that is one number; got {metric.dtype}{metric.shape}"
-        )
+        raise lrcore.ScheduleError(WHERE, f"expected a value that is one number; got {metric.dtype}{metric.shape}")
     return metric

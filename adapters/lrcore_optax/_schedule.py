@@ -26,7 +26,8 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
 
     Args:
         schedule: a schedule, or a Python function of the step (looked up once here, on the host).
-        horizon: the step from which the value is held; needed for a Python function, and then at most 2**22.
+        horizon: the step from which the value is held; needed for a Python function, and then at most 2**22. What a schedule
+            does after 2**31 - 1, where the counters of optax stay, does not matter.
 
     Returns:
         An `optax.Schedule`: a callable that takes what optax counts with, and also numbers and arrays of Python and numpy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 import lrcore
+from lrcore_optax._plateau import TELL
 from lrcore_optax._schedule import LAST_COUNT, TableSchedule
 
 Scheduled = lrcore.Schedule | lrcore.Plateau | TableSchedule | Callable[[int], float]
@@ -31,7 +33,7 @@ def current_step(opt_state: Any) -> int:
         >>> current_step(optax.sgd(optax.linear_schedule(0.5, 0.0, 4)).init(0.0))
         0
     """
-    counts = {int(number) for leaf in _leaves(opt_state, _is_count) for number in _numbers(leaf)}
+    counts = _counts(opt_state)
     if len(counts) != 1:
         found = ", ".join(map(str, sorted(counts))) or "none"
         raise lrcore.ScheduleError("lrcore_optax.current_step", f"expected a state with one count; got {found}")
@@ -71,7 +73,8 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     """The learning rate of the update just made, before any update that of the first.
 
     `optax.inject_hyperparams` keeps it in the state; for other optimizers name the schedule, which is asked then. Where
-    `lrcore_optax.reduce_on_plateau` is chained, its scale is a part of the rate.
+    `lrcore_optax.reduce_on_plateau` is chained, its scale is a part of the rate; one warning says where it was told no
+    metric in 10,000 updates.
 
     Args:
         opt_state: the state of an optax optimizer.
@@ -92,6 +95,7 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     where = "lrcore_optax.current_lr"
     plateau = _plateau_state(opt_state, where)
     scale = 1.0 if plateau is None else plateau.scale
+    _notice_no_report(opt_state, plateau, schedule, where)
     if schedule is not None:
         horizon = schedule.horizon if isinstance(schedule, TableSchedule) else None
         last = max(current_step(opt_state) - 1, 0)
@@ -109,7 +113,8 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
 def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
     """The state of the schedule as every adapter saves it, so that a run can go on in another framework.
 
-    A checkpoint of `opt_state` alone resumes in optax too; it has the counts, but not the schedule.
+    A checkpoint of `opt_state` alone resumes in optax too; it has the counts, but not the schedule. One warning says where
+    a plateau was told no metric in 10,000 updates.
 
     Args:
         opt_state: the state of an optax optimizer.
@@ -129,6 +134,7 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
     configured = _configured(schedule)
     _check_chained(opt_state, configured, where)
     plateau = _plateau_state(opt_state, where)
+    _notice_no_report(opt_state, plateau, schedule, where)
     plain = None if plateau is None else plateau.to_dict()
     return lrcore.save_state(current_step(opt_state), configured, plain)
 
@@ -167,9 +173,12 @@ def load_state_dict(
     _check_chained(opt_state, loaded.schedule, where)
     opt_state = set_step(opt_state, loaded.step)
     if loaded.plateau is not None:
-        opt_state = _with_plateau_state(opt_state, lrcore.PlateauState.from_dict(loaded.plateau, where))
+        remembered = lrcore.PlateauState.from_dict(loaded.plateau, where)
+        opt_state = _with_plateau_state(opt_state, remembered)
+        _report_due[_lrcore_schedule(loaded.schedule)] = lrcore.report_due(loaded.step, remembered)
     elif isinstance(loaded.schedule, lrcore.Plateau):
         opt_state = _with_plateau_state(opt_state, loaded.schedule.initial())
+        _report_due[_lrcore_schedule(loaded.schedule)] = lrcore.report_due(loaded.step)
     return opt_state, loaded.schedule
 
 
@@ -182,6 +191,10 @@ def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
 
 
 # --- the counts and the rates in a state ------------------------------------------------------------------------------
+
+
+def _counts(opt_state: Any) -> set[int]:
+    return {int(number) for leaf in _leaves(opt_state, _is_count) for number in _numbers(leaf)}
 
 
 def _leaves(opt_state: Any, wanted: Callable[[Any, Any], bool]) -> list[Any]:
@@ -233,6 +246,21 @@ def _numbers(leaf: Any) -> list[Any]:
 
 
 # --- the plateau in a state -------------------------------------------------------------------------------------------
+
+
+_report_due: dict[
+    Any, float
+] = {}  # for the schedule under a plateau: the step at which one that was told nothing is warned of
+
+
+def _notice_no_report(opt_state: Any, plateau: lrcore.PlateauState | None, schedule: Any, where: str) -> None:
+    """Warn once of a plateau that was told no metric in many updates."""
+    if plateau is None or plateau.reports:
+        return
+    under = None if schedule is None else _lrcore_schedule(schedule)
+    if max(_counts(opt_state), default=0) >= _report_due.get(under, lrcore.report_due(0)):
+        _report_due[under] = math.inf
+        lrcore.warn_of_no_report(where, TELL, 3)
 
 
 def _check_chained(opt_state: Any, schedule: Any, where: str) -> None:

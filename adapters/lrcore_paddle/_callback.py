@@ -16,8 +16,9 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
     `Model.fit` adds its own callback where none is given, and that one steps after every batch: also after each
     micro-batch of an accumulation, so that with `accumulate_grad_batches=k` a schedule runs k times too fast, and after
     an update that loss scaling has skipped. This one takes its place, for any scheduler; one warning says where something
-    else steps the scheduler, too. A `lrcore.Plateau` is told a metric after every evaluation; Paddle's
-    `ReduceLROnPlateau` refuses optimizers that have a scheduler.
+    else steps the scheduler, too. A `lrcore.Plateau` is told a metric after every evaluation, for which `fit` needs
+    `eval_data`; one warning says where it is told none. Paddle's `ReduceLROnPlateau` refuses optimizers that have a
+    scheduler.
 
     Args:
         by_step: step after each update.
@@ -45,9 +46,19 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         self.monitor = monitor
         self._left_at: int | None = None
         self._may_warn_of_other = True
+        self._may_warn_of_metric = True
+        self._reports: int | None = None  # what a plateau had been told when `fit` began
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._left_at = None
+        self._reports = self._told()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        super().on_train_end(logs)
+        if self._reports is not None and self._reports == self._told():
+            self._warn_of_metric(
+                "expected an evaluation, after which a plateau is told its metric; got none; give fit eval_data"
+            )
 
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
         scheduler = self._scheduler()
@@ -69,10 +80,9 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         if not isinstance(scheduler, LRScheduler) or scheduler.plateau_state is None:
             return
         if not logs or self.monitor not in logs:
-            warnings.warn(
-                f"lrcore_paddle.LRSchedulerCallback: expected {self.monitor!r} among what was evaluated; got "
-                f"{', '.join(logs or ()) or 'nothing'}; the plateau was not told",
-                stacklevel=2,
+            self._warn_of_metric(
+                f"expected {self.monitor!r} among what was evaluated; got {', '.join(logs or ()) or 'nothing'}; the plateau was "
+                "not told; name one of them as monitor"
             )
             return
         metric = logs[self.monitor]
@@ -82,6 +92,17 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         model: Any = self.model
         rate = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
         return rate if isinstance(rate, paddle.optimizer.lr.LRScheduler) else None
+
+    def _told(self) -> int | None:
+        """How many metrics the plateau has been told; None where there is none."""
+        scheduler = self._scheduler()
+        state = scheduler.plateau_state if isinstance(scheduler, LRScheduler) else None
+        return None if state is None else state.reports
+
+    def _warn_of_metric(self, message: str) -> None:
+        if self._may_warn_of_metric:
+            self._may_warn_of_metric = False
+            warnings.warn(f"lrcore_paddle.LRSchedulerCallback: {message}", stacklevel=3)
 
     def _made_update(self, step: int) -> bool:
         """Whether `Model.fit` updates after this batch: after every k-th, and after the last that the loader has."""

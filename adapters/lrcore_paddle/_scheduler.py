@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any, TypeAlias
 
 import paddle
@@ -35,7 +36,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     Args:
         schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, or a list of schedules, one for each
-            parameter group.
+            parameter group. A plateau that is told no metric in 10,000 updates is warned of once.
         last_epoch: the updates made, less one: -1 starts at step 0.
         verbose: print each new rate.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
@@ -78,6 +79,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     last_epoch: int
     last_lr: float
+    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._rules = _rules(self.schedule, self.plateau_state)
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
+        self._report_due = inf if self.plateau_state is None else lrcore.report_due(last_epoch + 1)
         self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
         self._at: Callable[[int], float] | None = None
         super().__init__(self._written, last_epoch, verbose)
@@ -135,6 +138,12 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         if self.last_lr != self._written:
             self._warn_of_writer()
         self._write(int(step), rates)
+        if step >= self._report_due:
+            self._report_due = inf
+            lrcore.warn_of_no_report(
+                _NAME,
+                "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback",
+            )
         if self.verbose:
             print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
 
@@ -164,6 +173,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             )
         assert self.plateau_state is not None
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
+        self._report_due = inf
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle's knows two keys
         """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read them."""
@@ -183,7 +193,11 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """
         loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
         schedule = _followed(loaded.schedule)
-        self._follow(schedule, _plateau_state(schedule, loaded.plateau), loaded.step)
+        state = _plateau_state(schedule, loaded.plateau)
+        self._follow(schedule, state, loaded.step)
+        self._report_due = inf
+        if state is not None:
+            self._report_due = lrcore.report_due(loaded.step, None if loaded.plateau is None else state)
 
     set_dict = set_state_dict
     load_state_dict = set_state_dict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, SupportsIndex
 
 import torch
@@ -28,7 +28,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     `torch.compile` and CUDA graphs need; any other becomes a Python float. A group that is added is scheduled from the
     next update, and a state that the optimizer loads does not bring its rate along.
 
-    Where something else writes a rate, or steps several times for each update, one warning says so.
+    Where something else writes a rate, or steps several times for each update, one warning says so; and where a plateau has
+    been told no metric in 10,000 updates.
 
     Args:
         optimizer: the optimizer to drive.
@@ -68,6 +69,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     also: dict[str, Any]
     _targets: list[Target]
     _metric_state: lrcore.PlateauState | None
+    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
     _step_count: int
 
     def __init__(
@@ -95,6 +97,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._pace: Pace | None = None
         self._steady = False  # whether all that a step does is to write one float into all groups
         self._may_warn_of_writer = True
+        self._report_due = lrcore.report_due(first) if self.plateau else inf
         self._rates(first, self._metric_state)  # what cannot be evaluated is refused before the optimizer is changed
         self._others(first)
         for group in optimizer.param_groups:
@@ -324,7 +327,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     def _reported(self, metric: Any) -> lrcore.PlateauState:
         if self.plateau is None or self._metric_state is None:
             raise lrcore.ScheduleError(f"{WHERE}.report", f"expected a lrcore.Plateau to tell; got {self.schedule!r}")
-        return self.plateau.update(self._metric_state, metric)
+        state = self.plateau.update(self._metric_state, metric)
+        self._report_due = inf
+        return state
 
     def _rates(self, step: int, state: lrcore.PlateauState | None) -> list[float]:
         """The rate of each group."""
@@ -375,6 +380,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.last_epoch = step
         self._metric_state = state
         self._last_lr = rates
+        if step >= self._report_due:
+            self._report_due = inf
+            lrcore.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation", 4)
         self._steady = (
             self._is_simple
             and self._hook is None
@@ -431,6 +439,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._configure(rates, also, relative=relative)
         if self.plateau is not None and loaded.plateau is not None:
             self._metric_state = lrcore.PlateauState.from_dict(loaded.plateau, where)
+        remembered = self._metric_state if loaded.plateau is not None else None
+        self._report_due = lrcore.report_due(loaded.step, remembered) if self.plateau else inf
 
     def _description(self) -> Any:
         schedule = self.plateau or self.schedule

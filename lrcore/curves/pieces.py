@@ -20,6 +20,8 @@ from lrcore.curves.formulas import ROUNDING, SCALARS, Library, TimeFunction
 from lrcore.errors import ScheduleError
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from lrcore.curves.timeline import Timeline
 
 
@@ -39,12 +41,23 @@ class Formula(Protocol):
         """The formula whose value at t is this one's at t / factor."""
         ...
 
+    def until(self, time: float) -> Formula:
+        """The formula without what is inside it for later times only."""
+        ...
+
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         """The integer steps in (first, last), rising, at which the formula jumps or bends."""
         ...
 
 
-class _Smooth(Struct, frozen=True):
+class _Plain(Struct, frozen=True):
+    """A formula that is the same at all times: nothing is inside it."""
+
+    def until(self, time: float) -> Self:
+        return self
+
+
+class _Smooth(_Plain, frozen=True):
     """What formulas without breakpoints share."""
 
     @property
@@ -59,7 +72,7 @@ class _Smooth(Struct, frozen=True):
         return iter(())
 
 
-class Constant(_Smooth, frozen=True):
+class Constant(_Smooth, frozen=True, gc=False):
     """value."""
 
     value: float
@@ -78,7 +91,7 @@ class Constant(_Smooth, frozen=True):
         return self
 
 
-class Ramp(_Smooth, frozen=True):
+class Ramp(_Smooth, frozen=True, gc=False):
     """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
 
     shape: str
@@ -103,7 +116,7 @@ class Ramp(_Smooth, frozen=True):
         return replace(self, first=self.first * factor, last=self.last * factor)
 
 
-class Exponential(_Smooth, frozen=True):
+class Exponential(_Smooth, frozen=True, gc=False):
     """init * rate**((t - origin) / decay_steps)."""
 
     init: float
@@ -129,7 +142,7 @@ class Exponential(_Smooth, frozen=True):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-class InverseTime(_Smooth, frozen=True):
+class InverseTime(_Smooth, frozen=True, gc=False):
     """init / (1 + rate * (t - origin) / decay_steps)**power."""
 
     init: float
@@ -154,7 +167,7 @@ class InverseTime(_Smooth, frozen=True):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-class UserFunction(Struct, frozen=True):
+class UserFunction(_Plain, frozen=True):
     """A user's Python function. Its value is checked each time: it is the one formula that may be wrong."""
 
     function: Any
@@ -171,8 +184,8 @@ class UserFunction(Struct, frozen=True):
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        origin, scale = self.origin, self.scale
-        value = lib.each(self.function, partial(_finite, self.name))
+        origin, scale = formulas.for_arrays(self.origin), self.scale
+        value = lib.each(self.function, partial(finite, self.name))
         if scale != 1:
             return lambda t: value((t - origin) / scale)
         return (lambda t: value(t - origin)) if origin else value
@@ -237,6 +250,10 @@ class Stairs(Struct, frozen=True):
     def stretched(self, factor: float) -> Stairs:
         return replace(self, origin=self.origin * factor, width=self.width * factor)
 
+    def until(self, time: float) -> Stairs:
+        ticks, _ = formulas.split(SCALARS, self.width)(time - self.origin)
+        return replace(self, formula=self.formula.until(ticks))
+
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return _multiples(self.origin, self.width, first, last)
 
@@ -272,22 +289,28 @@ class Cycle(Struct, frozen=True):
             self, timeline=self.timeline.stretched(factor), length=self.length * factor, origin=self.origin * factor
         )
 
+    def until(self, time: float) -> Cycle:
+        return replace(self, timeline=self.timeline.until(time - self.origin))
+
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
-        inner = [*self.timeline.starts, *self.timeline.breakpoints(math.ceil(self.length))]
         number = max(0, int((first - self.origin) // self.length))
         while (start := self.origin + number * self.length) < last:
             turned = self.mirror and number % 2
-            places = [start, *(start + self.length - cut if turned else start + cut for cut in inner)]
+            reach = math.ceil(self.length if turned else min(self.length, last - start))
+            cuts = heapq.merge(self.timeline.starts, self.timeline.breakpoints(reach))
+            places: Iterable[float] = (start + cut for cut in cuts)  # one by one: nobody may ask for all of them
+            if turned:
+                places = [start, *sorted(start + self.length - cut for cut in cuts)]
             until = min(last, math.ceil(start + self.length) + 1)
-            for step in sorted({step for place in places for step in _around(place)}):
+            for step in (step for place in places for step in _around(place)):
                 if first < step < until:
                     first = step
                     yield step
             number += 1
 
 
-class Reverse(Struct, frozen=True):
-    """timeline(about - t)."""
+class Reverse(_Plain, frozen=True):
+    """timeline(about - t), after the same timeline ran forwards: it has no part that is new."""
 
     timeline: Timeline
     about: float
@@ -341,6 +364,9 @@ class Pointwise(Struct, frozen=True):
     def stretched(self, factor: float) -> Pointwise:
         return replace(self, formulas=tuple(formula.stretched(factor) for formula in self.formulas))
 
+    def until(self, time: float) -> Pointwise:
+        return replace(self, formulas=tuple(formula.until(time) for formula in self.formulas))
+
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return _merged(formula.breakpoints(first, last) for formula in self.formulas)
 
@@ -368,6 +394,9 @@ class Clipped(Struct, frozen=True):
 
     def stretched(self, factor: float) -> Clipped:
         return replace(self, formula=self.formula.stretched(factor))
+
+    def until(self, time: float) -> Clipped:
+        return replace(self, formula=self.formula.until(time))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return self.formula.breakpoints(first, last)
@@ -414,10 +443,11 @@ def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
 
 
 def _whole(period: float) -> int | None:
-    return int(period) if float(period).is_integer() else None
+    return int(period) if isinstance(period, int) or period.is_integer() else None
 
 
-def _finite(name: str, value: Any, step: Any) -> float:
+def finite(name: str, value: Any, step: Any) -> float:
+    """What a Python function gave for a step, as a float; anything but a finite number is refused."""
     if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, (bool, str, bytes, complex)):

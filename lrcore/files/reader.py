@@ -6,68 +6,87 @@ that an error names the innermost place, what is required there, what was found 
 
 from __future__ import annotations
 
-import math
+import os
+import re
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lrcore.curves.formulas import LAST_STEP
-from lrcore.errors import ScheduleError
+from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.formats import READERS, WRITERS
-from lrcore.records import Record, did_you_mean, short
+from lrcore.files.keys import Key, at, beneath, parts
+from lrcore.files.placement import fields_of
+from lrcore.hints import did_you_mean, hint
+from lrcore.records import Record, short
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
 
-_SUFFIXES = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+if TYPE_CHECKING:
+    from lrcore.files.advice import Advice
+
+FORMAT = 1
+"""The version of the format of files: docs/format/policy.md says when it rises."""
+
+_FORMATS = {"toml": "toml", "json": "json", "yaml": "yaml", "yml": "yaml"}
+_STANDARD_INPUT = "standard input"
+_TOP = ("plateau", "format", "$schema")
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
 _CHILDREN = {"schedule", "schedules"}
 _ENDS_SHOWN = 60  # characters of a long path, from either end
 RecordT = TypeVar("RecordT", bound=Record)
 
 
-def load(path: str | PathLike[str], key: str | None = None) -> Schedule | Any:
+def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Plateau:
     """The schedule in a file, by its suffix: .toml, .json, .yaml or .yml (safe loading only).
 
     Beside the schedule there may be a table `plateau`: then it is a `Plateau`.
 
     Args:
-        path: the file, UTF-8.
-        key: the dotted name of a table inside a larger file, "train.schedule".
+        path: the file, UTF-8. "-" is standard input, which is read as TOML, else as JSON, else as YAML: no text is a
+            schedule in two of them.
+        key: a table inside a larger file: "train.schedule"; "groups[0]" or "groups.0" in a list; a name that holds a
+            dot in quotes, '"a.b".lr', or as one of a list, ["a.b", "lr"]. Errors name places in the same way.
+
+    Returns:
+        A `Schedule`, or a `Plateau` where the file has one: `isinstance(loaded, lrcore.Plateau)` tells them apart.
 
     Raises:
         ScheduleError: the file cannot be read or describes no schedule; one line that names the file, the place in
             it, what is required and what was found. Nothing is half-loaded.
         MissingExtraError: a YAML file without PyYAML.
     """
+    if os.fspath(path) == "-":
+        return _parsed(_standard_input(), None, key, _STANDARD_INPUT)
     path = Path(path)
-    if path.suffix.lower() not in _SUFFIXES:
-        known = ", ".join(_SUFFIXES)
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in _FORMATS:
+        known = ", ".join(f".{name}" for name in _FORMATS)
         raise ScheduleError(
             str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}"
         )
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ScheduleError(str(path), f"expected UTF-8 text; got a wrong byte at position {error.start}") from None
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ScheduleError(str(path), "expected a file; there is none") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ScheduleError(str(path), f"expected a file that can be read; got: {reason}") from None
-    return _parsed(text, _SUFFIXES[path.suffix.lower()], key, str(path))
+    return _parsed(_decoded(data, str(path)), _FORMATS[suffix], key, str(path))
 
 
-def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule | Any:  # noqa: A002 - users know the word
+def loads(text: str, format: str = "toml", key: Key | None = None) -> Schedule | Plateau:  # noqa: A002 - users know the word
     r"""The schedule in a text, or the `Plateau`, as `load`.
 
     Args:
         text: what a file would hold.
-        format: toml, json or yaml.
-        key: the dotted name of a table inside a larger text.
+        format: toml, json, yaml or yml.
+        key: a table inside a larger text, as in `load`.
 
     Raises:
         ScheduleError: as `load`.
@@ -75,16 +94,20 @@ def loads(text: str, format: str = "toml", key: str | None = None) -> Schedule |
     Example:
         >>> loads('kind = "constant"\nvalue = 0.1')
         Constant(value=0.1)
+        >>> loads('[[groups]]\nkind = "constant"\nvalue = 0.1', key="groups[0]")
+        Constant(value=0.1)
     """
-    if format not in READERS:
-        raise ScheduleError("format", f"expected one of {', '.join(READERS)}; got {format!r}")
+    format = _known_format(format)  # noqa: A001
     if not isinstance(text, str):
         raise ScheduleError("text", f"expected a str; got {type(text).__name__}")
     return _parsed(text, format, key, "")
 
 
-def from_dict(mapping: Mapping[str, Any]) -> Schedule | Any:
+def from_dict(mapping: Mapping[str, Any]) -> Schedule | Plateau:
     """The schedule or the `Plateau` that a plain mapping describes, as `to_dict` writes it.
+
+    Args:
+        mapping: what a file would hold, with numbers of Python or numpy.
 
     Raises:
         ScheduleError: as `load`.
@@ -101,7 +124,7 @@ def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A
 
     Args:
         schedule: what to write.
-        format: toml, json or yaml.
+        format: toml, json, yaml or yml.
 
     Raises:
         ScheduleError: a Python function is inside, or the format is unknown.
@@ -116,35 +139,76 @@ def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A
         [warmup]
         steps = 5
     """
-    if format not in WRITERS:
-        raise ScheduleError("format", f"expected one of {', '.join(WRITERS)}; got {format!r}")
+    format = _known_format(format)  # noqa: A001
     if not isinstance(schedule, (Schedule, Plateau)):
         raise ScheduleError("schedule", f"expected a lrcore schedule; got {short(schedule)}")
     return WRITERS[format](schedule.to_dict())
 
 
-def _parsed(text: str, format: str, key: str | None, where: str) -> Schedule | Plateau:  # noqa: A002
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def _known_format(format: Any) -> str:  # noqa: A002
+    if not isinstance(format, str) or format not in _FORMATS:
+        raise ScheduleError("format", f"expected one of {', '.join(_FORMATS)}; got {short(format)}")
+    return _FORMATS[format]
+
+
+def _standard_input() -> str:
+    try:
+        return _decoded(sys.stdin.buffer.read(), _STANDARD_INPUT)
+    except (OSError, AttributeError) as error:  # a notebook's and a windowed program's has no bytes
+        reason = error if isinstance(error, OSError) else "none that is open"
+        raise ScheduleError(_STANDARD_INPUT, f"expected an input that can be read; got: {reason}") from None
+
+
+def _decoded(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScheduleError(where, f"expected UTF-8 text; got a wrong byte at position {error.start}") from None
+
+
+def _parsed(text: str, format: str | None, key: Key | None, where: str) -> Schedule | Plateau:  # noqa: A002
+    """The schedule in a text, whose format is found out where it is None."""
     if not text.strip():
         raise ScheduleError(
-            where, "expected a schedule; got an empty text" if not where else "expected a schedule; the file is empty"
+            where,
+            f"expected a schedule; {'got an empty text' if where in ('', _STANDARD_INPUT) else 'the file is empty'}",
         )
     try:
-        data = READERS[format](text)
+        format, data = _in_any_format(text) if format is None else (format, READERS[format](text))  # noqa: A001
     except RecursionError:
         raise ScheduleError(where, f"expected at most {DEEPEST} schedules inside one another; got more") from None
     except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise ScheduleError(where, f"expected {format.upper()}; got text that is not: {reason}") from None
+        expected = "TOML, JSON or YAML" if format is None else format.upper()
+        raise ScheduleError(where, f"expected {expected}; got text that is not: {_one_line(error)}") from None
     reader = _Reader(where, format)
     path = ""
-    for name in key.split(".") if key else ():
-        path = f"{path}.{name}" if path else name
-        data = reader.table(data, path.rpartition(".")[0])
-        if name not in data:
-            known = ", ".join(map(str, data)) or "nothing"
-            raise reader.error(path, f"expected a table of this name; found {known}{did_you_mean(name, data)}")
-        data = data[name]
+    for part in parts(key) if key is not None else ():
+        data, path = reader.inside(data, part, path)
     return reader.root(data, path)
+
+
+def _in_any_format(text: str) -> tuple[str, Any]:
+    """The first format in which the text is a table or a list, and what it holds."""
+    problems = []
+    for name, read in READERS.items():
+        try:
+            data = read(text)
+        except MissingExtraError as error:
+            problems.append(str(error))
+        except ValueError as error:
+            problems.append(f"{name.upper()}: {_one_line(error)}")
+        else:
+            if isinstance(data, (Mapping, list)):
+                return name, data
+            problems.append(f"{name.upper()}: it is no table")
+    raise ValueError("; ".join(problems))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -156,65 +220,119 @@ class _Reader:
     def __init__(self, file: str, format: str) -> None:  # noqa: A002
         self.file = file
         self.format = format
+        self.top: tuple[Any, str] = ({}, "")
 
     def error(self, path: str, problem: str) -> ScheduleError:
         if len(path) > 2 * _ENDS_SHOWN:
             path = f"{path[:_ENDS_SHOWN]}...{path[-_ENDS_SHOWN:]}"
         return ScheduleError(": ".join(part for part in (self.file, path) if part), problem)
 
+    @cached_property
+    def advice(self) -> Advice:
+        """What errors advise, which is read for the first of them."""
+        from lrcore.files.advice import Advice
+
+        return Advice(self.format, *self.top)
+
     def table(self, value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise self.error(path, f"expected a table with a kind; got {_found(value)}")
+            inside = path != self.top[1]
+            advice = self.advice.no_schedule(value, path) if inside else ""
+            raise self.error(path, f"expected a table with a kind; got {_found(value)}{advice}")
         for name in value:
             if not isinstance(name, str):
-                raise self.error(path, f"expected names of fields; got {_found(name)}")
+                raise self.error(path, f"expected names of fields; got {_found(name)}{self.advice.boolean(name)}")
         return dict(value)
+
+    def inside(self, value: Any, part: str, path: str) -> tuple[Any, str]:
+        """What a table or a list at `path` holds under a name or an index, and where that is."""
+        if isinstance(value, Mapping):
+            names, place = {str(name): name for name in value}, at(path, part)
+            if part not in names:
+                known = ", ".join(at("", name) for name in names) or "nothing"
+                raise self.error(place, f"expected a table of this name; found {known}{did_you_mean(part, names)}")
+            return value[names[part]], place
+        if not _is_list(value):
+            raise self.error(path, f"expected a table or a list; got {_found(value)}")
+        is_index = re.fullmatch("-?[0-9]+", part)
+        place = f"{path}[{part}]" if is_index else at(path, part)
+        if not re.fullmatch("[0-9]{1,15}", part) or int(part) >= len(value):
+            some = f"an index from 0 to {len(value) - 1}" if value else "a list with entries"
+            raise self.error(place, f"expected {some}; got {part if is_index and len(part) < 16 else short(part)}")
+        return value[int(part)], f"{path}[{int(part)}]"
 
     def root(self, value: Any, path: str) -> Schedule | Plateau:
         """The outermost schedule, beside which a table `plateau` may stand."""
+        self.top = value, path
+        self.check_kind_is_here(value, path)
         table = self.table(value, path)
-        inner = "" if "kind" in table else _first_with_a_kind(table)
-        if inner:
-            found = _at(path, inner)
-            raise self.error(
-                _at(path, "kind"), f"required; got none; the table {found!r} has one: ask for it by that key"
-            )
+        self.check_top(table, path)
         if "plateau" not in table:
             return self.schedule(table, path, 1)
-        options = self.record(table.pop("plateau"), _at(path, "plateau"), PlateauOptions)
+        options = self.record(table, "plateau", path, PlateauOptions)
         return Plateau(self.schedule(table, path, 1), **options.given())
+
+    def check_kind_is_here(self, value: Any, path: str) -> None:
+        """Refuse a larger table, or a list, with the key of a schedule inside it."""
+        beside = [value.get(name) for name in (*_RAMPS, "plateau")] if isinstance(value, Mapping) else []
+        is_lost = any(isinstance(one, Mapping) and "kind" in one for one in beside)  # below the header of another table
+        is_here = is_lost or (isinstance(value, Mapping) and "kind" in value)
+        inner = "" if is_here else _first_with_a_kind(value, path)
+        if not inner:
+            return
+        hint = f"the table '{inner}' has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
+        if isinstance(value, Mapping):
+            raise self.error(at(path, "kind"), f"required; got none; {hint}")
+        raise self.error(path, f"expected a table with a kind; got a list; {hint}")
+
+    def check_top(self, table: dict[str, Any], path: str) -> None:
+        """Take out what only the outermost table may say about itself."""
+        number = table.pop("format", FORMAT)
+        whole = isinstance(number, int) and not isinstance(number, bool)
+        if whole and number > FORMAT:
+            raise self.error(
+                at(path, "format"),
+                f"expected {FORMAT}; got a schedule that is written for lrcore format {number}; install a newer lrcore",
+            )
+        if not whole or number != FORMAT:
+            raise self.error(at(path, "format"), f"expected {FORMAT}, the format of schedules; got {short(number)}")
+        schema = table.pop("$schema", "")
+        if not isinstance(schema, str):
+            raise self.error(
+                at(path, "$schema"), f"expected a text, where an editor finds the schema; got {_found(schema)}"
+            )
 
     def schedule(self, value: Any, path: str, depth: int) -> Schedule:
         if depth > DEEPEST:
             raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         table = self.table(value, path)
         kind = self.kind(table, path)
-        ramps = {
-            name: self.record(table.pop(name), _at(path, name), cls) for name, cls in _RAMPS.items() if name in table
-        }
+        ramps = {name: self.record(table, name, path, cls) for name, cls in _RAMPS.items() if name in table}
         self.total_steps(table, ramps, kind, path)
-        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(["plateau"] if depth == 1 else [])))
+        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(_TOP if depth == 1 else ())))
         for name in _CHILDREN & table.keys():
-            table[name] = self.children(name, table[name], _at(path, name), depth)
+            table[name] = self.children(name, table[name], at(path, name), depth)
         made: Schedule = self.made(kind, table | ramps, path)
         return made
 
     def kind(self, table: dict[str, Any], path: str) -> type[Schedule]:
         if "kind" not in table:
-            raise self.error(_at(path, "kind"), f"required; got none; known kinds: {', '.join(KINDS)}")
+            raise self.error(at(path, "kind"), f"required; got none{self.advice.no_kind(table, path)}")
         name = table.pop("kind")
         if name == "function":
-            raise self.error(_at(path, "kind"), "a Python function cannot be in a file; make it with lrcore.Function")
+            raise self.error(at(path, "kind"), "a Python function cannot be in a file; make it with lrcore.Function")
         if not isinstance(name, str) or name not in KINDS:
             known = f"expected one of {', '.join(KINDS)}"
-            raise self.error(_at(path, "kind"), f"{known}; got {_found(name)}{did_you_mean(name, KINDS)}")
+            raise self.error(at(path, "kind"), f"{known}; got {_found(name)}{hint(name, ['kind'], KINDS)}")
         return KINDS[name]
 
-    def record(self, value: Any, path: str, cls: type[RecordT]) -> RecordT:
-        """A table without a kind: a warmup, a cooldown, a plateau."""
+    def record(self, beside: dict[str, Any], name: str, path: str, cls: type[RecordT]) -> RecordT:
+        """A table without a kind, taken out of its schedule's: a warmup, a cooldown, a plateau."""
+        value, path = beside[name], at(path, name)
         if not isinstance(value, Mapping):
-            raise self.error(path, f"expected a table; got {_found(value)}")
-        table = dict(value)
+            found = f"{_found(value)}{self.advice.no_table(value, name, beside)}"
+            raise self.error(path, f"expected a table; got {found}")
+        table = dict(beside.pop(name))
         self.check_names(table, cls, path)
         made: RecordT = self.made(cls, table, path)
         return made
@@ -222,26 +340,25 @@ class _Reader:
     def children(self, name: str, value: Any, path: str, depth: int) -> Any:
         if name == "schedule":
             return self.schedule(value, path, depth + 1)
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            raise self.error(path, f"expected a list of schedules; got {_found(value)}")
+        if not _is_list(value):
+            found = f"{_found(value)}{self.advice.no_list(value)}"
+            raise self.error(path, f"expected a list of schedules; got {found}")
         return tuple(self.schedule(one, f"{path}[{number}]", depth + 1) for number, one in enumerate(value))
 
     def total_steps(self, table: dict[str, Any], ramps: dict[str, Any], kind: type[Schedule], path: str) -> None:
         """`total_steps` counts the warmup and the cooldown too; a schedule is stored without it."""
         if "total_steps" not in table:
             return
-        place = _at(path, "total_steps")
+        place = at(path, "total_steps")
         given = table.pop("total_steps")
         try:
             total = Warmup(steps=given).steps
         except ScheduleError as error:
-            raise self.error(place, error.problem + self.hint(given)) from None
+            raise self.error(place, error.problem + self.advice.value(given, error.problem)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
-        if rest < 0:
-            raise self.error(
-                place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
-            )
+        if rest < 0 or (rest == 0 < total and kind in _WITH_A_LENGTH):
+            raise self.error(place, _too_short(total, ramps, kind))
         if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
             end = ramps["cooldown"].start + cooldown
             raise self.error(
@@ -262,55 +379,58 @@ class _Reader:
     def check_names(
         self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
     ) -> None:
-        fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+        fields = fields_of(cls)
         known = [*(name for name in fields if name not in extra), *extra]
-        for name in table:
+        for name, value in table.items():
             if name not in known:
-                hint = did_you_mean(name, known)
-                raise self.error(_at(path, name), f"expected one of {', '.join(known)}; got an unknown field{hint}")
+                found = f"got an unknown field{self.advice.unknown(name, value, path, cls, known)}"
+                raise self.error(at(path, name), f"expected one of {', '.join(known)}; {found}")
         for name, required in fields.items():
             if required and name not in table:
-                raise self.error(_at(path, name), "required; got none")
+                raise self.error(at(path, name), f"required; got none{self.advice.missing(name, path)}")
 
     def made(self, cls: Any, fields: dict[str, Any], path: str) -> Any:
         try:
             return cls(**fields)
         except ScheduleError as error:
             _, _, place = error.where.partition(".")
-            raise self.error(_at(path, place), error.problem + self.hint(_value_at(place, fields))) from None
-
-    def hint(self, value: Any) -> str:
-        """What to do about a number in quotes."""
-        try:
-            number = float(value) if isinstance(value, str) else None
-        except ValueError:
-            number = None
-        if number is None or not math.isfinite(number):
-            return ""
-        if self.format == "yaml":
-            return f"; YAML reads {value} as text: write {_with_a_point(number)}"
-        return "; write the number without quotes"
+            advice = self.advice.value(_value_at(place, fields), error.problem)
+            raise self.error(beneath(path, place), error.problem + advice) from None
 
 
-_WITH_A_LENGTH = [
-    kind
-    for kind in KINDS.values()
-    if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
-]
+_WITH_A_LENGTH = [kind for kind in KINDS.values() if fields_of(kind).get("decay_steps")]
 
 
-def _at(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name
+def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
+    """What is wrong with a total that its warmup and cooldown take or exceed: the two numbers that meet."""
+    taken = [name for name in _RAMPS if name in ramps and ramps[name].steps]
+    least = sum(ramps[name].steps for name in taken)
+    steps = f"{least}, the steps of {' and '.join(taken)}"
+    if kind not in _WITH_A_LENGTH:
+        return f"expected at least {steps}; got {total}"
+    decay = f"{kind.__struct_config__.tag} decay"
+    if total < least:
+        return f"expected at least {steps}, and more for the {decay}; got {total}"
+    return f"expected more than {steps}, which leave the {decay} no update; got {total}; raise it, or shorten them"
 
 
-def _first_with_a_kind(table: Mapping[Any, Any], levels: int = 3) -> str:
-    """The dotted name of the first table in a larger one that describes a schedule; "" if none is near."""
-    for name, value in table.items():
-        if isinstance(value, Mapping) and levels:
-            described = any(value.get("kind") == kind for kind in KINDS)  # other tables of a file have kinds too
-            inner = "" if described else _first_with_a_kind(value, levels - 1)
-            if described or inner:
-                return _at(str(name), inner)
+def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:
+    """The place of the first table inside that describes a schedule; "" if none is near."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:  # YAML may hold one thing in very many places
+        return ""
+    seen.add(id(value))
+    if isinstance(value, Mapping):
+        inside = [(at(path, name), one) for name, one in value.items() if name not in {*_RAMPS, "plateau"}]
+    elif _is_list(value):
+        inside = [(f"{path}[{number}]", one) for number, one in enumerate(value)]
+    else:
+        return ""
+    for place, one in inside:
+        if isinstance(one, Mapping) and any(one.get("kind") == kind for kind in KINDS):  # others have kinds too
+            return place
+        if levels and (found := _first_with_a_kind(one, place, levels - 1, seen)):
+            return found
     return ""
 
 
@@ -323,14 +443,9 @@ def _value_at(place: str, fields: Mapping[str, Any]) -> Any:
     return value
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
 def _found(value: Any) -> str:
     return "a table" if isinstance(value, Mapping) else short(value)
-
-
-def _with_a_point(number: float) -> str:
-    """A number as YAML reads it: digits, or a point before the exponent."""
-    if number.is_integer() and abs(number) <= LAST_STEP:
-        return str(int(number))
-    digits, _, exponent = f"{number!r}".partition("e")
-    point = digits if "." in digits else f"{digits}.0"
-    return f"{point}e{exponent}" if exponent else point

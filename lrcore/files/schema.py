@@ -2,66 +2,112 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from lrcore.files.reader import FORMAT
+from lrcore.files.reference import TABLES, Field, fields, of_files, summary
+from lrcore.records import Record
 from lrcore.schedules.kinds import KINDS
-from lrcore.schedules.plateau import PlateauOptions
+from lrcore.schedules.schedule import Schedule
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "http://json-schema.org/draft-07/schema#"
+"""The newest that the language servers of TOML and YAML read."""
+
+_TOP = {
+    "plateau": {"$ref": "#/definitions/plateau"},
+    "format": {"description": of_files("format"), "const": FORMAT},
+    "$schema": {"description": of_files("$schema"), "type": "string"},
+}
 
 
 def schema() -> dict[str, Any]:
-    """What a schedule file may hold, as JSON Schema 2020-12; `schedule.schema.json` beside this module holds it.
+    """What a schedule file may hold, as JSON Schema draft 7; `lrcore schema` prints it.
 
-    It knows fields, types and single limits. What depends on several fields together (as many values as boundaries) is
-    for `lrcore.load` to judge.
+    The kind decides which fields there are (`if`, `then`), so that an editor marks the one word that is wrong. It knows
+    fields, types and single limits. What depends on several fields together (as many values as boundaries) is for
+    `lrcore.load` to judge.
 
     Example:
-        >>> sorted(schema()["$defs"]["Linear"]["properties"])
-        ['cooldown', 'decay_steps', 'end_value', 'init_value', 'kind', 'total_steps', 'warmup']
+        >>> sorted(schema()["definitions"]["linear"]["properties"])
+        ['$schema', 'cooldown', 'decay_steps', 'end_value', 'format', 'init_value', 'kind', 'plateau', 'total_steps', \
+'warmup']
     """
-    types = [*KINDS.values(), PlateauOptions]
-    _, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    steps = definitions["Warmup"]["properties"]["steps"]
-    for kind in KINDS.values():
-        _allow_total_steps(definitions[kind.__name__], steps)
-    any_kind = [{"$ref": f"#/$defs/{kind.__name__}"} for kind in KINDS.values()]
-    definitions["Schedule"] = {"anyOf": any_kind, "unevaluatedProperties": False}
-    root = {"anyOf": any_kind, "properties": {"plateau": {"$ref": "#/$defs/PlateauOptions"}}}
     return {
         "$schema": DIALECT,
         "title": "A learning-rate schedule of lrcore",
-        **root,
-        "unevaluatedProperties": False,
-        "$defs": {name: _plain(definition) for name, definition in definitions.items()},
+        "allOf": [{"$ref": "#/definitions/any_kind"}],
+        "definitions": {
+            "any_kind": _any_kind(),
+            "schedule": _inner_schedule(),
+            **{name: _kind(name) if name in KINDS else _table(name) for name in TABLES},
+        },
     }
 
 
-def _allow_total_steps(kind: dict[str, Any], steps: dict[str, Any]) -> None:
-    """In the place of decay_steps; or with a cooldown, whose start it tells."""
-    kind["properties"]["total_steps"] = steps
-    del kind["additionalProperties"]  # the schedule that contains it knows what is left over
-    if "decay_steps" in kind["required"]:
-        kind["required"].remove("decay_steps")
-        kind["oneOf"] = [{"required": ["decay_steps"]}, {"required": ["total_steps"]}]
+def _any_kind() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"kind": {"description": "which kind of schedule it is", "enum": list(KINDS)}},
+        "required": ["kind"],
+        "additionalProperties": True,  # said for Tombi, which otherwise takes the fields of the kinds for unknown ones
+        "allOf": [{"if": _has_kind(name), "then": {"$ref": f"#/definitions/{name}"}} for name in KINDS],
+    }
+
+
+def _inner_schedule() -> dict[str, Any]:
+    refused = {name: _refused(f"{name} stands in the outermost table alone") for name in _TOP}
+    return {"allOf": [{"$ref": "#/definitions/any_kind"}], "properties": refused, "additionalProperties": True}
+
+
+def _refused(reason: str) -> dict[str, Any]:
+    """A field that must not be there; editors show the reason."""
+    return {"not": {}, "errorMessage": reason}
+
+
+def _has_kind(name: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"kind": {"const": name}}, "required": ["kind"]}
+
+
+def _table(name: str) -> dict[str, Any]:
+    own = fields(name)
+    return {
+        "description": summary(name),
+        "type": "object",
+        "properties": {field.name: _described(field) for field in own},
+        "required": [field.name for field in own if field.required],
+        "additionalProperties": _refused(f"unknown field; {name} has {', '.join(field.name for field in own)}"),
+    }
+
+
+def _kind(name: str) -> dict[str, Any]:
+    table = _table(name)
+    table["properties"] = {"kind": {"const": name}, **table["properties"], **_TOP}
+    if "decay_steps" in table["required"]:
+        table["required"].remove("decay_steps")
+        table["if"] = {"required": ["total_steps"]}
+        table["then"] = {"properties": {"decay_steps": _refused("expected decay_steps or total_steps; got both")}}
+        table["else"] = {"required": ["decay_steps"]}
     else:
-        endless = {"required": ["cooldown"], "properties": {"cooldown": {"not": {"required": ["start"]}}}}
-        kind["dependentSchemas"] = {"total_steps": endless}
+        start = _refused("total_steps says where the cooldown ends; leave its start out")
+        ends_there = {"properties": {"start": start}}
+        table["dependencies"] = {"total_steps": {"required": ["cooldown"], "properties": {"cooldown": ends_there}}}
+    return table
 
 
-def _plain(definition: Any) -> Any:
-    """Without null, which a file leaves out, and with the first paragraph of a docstring alone."""
-    if isinstance(definition, list):
-        return [_plain(one) for one in definition]
-    if not isinstance(definition, dict):
-        return definition
-    some = [one for one in definition.get("anyOf", []) if one != {"type": "null"}]
-    if len(some) == 1:
-        return _plain(some[0])
-    plain = {name: _plain(value) for name, value in definition.items() if name != "default" or value is not None}
-    if "description" in plain and "title" in plain:
-        plain["description"] = " ".join(inspect.cleandoc(plain["description"]).split("\n\n")[0].split())
-    return plain
+def _described(field: Field) -> dict[str, Any]:
+    default = {} if field.default is None else {"default": field.default}
+    return {"description": field.description, **_type(field.annotation), **default}
+
+
+def _type(annotation: Any) -> dict[str, Any]:
+    """The type alone, without null, which a file leaves out."""
+    if get_origin(annotation) is tuple:
+        return {"type": "array", "items": _type(get_args(annotation)[0])}
+    if get_origin(annotation) is Literal:
+        return {"enum": list(get_args(annotation))}
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        name = "schedule" if annotation is Schedule else annotation.__name__.lower()
+        return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # beside a bare `$ref` a description does not count
+    return {name: value for name, value in msgspec.json.schema(annotation).items() if name != "description"}

@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any, Literal
 
 from lrcore.errors import ScheduleError
-from lrcore.records import Shape, did_you_mean, short
+from lrcore.hints import hint
+from lrcore.records import Shape, short
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Polynomial, Repeat, Shift
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
@@ -36,7 +37,7 @@ def _polynomial(
 
 
 def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int | None = None) -> Schedule:
-    scale = timescale or num_warmup_steps or 10_000
+    scale = (num_warmup_steps or 10_000) if timescale is None else timescale
     return InverseTime(init_value=learning_rate, decay_steps=scale, power=0.5).warmup(num_warmup_steps)
 
 
@@ -111,6 +112,14 @@ def _warmup_stable_decay(
         if num_training_steps is None:
             raise ScheduleError("warmup_stable_decay.num_stable_steps", "required without num_training_steps; got none")
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
+        if num_stable_steps < 0:
+            least = num_warmup_steps + num_decay_steps
+            raise ScheduleError(
+                "warmup_stable_decay.num_training_steps",
+                f"expected at least num_warmup_steps + num_decay_steps = {least}; got {num_training_steps}",
+            )
+    if num_stable_steps < 0:
+        raise ScheduleError("warmup_stable_decay.num_stable_steps", f"expected a number >= 0; got {num_stable_steps}")
     end = learning_rate * min_lr_ratio
     start = num_warmup_steps + num_stable_steps
     stable = Constant(learning_rate).warmup(num_warmup_steps, init_value=end, shape=warmup_type)
@@ -148,6 +157,7 @@ def _reduce_lr_on_plateau(
         cooldown=cooldown,
         min_scale=min(min_lr / learning_rate, 1.0) if learning_rate > 0 else 1.0,
         eps=eps / learning_rate if learning_rate > 0 else 0.0,
+        arithmetic="torch",
     )
 
 
@@ -180,6 +190,8 @@ _WORDS = ("warmup_type", "decay_type", "mode", "threshold_mode")
 def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
     """The schedule that Hugging Face's `get_scheduler` gives for a name; past the end it holds, where theirs rebounds.
 
+    As in theirs, a warmup that takes all of num_training_steps, or more, leaves the decay no update: the run only rises.
+
     Args:
         name: linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt,
             reduce_lr_on_plateau, cosine_with_min_lr, cosine_warmup_with_min_lr or warmup_stable_decay.
@@ -201,7 +213,10 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     """
     if name not in _NAMES:
         known = ", ".join(_NAMES)
-        raise ScheduleError("from_name", f"expected one of {known}; got {short(name)}{did_you_mean(name, _NAMES)}")
+        raise ScheduleError(
+            "from_name",
+            f"expected one of {known}; got {short(name)}{hint(name, ['name', 'kind'], _NAMES, python=True)}",
+        )
     make = _NAMES[name]
     if name == "greedy":
         return make()
@@ -211,7 +226,9 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     for option in options:
         if option not in parameters and option not in _RUN:
             raise ScheduleError(
-                name, f"expected options from {', '.join(parameters)}; got {option!r}{did_you_mean(option, parameters)}"
+                name,
+                f"expected options from {', '.join(parameters)}; "
+                f"got {option!r}{hint(option, ['from_name'], parameters, python=True)}",
             )
     for option, parameter in parameters.items():
         if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:

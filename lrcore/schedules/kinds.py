@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ from lrcore.schedules.schedule import Schedule, check_power, kind_of, named_segm
 
 if TYPE_CHECKING:
     pass
+
+
+LONGEST = 2**512  # updates: with what cycles add to it, a time is still a float
 
 
 class Constant(Schedule, frozen=True, tag="constant"):
@@ -76,7 +80,7 @@ class Polynomial(Schedule, frozen=True, kw_only=True, tag="polynomial"):
         init_value: value at step 0.
         end_value: value at and after step `decay_steps`.
         decay_steps: the length D in updates.
-        power: exponent > 0.
+        power: exponent > 0 of the part of the way that is left.
 
     Source: `keras.optimizers.schedules.PolynomialDecay`, `optax.polynomial_schedule`, `mxnet.lr_scheduler.PolyScheduler`.
 
@@ -168,7 +172,7 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
 
     Args:
         init_value: value at step 0.
-        decay_rate: >= 0.
+        decay_rate: how fast it falls, >= 0: after a period the value is init / (1 + decay_rate)**power.
         decay_steps: the period D in updates, > 0; a time constant, so it may be any real number.
         power: exponent > 0; 0.5 gives the inverse square root of Noam, T5 and the d2l book.
         staircase: whether the value changes at whole periods only.
@@ -199,8 +203,8 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
     """values[i] from boundaries[i - 1] on: a boundary is the first update with the new value.
 
     Args:
-        boundaries: rising integers >= 0.
-        values: one more than boundaries.
+        boundaries: the updates at which the value changes, rising integers >= 0.
+        values: one more than boundaries; the first holds before boundaries[0].
 
     Source: `optax.piecewise_constant_schedule`, `torch.optim.lr_scheduler.MultiStepLR`. Keras'
     `PiecewiseConstantDecay` changes one update later.
@@ -222,16 +226,16 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
         _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
         _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
         length = self.boundaries[-1] if self.boundaries else None
-        return timeline.from_pieces((0, *self.boundaries), [pieces.Constant(value) for value in self.values_], length)
+        return timeline.from_pieces((0, *self.boundaries), list(map(pieces.Constant, self.values_)), length)
 
 
 class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
     """From values[i] at boundaries[i] to values[i + 1] at boundaries[i + 1], by one shape; held before and after.
 
     Args:
-        boundaries: rising real numbers >= 0, the knots.
+        boundaries: the knots, rising real numbers of updates, >= 0.
         values: one for each knot.
-        shape: linear, cosine, constant (hold until the next knot), 1-sqrt, 1-square, exponential or power.
+        shape: the way from one knot to the next: linear, cosine, constant (hold until the next knot), 1-sqrt, 1-square, exponential or power.
         power: the exponent of shape power.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR` (whose knots are real), `optax.piecewise_interpolate_schedule`.
@@ -312,8 +316,9 @@ class Join(Schedule, frozen=True, tag="join"):
     """schedules[i](t - boundaries[i - 1]) from boundaries[i - 1] on: one schedule after another, each by its own clock.
 
     Args:
-        schedules: at least one.
-        boundaries: rising integers, one fewer than schedules. Default: each part takes its own length.
+        schedules: one after another, at least one.
+        boundaries: the updates at which the next one begins, rising integers, one fewer than schedules. Default: each part
+            takes its own length; one of length 0 is over before it begins.
 
     Source: `torch.optim.lr_scheduler.SequentialLR`, `optax.join_schedules`.
 
@@ -355,7 +360,7 @@ class Sum(Schedule, frozen=True, tag="sum"):
     """The sum of schedules at each step.
 
     Args:
-        schedules: at least one.
+        schedules: what is added, at least one.
 
     Example:
         >>> Sum([Constant(0.1), Linear(init_value=1.0, end_value=0.0, decay_steps=10)])(5)
@@ -377,7 +382,7 @@ class Product(Schedule, frozen=True, tag="product"):
     """The product of schedules at each step; `schedule * 0.5` is one.
 
     Args:
-        schedules: at least one.
+        schedules: what is multiplied, at least one.
 
     Source: `torch.optim.lr_scheduler.ChainedScheduler` of factors.
 
@@ -402,8 +407,8 @@ class Clip(Schedule, frozen=True, tag="clip"):
 
     Args:
         schedule: what is kept between the limits.
-        min_value: lower limit; None for none.
-        max_value: upper limit; None for none.
+        min_value: lower limit. Default: none.
+        max_value: upper limit. Default: none.
 
     Source: `stop_factor_lr` of `mxnet.lr_scheduler.FactorScheduler`, `end_value` of `optax.exponential_decay`.
 
@@ -429,7 +434,7 @@ class Shift(Schedule, frozen=True, tag="shift"):
     """schedule(t + steps): a schedule entered part-way.
 
     Args:
-        schedule: what is asked.
+        schedule: what is entered part-way.
         steps: how many updates ahead, >= 0.
 
     Source: MXNet's clock, which asks a formula one step ahead.
@@ -499,7 +504,7 @@ class Every(Schedule, frozen=True, tag="every"):
     """schedule(t // steps): a schedule written in epochs, driven per update.
 
     Args:
-        schedule: what is asked, once in `steps` updates.
+        schedule: what moves on once in `steps` updates.
         steps: updates per tick of its clock, >= 1: the steps of an epoch.
 
     Example:
@@ -513,7 +518,12 @@ class Every(Schedule, frozen=True, tag="every"):
     steps: PositiveSteps
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.decimated(self.steps)
+        line = self.schedule.timeline.decimated(self.steps)
+        if line.starts[-1] > LONGEST:  # several of them, one inside the other, multiply
+            raise ScheduleError(
+                "Every.steps", "expected a schedule that takes at most 2**512 updates; got a longer one"
+            )
+        return line
 
 
 KINDS: dict[str, type[Schedule]] = {
@@ -565,6 +575,8 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
 
 
 def _check_rising(boundaries: Sequence[float], where: str) -> None:
+    if all(map(operator.le, boundaries, boundaries[1:])):
+        return
     for number, (before, after) in enumerate(itertools.pairwise(boundaries)):
         if after < before:
             raise ScheduleError(

@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import math
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta
 
+from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.records import NotNegative, Number, PositiveSteps, Record, digest, short
+from lrcore.records import NotNegative, Number, Record, digest, json_text, short
+from lrcore.schedules.arithmetic import PlateauArithmetic
+from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.schedule import Schedule
 
 Value: TypeAlias = Any  # a number, or an array of a compiled framework
 Where: TypeAlias = Callable[[Value, Value, Value], Value]
 
+_REPORTS = {"unit": "reports"}
+
 Factor: TypeAlias = Annotated[float, Meta(ge=0, lt=1, description="a number >= 0 and < 1")]
 Scale: TypeAlias = Annotated[
     float, Meta(ge=0, le=1, description="a number from 0 to 1, a part of the schedule's value")
 ]
-Patience: TypeAlias = Annotated[int, Meta(ge=-1, description="an integer >= -1 (reports)")]
-Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (reports)")]
+Patience: TypeAlias = Annotated[int, Meta(ge=-1, description="an integer >= -1 (reports)", extra=_REPORTS)]
+Reports: TypeAlias = Annotated[int, Meta(ge=0, description="an integer >= 0 (reports)", extra=_REPORTS)]
+Metrics: TypeAlias = Annotated[
+    int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (metrics, at most 2**53)", extra={"unit": "metrics"})
+]
+Arithmetic: TypeAlias = Literal["lrcore", "torch", "keras", "optax", "paddle"]
+
+UPDATES_WITHOUT_REPORT = 10_000  # after which an adapter warns of a plateau that is never told a metric
+_LOADING = 5  # the caller of an adapter's method that calls load_state, in `warnings.warn`
 
 
 class PlateauState(NamedTuple):
@@ -96,29 +109,41 @@ class PlateauOptions(Record, frozen=True, kw_only=True):
     cooldown: Reports = 0
     min_scale: Scale = 0.0
     eps: NotNegative = 0.0
-    accumulate: PositiveSteps = 1
+    accumulate: Metrics = 1
     accept_first: bool = False
     watch_in_cooldown: bool = True
-    arithmetic: Literal["torch", "keras", "optax", "paddle"] = "torch"
+    arithmetic: Arithmetic = "lrcore"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("rtol", "atol"):
+            if self.arithmetic == "lrcore" and getattr(self, name) < 0:
+                raise ScheduleError(
+                    f"{type(self).__name__}.{name}",
+                    f"expected a number >= 0; got {short(getattr(self, name))}; the margin is one of abs(best), so a metric "
+                    "below zero needs no negative one; the arithmetic of a native takes it",
+                )
 
 
-class Plateau(PlateauOptions, frozen=True, dict=True):
+class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=True):
     """A schedule that is multiplied by `factor` each time a metric has not improved for more than `patience` reports.
 
-    A metric m is better than the best one b if m < b (1 - rtol) - atol, with mode max if m > b (1 + rtol) + atol; NaN
-    never is. A better one becomes the best and ends the bad ones; any other is bad. When more than `patience` bad ones
+    A metric m is better than the best one b if m < b - rtol * abs(b) - atol, with mode max if m > b + rtol * abs(b) + atol;
+    NaN never is. A better one becomes the best and ends the bad ones; any other is bad. When more than `patience` bad ones
     came in a row the scale falls, and they are counted anew after `cooldown` further reports. The scale holds for the
     updates that follow the report. Nothing is hidden: `state = plateau.update(state, metric)`.
+
+    An adapter warns once when 10,000 updates were made and no metric was reported.
 
     Args:
         schedule: what is multiplied.
         factor: of a reduction: 0 <= factor < 1.
-        patience: bad reports in a row that are borne; 0 reduces at the first. (-1 reduces at each improvement, and then
+        patience: bad reports in a row that are tolerated; 0 reduces at the first. (-1 reduces at each improvement, and then
             alone: optax's patience of 0.)
         mode: whether a "min" or a "max" of the metric is wanted.
-        rtol: by what part of the best value a metric has to be better. With a best value below zero (mode min) the bar
-            lies above it, so that a little worse counts as better: use atol for metrics that change sign.
-        atol: by how much a metric has to be better.
+        rtol: by what part of abs(best) a metric has to be better, >= 0. Of a best value of 0 every part is 0: there only
+            atol is a margin.
+        atol: by how much a metric has to be better, >= 0.
         cooldown: reports after a reduction that count as neither good nor bad.
         min_scale: where the scale stops falling, a part of the schedule's value: 0 <= min_scale <= 1.
         eps: a reduction of the scale by no more than this is left out.
@@ -126,19 +151,29 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
         accept_first: whether the first metric is the best one even if it is infinite or NaN (after which nothing is
             better). Otherwise it is compared with infinity.
         watch_in_cooldown: whether a metric that comes during the cooldown can become the best.
-        arithmetic: whose rounding decides when a metric lies right at the bar. torch: b * (1 - rtol) - atol in float64.
-            optax: the same in float32. paddle: b - b * rtol - atol, which is NaN for an infinite b. keras:
-            float32(m + atol) against float32(b * (1 - rtol)).
+        arithmetic: whose rule says what is better. "lrcore" is the rule above. The name of a framework is the rule of its
+            own plateau, with its rounding. torch: b * (1 - rtol) - atol in float64. optax: the same in float32. paddle:
+            b - b * rtol - atol, which is NaN for an infinite b. keras: float32(m + atol) against float32(b * (1 - rtol)).
+            In these the margin of rtol lies on the wrong side of a best value below zero: a metric that is a little worse
+            counts as better, and one that becomes worse little by little reduces nothing. They take negative margins, too.
 
     Raises:
         ScheduleError: a wrong argument.
 
+    Patience beside that of the natives, as the number of bad reports in a row at which a patience of p reduces:
+
+    * here, torch, Paddle: p + 1 ("more than p").
+    * Keras: p, and 1 for 0.
+    * optax: p; for 0 each better metric reduces.
+
+    A reduction holds for the updates after the report; in optax for the very update that the metric comes with.
+
     Source, and the options that make the same machine over a constant rate lr:
 
-    * `torch.optim.lr_scheduler.ReduceLROnPlateau(factor, patience, threshold)`: rtol (or with threshold_mode abs rtol=0
-      and atol) = threshold, min_scale = min_lr / lr, eps = eps / lr.
-    * `paddle.optimizer.lr.ReduceOnPlateau`: as torch, with accept_first, watch_in_cooldown=False and for threshold_mode
-      rel arithmetic="paddle".
+    * `torch.optim.lr_scheduler.ReduceLROnPlateau(factor, patience, threshold)`: arithmetic="torch", rtol (or with
+      threshold_mode abs rtol=0 and atol) = threshold, min_scale = min_lr / lr, eps = eps / lr.
+    * `paddle.optimizer.lr.ReduceOnPlateau`: as torch, with accept_first, watch_in_cooldown=False and arithmetic="paddle"
+      (for threshold_mode abs "torch").
     * `keras.callbacks.ReduceLROnPlateau(patience, cooldown, min_delta)`: rtol=0, atol=min_delta, accept_first,
       arithmetic="keras"; it judges one report earlier: patience - 1 (at least 0), cooldown - 1 (at least 0).
     * `optax.contrib.reduce_on_plateau`: arithmetic="optax", patience - 1, accumulate=accumulation_size. It reduces the
@@ -152,14 +187,34 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
         ...     state = plateau.update(state, loss)
         >>> state.scale, plateau.value(1, state), plateau.value(4, state)
         (0.5, 0.025, 0.05)
+
+        The same patience of 3, written for each of the machines: how many bad reports it takes.
+
+        >>> def bad_reports(**options):
+        ...     plateau, bad = Plateau(Constant(0.1), **options), 0
+        ...     state = plateau.update(plateau.initial(), 1.0)
+        ...     while state.scale == 1.0:
+        ...         state, bad = plateau.update(state, 1.0), bad + 1
+        ...     return bad
+        >>> bad_reports(patience=3), bad_reports(patience=3, arithmetic="torch")
+        (4, 4)
+        >>> bad_reports(patience=3 - 1, arithmetic="keras"), bad_reports(patience=3 - 1, arithmetic="optax")
+        (3, 3)
     """
 
     schedule: Schedule
 
     def __repr__(self) -> str:
         """The call that makes the plateau."""
+        return self._call(repr(self.schedule))
+
+    def in_full(self) -> str:
+        """The call that makes the plateau, complete: `repr` shortens long lists of its schedule."""
+        return self._call(self.schedule.in_full())
+
+    def _call(self, schedule: str) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self._given_options().items())
-        return f"Plateau({self.schedule!r}{options})"
+        return f"Plateau({schedule}{options})"
 
     def initial(self) -> PlateauState:
         """The state before the first report."""
@@ -206,10 +261,15 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
         """
         return self._machine(where, lambda x: x)
 
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal plateaus; it is made once."""
+        return json_text(self.to_dict())
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that are the same for equal plateaus, on every machine and in every version."""
-        return digest(self.to_dict())
+        return digest(self.text)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: the schedule with a table `plateau`; `lrcore.from_dict` reads it back.
@@ -228,7 +288,7 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
 
     def _machine(self, where: Where, single: Callable[[Value], Value]) -> Callable[[PlateauState, Value], PlateauState]:
         """The rules. Everything is computed and then chosen, for arrays cannot branch."""
-        better, size = self._better(single), self.accumulate
+        better, size = self._better(where, single), self.accumulate
         rounded = single if self.arithmetic == "optax" else lambda x: x
 
         def judged(state: PlateauState, metric: Value) -> PlateauState:
@@ -262,27 +322,52 @@ class Plateau(PlateauOptions, frozen=True, dict=True):
 
         return judged if size == 1 else gathered
 
-    def _better(self, single: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
-        """Whether a metric is better than the best one, in the order of operations that `arithmetic` names."""
+    def _better(self, where: Where, single: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
+        """Whether a metric is better than the best one: beyond the bar that the rule of `arithmetic` sets."""
         sign = 1 if self.mode == "min" else -1
-        rtol, atol, keep = sign * self.rtol, sign * self.atol, 1 - sign * self.rtol
-        beats = _less if self.mode == "min" else _greater
-        if self.arithmetic == "paddle":
-            return lambda metric, best: beats(metric, best - best * rtol - atol)
-        if self.arithmetic == "keras":
-            return lambda metric, best: beats(single(metric + atol), single(best * keep))
-        if self.arithmetic == "optax":
-            keep, atol = single(keep), single(atol)
-            return lambda metric, best: beats(single(metric), single(single(single(best) * keep) - atol))
-        return lambda metric, best: beats(metric, best * keep - atol)
+        margin = _Margin(sign * self.rtol, sign * self.atol, where, single)
+        bar, seen = _BARS[self.arithmetic], _SEEN.get(self.arithmetic, _as_it_is)
+        if self.mode == "min":
+            return lambda metric, best: seen(margin, metric) < bar(margin, best)
+        return lambda metric, best: seen(margin, metric) > bar(margin, best)
 
 
-def _less(x: Value, y: Value) -> Value:
-    return x < y
+class _Margin(NamedTuple):
+    """By how much a metric has to be better, negative in mode max, and what a rule computes with."""
+
+    rtol: float
+    atol: float
+    where: Where
+    single: Callable[[Value], Value]
 
 
-def _greater(x: Value, y: Value) -> Value:
-    return x > y
+def _own_bar(margin: _Margin, best: Value) -> Value:
+    """The margin is one of abs(best), so that it lies on the better side of any best; of an infinite one it is atol alone."""
+    size = margin.where(abs(best) < math.inf, abs(best), 0.0)
+    return best - margin.rtol * size - margin.atol
+
+
+def _optax_bar(margin: _Margin, best: Value) -> Value:
+    single = margin.single
+    return single(single(single(best) * single(1 - margin.rtol)) - single(margin.atol))
+
+
+def _as_it_is(margin: _Margin, metric: Value) -> Value:
+    return metric
+
+
+# The rule of each arithmetic: what a metric, as it is seen, has to lie beyond, in the order of operations of each.
+_BARS: dict[str, Callable[[_Margin, Value], Value]] = {
+    "lrcore": _own_bar,
+    "torch": lambda margin, best: best * (1 - margin.rtol) - margin.atol,
+    "keras": lambda margin, best: margin.single(best * (1 - margin.rtol)),
+    "optax": _optax_bar,
+    "paddle": lambda margin, best: best - best * margin.rtol - margin.atol,
+}
+_SEEN: dict[str, Callable[[_Margin, Value], Value]] = {
+    "keras": lambda margin, metric: margin.single(metric + margin.atol),
+    "optax": lambda margin, metric: margin.single(metric),
+}
 
 
 def _float32(x: float) -> float:
@@ -291,6 +376,100 @@ def _float32(x: float) -> float:
         return float(struct.unpack("f", struct.pack("f", x))[0])
     except OverflowError:
         return math.copysign(math.inf, x)
+
+
+# --- what adapters do with a plateau ----------------------------------------------------------------------------------
+
+
+def carry_over(
+    remembered: Mapping[str, Any], saved: Mapping[str, Any] | None, plateau: Plateau, where: str
+) -> dict[str, int | float | str]:
+    """What a plateau takes over of what a saved one with other options remembers; one warning names what it does not.
+
+    The best metric, the bad reports and the metrics that are being gathered mean something else where `mode` or
+    `accumulate` is another: they begin anew. A cooldown is no longer than the configured one, and a best metric of NaN is
+    kept only where `accept_first` allows one. The scale is kept, so that the rate does not jump. All other options say
+    what happens at the next report and leave the meaning of what is remembered as it was.
+
+    Args:
+        remembered: the plain form of the saved plateau's state.
+        saved: the options of the saved plateau, those left out at their defaults; None where they are not known.
+        plateau: the configured plateau.
+        where: the caller, for messages.
+
+    Returns:
+        The plain form of the state to go on with.
+
+    Raises:
+        ScheduleError: `remembered` is no plateau's state.
+    """
+    state, anew = PlateauState.from_dict(remembered, where), plateau.initial()
+    changes, kept, causes = _changes(saved, plateau), state, []
+    if saved is None or {"mode", "accumulate"} & changes.keys():
+        # The number of reports tells how many are being gathered: none, at a whole number of judgements.
+        judgements = -(-state.reports // plateau.accumulate)
+        kept = anew._replace(reports=judgements * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
+        causes += ["mode", "accumulate"]
+    if math.isnan(kept.best) and not plateau.accept_first:
+        kept = kept._replace(best=anew.best)
+        causes += ["accept_first"]
+    if kept.cooldown > plateau.cooldown:
+        kept = kept._replace(cooldown=plateau.cooldown)
+        causes += ["cooldown"]
+    before, after = state.to_dict(), kept.to_dict()
+    reset = [name for name in ("best", "bad", "cooldown", "mean") if before[name] != after[name]]
+    if reset and state.reports:
+        known = ", ".join(f"{name} {changes[name]}" for name in causes if name in changes)
+        why = f"the plateau's {known}" if known else "the options of the saved plateau are not known"
+        what = ", ".join(f"{name} {before[name]} becomes {after[name]}" for name in reset)
+        warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOADING)
+    if state.scale < plateau.min_scale:
+        floor = f"though it lies below min_scale {plateau.min_scale}"
+        warnings.warn(f"{where}: the saved scale {state.scale} is kept, {floor}", stacklevel=_LOADING)
+    return after
+
+
+def _changes(saved: Mapping[str, Any] | None, plateau: Plateau) -> dict[str, str]:
+    """The options that may change the meaning of what is remembered and that differ, in words."""
+    defaults, found = PlateauOptions(), {}
+    for name in ("mode", "accumulate", "cooldown", "accept_first"):
+        old, new = (saved or {}).get(name, getattr(defaults, name)), getattr(plateau, name)
+        if saved is not None and old != new:
+            found[name] = f"was {short(old)} and is {short(new)}"
+    return found
+
+
+def report_due(step: int, loaded: PlateauState | None = None) -> int:
+    """The step at which an adapter warns, with `warn_of_no_report`, unless a metric was reported before.
+
+    An adapter compares it with the step of each update, and does nothing else.
+
+    Args:
+        step: updates made when the plateau began, or when its state was loaded.
+        loaded: the state that was loaded; None where the plateau begins here. One without any report has waited since step 0.
+
+    Example:
+        >>> report_due(0), report_due(8_000), report_due(8_000, PlateauState(0.5, 0, 0, 1.0, 7, 0.0))
+        (10000, 18000, 18000)
+        >>> report_due(8_000, PlateauState(math.inf, 0, 0, 1.0, 0, 0.0))
+        10000
+    """
+    waited = loaded is not None and not loaded.reports
+    return max(UPDATES_WITHOUT_REPORT + (0 if waited else step), step + 1)
+
+
+def warn_of_no_report(where: str, call: str, stacklevel: int = 2) -> None:
+    """Warn that a plateau was told no metric in many updates.
+
+    Args:
+        where: the adapter.
+        call: what tells a metric there.
+        stacklevel: as `warnings.warn` would take it from the caller.
+    """
+    warnings.warn(
+        f"{where}: {UPDATES_WITHOUT_REPORT:,} updates were made and the plateau was told no metric, so it reduces nothing; {call}",
+        stacklevel=stacklevel + 1,
+    )
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

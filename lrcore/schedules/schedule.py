@@ -6,30 +6,47 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
-import operator
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
-from lrcore.records import KeywordAliases, Number, Positive, Record, Shape, Steps, digest, name_of, short
+from lrcore.hints import explains_arguments
+from lrcore.records import (
+    Number,
+    Positive,
+    Record,
+    Shape,
+    Steps,
+    annotations_of,
+    digest,
+    json_text,
+    name_of,
+    short,
+)
+from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.pictures import Pictures
+from lrcore.schedules.steps import adapter_of, checked_step
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
-BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
+SHOWN_IN_FULL = 50
+SHOWN_OF_MORE = 10
 
 
 class Warmup(Record, frozen=True, kw_only=True):
     """The rise before a schedule: see `Schedule.warmup`."""
+
+    HOW: ClassVar[str] = "; the method schedule.warmup(steps) gives one, warmup=None takes it away"
 
     steps: Steps
     init_value: Number = 0.0
@@ -44,6 +61,8 @@ class Warmup(Record, frozen=True, kw_only=True):
 class Cooldown(Record, frozen=True, kw_only=True):
     """The fall after a schedule: see `Schedule.cooldown`."""
 
+    HOW: ClassVar[str] = "; the method schedule.cooldown(steps) gives one, cooldown=None takes it away"
+
     steps: Steps
     start: Steps | None = None
     end_value: Number = 0.0
@@ -56,8 +75,9 @@ class Cooldown(Record, frozen=True, kw_only=True):
 
 
 class Schedule(
+    ScheduleArithmetic,
+    Pictures,
     Record,
-    metaclass=KeywordAliases,
     frozen=True,
     kw_only=True,
     dict=True,
@@ -67,7 +87,7 @@ class Schedule(
     """A learning rate (or another hyperparameter) as a pure function of the step.
 
     The step is the number of optimizer updates already made, 0 for the first. After its end a schedule holds its last
-    value. Schedules are immutable, hashable and picklable; `*` scales one, `+` adds two.
+    value. Schedules are immutable, hashable and picklable; `*` and `/` scale one, `+` and `-` combine two or move one.
 
     Example:
         >>> from lrcore import Cosine
@@ -82,6 +102,8 @@ class Schedule(
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.warmup_ is not None and self.warmup_.steps == 0:  # no warmup: equal to the schedule without
+            force_setattr(self, "warmup_", None)
         if self.depth > DEEPEST:
             raise ScheduleError(
                 type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
@@ -92,7 +114,8 @@ class Schedule(
         """The value for the update after `step` updates.
 
         Args:
-            step: updates already made: an integer >= 0, of Python or numpy.
+            step: updates already made: an integer >= 0, of Python or numpy. A schedule that goes on for ever, or past
+                2**62, holds its value from step 2**53 on, where float64 no longer tells neighbouring steps apart.
 
         Raises:
             ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
@@ -101,29 +124,50 @@ class Schedule(
             step = checked_step(step)
         return self.at(step)
 
+    def __hash__(self) -> int:
+        return self._hash
+
     def __repr__(self) -> str:
-        """The call that makes the schedule."""
+        """The call that makes the schedule; a list of more than 50 is shortened to its first ten."""
+        return self._call(_shortened)
+
+    def in_full(self) -> str:
+        """The call that makes the schedule, complete.
+
+        Example:
+            >>> from lrcore import PiecewiseConstant
+            >>> schedule = PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 100)
+            >>> len(repr(schedule)), len(schedule.in_full())
+            (146, 926)
+        """
+        return self._call(_complete)
+
+    def _call(self, shown: Callable[[Any], str]) -> str:
         given = self.given()
         ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
-        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
-        return f"{type(self).__name__}({_arguments(given)}){calls}"
+        calls = "".join(f".{name}({_arguments(ramp.given(), shown)})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_arguments(given, shown)}){calls}"
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
 
     @cached_property
     def at(self) -> Callable[[int], float]:
         """The same function without the check of `step`: what a training loop calls."""
-        return self.timeline.at
+        return self._asked.at
 
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
 
         Args:
-            steps: integers >= 0, of any shape.
+            steps: integers from 0 to 2**63 - 1, of any shape.
 
         Returns:
             float64 of the same shape, within a few units in the last place of `schedule(step)`.
 
         Raises:
-            ScheduleError: the array holds something other than integers >= 0.
+            ScheduleError: the array holds something other than integers from 0 to 2**63 - 1.
 
         Example:
             >>> from lrcore import Linear
@@ -132,17 +176,20 @@ class Schedule(
         """
         import numpy as np
 
-        array = np.asarray(steps)
+        try:
+            array = np.asarray(steps)
+        except Exception:  # noqa: BLE001 - lists of several lengths, and tensors that numpy cannot see
+            array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}")
-        flat = array.astype(np.int64, copy=False).ravel()
-        values = np.empty(flat.shape)
-        with np.errstate(all="ignore"):
-            for first in range(0, flat.size, BLOCK):
-                values[first : first + BLOCK] = self._over_arrays(flat[first : first + BLOCK])
-        return values.reshape(array.shape)
+            adapter = adapter_of(steps)
+            instead = f"; use {adapter}" if adapter else ""
+            raise ScheduleError(
+                f"{type(self).__name__}.values", f"expected integers from 0 to 2**63 - 1; got {short(steps)}{instead}"
+            )
+        values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
+        return values
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -162,14 +209,31 @@ class Schedule(
     @property
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
-        fields = (getattr(self, name) for name in self.__struct_fields__)
-        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
-        return tuple(part for part in parts if isinstance(part, Schedule))
+        fields = (getattr(self, name) for name in _fields_of_children(type(self)))
+        return tuple(
+            itertools.chain.from_iterable(
+                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
+            )
+        )
 
     @property
     def length(self) -> int | None:
         """The updates until the schedule has reached its last value; None if it has no such step of its own."""
         return self.timeline.length
+
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal schedules; it is made once.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> Constant(0.1).text
+            '{"kind":"constant","value":0.1}'
+        """
+        return json_text(self.to_dict())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -180,7 +244,7 @@ class Schedule(
             >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
             True
         """
-        return digest(self.to_dict())
+        return digest(self.text)
 
     @cached_property
     def few_values(self) -> tuple[tuple[int, float], ...]:
@@ -205,6 +269,7 @@ class Schedule(
         """
         return {"kind": kind_of(self), **super().to_dict()}
 
+    @explains_arguments("warmup")
     def warmup(
         self, steps: int, init_value: float = 0.0, shape: Shape = "linear", power: float | None = None
     ) -> Schedule:
@@ -214,9 +279,9 @@ class Schedule(
         holds `init_value` and then jumps.
 
         Args:
-            steps: length in updates; 0 is no warmup.
+            steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
 
         Raises:
@@ -229,8 +294,11 @@ class Schedule(
             [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
         """
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        if warmup.steps == 0:
+            return self
         return replace(self._unramped(), warmup_=warmup)
 
+    @explains_arguments("cooldown")
     def cooldown(
         self,
         steps: int,
@@ -248,7 +316,7 @@ class Schedule(
             steps: length in updates; with 0 the end value holds from `start` on.
             start: the first update of the fall, warmup included. Default: where the schedule itself ends.
             end_value: value at and after `start + steps`.
-            shape: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent of shape power.
 
         Raises:
@@ -266,20 +334,6 @@ class Schedule(
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
 
-    def __mul__(self, factor: float | Schedule) -> Schedule:
-        """The schedule times a number, or the product of two."""
-        from lrcore.schedules.kinds import Constant, Product
-
-        return Product((self, factor if isinstance(factor, Schedule) else Constant(factor)))
-
-    __rmul__ = __mul__
-
-    def __add__(self, other: Schedule) -> Schedule:
-        """The sum of two schedules."""
-        from lrcore.schedules.kinds import Sum
-
-        return Sum((self, other)) if isinstance(other, Schedule) else NotImplemented  # type: ignore[redundant-expr]
-
     def _unramped(self) -> Schedule:
         """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
         from lrcore.schedules.kinds import Join
@@ -288,18 +342,31 @@ class Schedule(
 
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
-        return self.timeline.bind(formulas.arrays())
+        return self._asked.bind(formulas.arrays())
+
+    @cached_property
+    def _asked(self) -> Timeline:
+        """The timeline as `__call__`, `at` and `values` ask it: at any step, however large."""
+        return self.timeline.held()
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
+
+
+@cache
+def _fields_of_children(cls: type[Schedule]) -> list[str]:
+    """The fields that hold a schedule, or a list of them."""
+
+    def holds(annotation: Any) -> bool:
+        return isinstance(annotation, type) and issubclass(annotation, Schedule)
+
+    return [name for name, one in annotations_of(cls).items() if any(map(holds, (one, *get_args(one))))]
 
 
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
 
 
 def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
-    if warmup.steps == 0:
-        return line
     power = 1.0 if warmup.power is None else warmup.power
     rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.delayed(warmup.steps)
@@ -334,25 +401,6 @@ def named_segment(
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
-def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer; adapters ask before they count from one.
-
-    Raises:
-        ScheduleError: it is no integer >= 0, of Python or numpy.
-
-    Example:
-        >>> checked_step(7)
-        7
-    """
-    try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise ScheduleError(where, f"expected an integer >= 0, the number of updates already made; got {short(step)}")
-    return number
-
-
 def check_power(ramp: Any, name: str) -> None:
     """Require the exponent of shape `power`, and refuse one with any other shape."""
     if ramp.shape == "power" and ramp.power is None:
@@ -361,12 +409,28 @@ def check_power(ramp: Any, name: str) -> None:
         raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
 
 
-def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+def _arguments(given: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in given.items())
 
 
-def _shown(value: Any) -> str:
-    """A value in a repr: a Python function by its name, which is the same in every process."""
+def _shortened(value: Any) -> str:
+    """A value in a repr."""
+    if isinstance(value, tuple) and len(value) > SHOWN_IN_FULL:
+        first = ", ".join(map(_shortened, value[:SHOWN_OF_MORE]))
+        return f"({first}, ... {len(value) - SHOWN_OF_MORE:,} more)"
+    return _argument(value)
+
+
+def _complete(value: Any) -> str:
+    if isinstance(value, Schedule):
+        return value.in_full()
+    if isinstance(value, tuple) and value and isinstance(value[0], Schedule):
+        return f"({', '.join(map(_complete, value))}{',' if len(value) == 1 else ''})"
+    return _argument(value)
+
+
+def _argument(value: Any) -> str:
+    """A Python function by its name, which is the same in every process; anything else as Python shows it."""
     return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
 
 

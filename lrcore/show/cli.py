@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from typing import Any
 import click
 
 import lrcore
+from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
-from lrcore.show import describe, plot
+from lrcore.show import describe, figure, plot
+from lrcore.show.arguments import Command, Source, sources
 
 WRONG = 2
 _WIDEST = 100
-_PHASES = 12
 
 
 class _Commands(click.Group):
@@ -41,48 +43,86 @@ def main() -> None:
     """Look at learning-rate schedules in TOML, JSON and YAML files."""
 
 
-key_option = click.option("--key", metavar="NAME", help="The dotted name of a table inside the file: train.schedule.")
+def _count(text: str) -> int:
+    """A whole number, written as in files: 100000, 100_000 or 1e5."""
+    try:
+        number = Decimal(text)
+        if 1 <= number <= LAST_STEP and number == int(number):
+            return int(number)
+    except (InvalidOperation, ValueError):  # no number, not a number
+        pass
+    raise click.BadParameter(f"expected an integer from 1 to 2**53, such as 100_000 or 1e5; got {text!r}")
+
+
+key_option = click.option(
+    "--key", metavar="KEY", help="A table inside each file: train.schedule, groups[0].  [or behind its name: FILE:KEY]"
+)
 steps_option = click.option(
     "--steps",
-    type=click.IntRange(min=1, max=2**53),
+    type=_count,
+    metavar="INTEGER",
     help="The last step shown.  [default: the schedule and a tenth more]",
 )
 
 
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@main.command(cls=Command)
+@click.argument("file", metavar="FILE[:KEY]")
 @key_option
 @steps_option
-def show(file: Path, key: str | None, steps: int | None) -> None:
-    """Draw the schedule in FILE, and tell its phases and values."""
-    loaded = lrcore.load(file, key)
-    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without braille gets question marks instead of a traceback
+@click.option("--ascii", "plain", is_flag=True, help="Draw without braille.  [default: where it cannot be written]")
+def show(file: str, key: str | None, steps: int | None, plain: bool) -> None:
+    """Draw the schedule in a file, and tell its phases and values.
+
+    FILE ends in .toml, .json, .yaml or .yml; - is standard input. KEY is a table inside it: run.toml:train.lr.
+    """
+    [source] = sources([file], key)
+    loaded = source.load()
+    if isinstance(sys.stdout, TextIOWrapper):  # letters that cannot be written become question marks, not a traceback
         sys.stdout.reconfigure(errors="replace")
     width = min(shutil.get_terminal_size().columns, _WIDEST)
-    for line in _shown(file.name, loaded, steps, width):
+    for line in _shown(source.title(), loaded, steps, width, plain=plain or not _has_braille()):
         click.echo(line, color=False if "NO_COLOR" in os.environ else None)
 
 
-@main.command("plot")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@main.command("plot", cls=Command)
+@click.argument("files", metavar="FILE[:KEY]...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .png, .svg or .pdf file.")
 @key_option
 @steps_option
 @click.option("--log", is_flag=True, help="A logarithmic axis for the values.")
-def plot_command(files: tuple[Path, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
-    """Draw the schedules in FILES into one picture.
+def plot_command(files: tuple[str, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
+    """Draw the schedules in files into one picture.
+
+    Each may have a key of its own: run.toml:train.lr run.toml:train.wd. - is standard input.
 
     Needs matplotlib: pip install "lrcore[plot]".
     """
-    schedules = dict(zip(_names(files), (_schedule(lrcore.load(file, key)) for file in files), strict=True))
+    given = sources(files, key)
+    schedules = dict(zip(_names(given), (_schedule(source.load()) for source in given), strict=True))
     last = steps or max(map(describe.display_range, schedules.values()))
-    plot.to_file(schedules, output, last, log=log)
+    figure.to_file(schedules, output, last, log=log)
 
 
-def _names(files: tuple[Path, ...]) -> list[str]:
-    """What the legend says: the names of the files, with their folders where two have the same name."""
-    names = [file.name for file in files]
-    return names if len(set(names)) == len(names) else [str(file) for file in files]
+def _has_braille() -> bool:
+    """Whether what is printed can hold braille; the console of Linux has no letters for it."""
+    console = os.environ.get("TERM") == "linux" and sys.stdout.isatty()
+    try:
+        plot.FULL.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return not console
+
+
+@main.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of schedule files, for editors."""
+    click.echo(Path(lrcore.__file__).with_name("schedule.schema.json").read_text(encoding="utf-8"), nl=False)
+
+
+def _names(given: list[Source]) -> list[str]:
+    """What the legend says: the titles, with their folders where two have the same."""
+    titles = [source.title() for source in given]
+    return titles if len(set(titles)) == len(titles) else [source.path() for source in given]
 
 
 def _schedule(loaded: Schedule | Plateau) -> Schedule:
@@ -92,12 +132,15 @@ def _schedule(loaded: Schedule | Plateau) -> Schedule:
 # --- what `show` prints -----------------------------------------------------------------------------------------------
 
 
-def _shown(name: str, loaded: Schedule | Plateau, steps: int | None, width: int) -> Iterator[str]:
+def _shown(
+    name: str, loaded: Schedule | Plateau, steps: int | None, width: int, *, plain: bool = False
+) -> Iterator[str]:
     schedule = _schedule(loaded)
     last = steps or describe.display_range(schedule)
     yield click.style(name, bold=True)
     yield ""
-    yield plot.in_terminal(schedule, last, width)
+    picture = plot.in_terminal(schedule, last, width)
+    yield plot.in_ascii(picture) if plain else picture
     yield ""
     yield from _phase_lines(loaded, width)
     yield ""
@@ -107,24 +150,13 @@ def _shown(name: str, loaded: Schedule | Plateau, steps: int | None, width: int)
 
 
 def _phase_lines(loaded: Schedule | Plateau, width: int) -> Iterator[str]:
-    phases = describe.phases(_schedule(loaded))
-    heads = [_span(phase) for phase in phases[:_PHASES]]
-    margin = max(map(len, [*heads, "plateau"]))
-    for head, phase in zip(heads, phases, strict=False):
-        yield from _row(head, phase.words, margin, width)
-    if len(phases) > _PHASES:
-        more = f"and {len(phases) - _PHASES:,} more, the last one from step {phases[-1].first:,}"
-        yield from textwrap.wrap(more, width)
+    rows, more = describe.outline(_schedule(loaded))
+    margin = max(len(head) for head in [*(head for head, _ in rows), "plateau"])
+    for head, words in rows:
+        yield from _row(head, words, margin, width)
+    yield from textwrap.wrap(more, width)
     if isinstance(loaded, Plateau):
         yield from _row("plateau", describe.plateau_in_words(loaded), margin, width)
-
-
-def _span(phase: describe.Phase) -> str:
-    if phase.end is None:
-        return f"from step {phase.first:,}" if phase.first else "all steps"
-    if phase.end == phase.first + 1:
-        return f"step {phase.first:,}"
-    return f"steps {phase.first:,} to {phase.end - 1:,}"
 
 
 def _row(head: str, text: str, margin: int, width: int) -> Iterator[str]:

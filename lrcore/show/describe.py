@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lrcore.curves import pieces
@@ -18,6 +19,8 @@ _ENDLESS_FALL = 100.0  # an exponential is shown until it has fallen to this par
 _SLOW_FALL = 10.0  # inverse time, which takes its time, until this
 _CYCLES = 4
 _CUTS = 6
+_PHASES = 12
+_LONGEST = 300  # letters
 _WITHOUT_A_SCALE = 100
 
 
@@ -35,6 +38,32 @@ class Phase(NamedTuple):
     words: str
 
 
+def outline(schedule: Schedule) -> tuple[list[tuple[str, str]], str]:
+    """The first phases, each as its span and its words, and a sentence about the others if there are more.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> outline(Constant(0.1).warmup(5))
+        ([('steps 0 to 4', 'linear rise from 0 to 0.1'), ('from step 5', 'constant 0.1')], '')
+    """
+    spans = list(_spans(schedule.timeline))
+    rows = [(_span(first, end), _cut(_words(formula, first, end))) for formula, first, end in spans[:_PHASES]]
+    others = len(spans) - len(rows)
+    return rows, f"and {others:,} more, the last one from step {spans[-1][1]:,}" if others else ""
+
+
+def marks(schedule: Schedule, steps: int) -> list[int]:
+    """The steps at which a picture marks that a phase begins: none where there are too many to look at.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> marks(Constant(0.1).warmup(5).cooldown(5, start=90), steps=100)
+        [5, 90, 95]
+    """
+    firsts = [first for _, first, _ in _spans(schedule.timeline) if 0 < first < steps]
+    return firsts if len(firsts) < _PHASES else []
+
+
 def phases(schedule: Schedule) -> list[Phase]:
     """The phases of a schedule, one after another.
 
@@ -46,7 +75,7 @@ def phases(schedule: Schedule) -> list[Phase]:
         5 20 cosine fall from 0.3 to 0.01
         20 None constant 0.01
     """
-    return _phases(schedule.timeline)
+    return [Phase(first, end, _words(formula, first, end)) for formula, first, end in _spans(schedule.timeline)]
 
 
 def display_range(schedule: Schedule) -> int:
@@ -100,6 +129,7 @@ def plateau_in_words(plateau: Plateau) -> str:
     parts += [number(plateau.atol)] if plateau.atol else []
     side = "lower" if plateau.mode == "min" else "higher"
     better = f"{side} by {' and '.join(parts)}" if parts else side
+    better += "" if plateau.arithmetic == "lrcore" else f", by the rule of {plateau.arithmetic}"
     unit = "reports" if plateau.accumulate == 1 else f"means of {plateau.accumulate} reports"
     when = (
         f"when more than {plateau.patience} {unit} in a row are not better"
@@ -119,14 +149,25 @@ def number(value: float) -> str:
 # --- phases -----------------------------------------------------------------------------------------------------------
 
 
-def _phases(line: Timeline) -> list[Phase]:
+def _spans(line: Timeline) -> Iterator[tuple[Formula, int, int | None]]:
+    """Each formula of a timeline that is asked at a step, the first such step and the first one after it."""
     firsts = [math.ceil(start) for start in line.starts]
-    ends = [*firsts[1:], None]
-    found = []
-    for formula, first, end in zip(line.formulas, firsts, ends, strict=True):
+    for formula, first, end in zip(line.formulas, firsts, [*firsts[1:], None], strict=True):
         if first != end:
-            found.append(Phase(first, end, _words(formula, first, end)))
-    return found
+            yield formula, first, end
+
+
+def _cut(words: str) -> str:
+    """The words of a phase, which may be those of a hundred parts, in a few lines."""
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 3] + "..."
+
+
+def _span(first: int, end: int | None) -> str:
+    if end is None:
+        return f"from step {first:,}" if first else "all steps"
+    if end == first + 1:
+        return f"step {first:,}"
+    return f"steps {first:,} to {end - 1:,}"
 
 
 def _words(formula: Formula, first: float, end: float | None) -> str:

@@ -1,27 +1,28 @@
-"""Pictures of schedules: in a terminal, and as files by matplotlib."""
+"""The curve of a schedule as points, and drawn in a terminal."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.schedules.schedule import Schedule
 
 _POINTS = 2_000
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _JUMP = 4.0  # a change this much larger than the one before it is a jump
 
-_BLANK = "\u2800"
-_TICK_ROWS, _TICKS = 3, 4
+_BLANK, FULL = "\u2800", "\u28ff"
+_TICK_ROWS, TICKS = 3, 4
 _TICK_COLUMNS = 11
 _MANTISSAS = (1.0, 1.2, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
 _PREFIXES = {1e15: "P", 1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k"}
 
-FILE_TYPES = (".png", ".svg", ".pdf")
+_AXES = str.maketrans("│┤└─┬", "||+-+")
+_BRAILLE = range(0x2800, 0x2900)
+_DOT_ROWS = (0x09, 0x12, 0x24, 0xC0)  # the bits of the dots in each of a letter's four rows
+_ASCII = {0b0000: " ", 0b0001: "'", 0b0010: "-", 0b0100: "-", 0b0110: "-", 0b0011: "'", 0b1000: ".", 0b1100: "."}
+_STEEP = "|"
 
 
 def curve(schedule: Schedule, steps: int) -> tuple[list[int], list[float]]:
@@ -72,7 +73,26 @@ def _sampled(schedule: Schedule, steps: int) -> Sequence[int]:
 # --- in a terminal ----------------------------------------------------------------------------------------------------
 
 
-def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = _TICKS * _TICK_ROWS + 1) -> str:
+def in_ascii(picture: str) -> str:
+    """A drawing of `in_terminal` for terminals that have no braille: marks where its dots are.
+
+    Example:
+        >>> in_ascii("0.1 ┤⠤⣀ ⢸")
+        '0.1 |-. |'
+    """
+    return "".join(map(_ascii, picture.translate(_AXES)))
+
+
+def _ascii(letter: str) -> str:
+    """The ASCII letter whose ink is nearest to that of a braille one."""
+    dots = ord(letter) - _BRAILLE.start
+    if dots not in range(len(_BRAILLE)):
+        return letter
+    rows = sum(1 << number for number, bits in enumerate(_DOT_ROWS) if dots & bits)
+    return _ASCII.get(rows, _STEEP)
+
+
+def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = TICKS * _TICK_ROWS + 1) -> str:
     """The curve in braille dots, with axes.
 
     Args:
@@ -84,8 +104,8 @@ def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = _TICKS
     from plotille import Canvas
 
     xs, ys = curve(schedule, steps)
-    lowest, spacing = _value_ticks(min(ys), max(ys))
-    labels = [f"{(lowest + tick) * spacing:.6g}" for tick in range(_TICKS + 1)]
+    lowest, spacing = value_ticks(min(ys), max(ys))
+    labels = [f"{(lowest + tick) * spacing:.6g}" for tick in range(TICKS + 1)]
     margin = max(len(text) for text in (*labels, "step"))
     width = max(columns - margin - 3, 2 * _TICK_COLUMNS)
     dot = 1 / 4 / _TICK_ROWS  # heights are counted in ticks, so that no value is too large
@@ -100,87 +120,36 @@ def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = _TICKS
     return "\n".join([*lines, *_step_axis(steps, margin, width)])
 
 
-def _value_ticks(low: float, high: float) -> tuple[int, float]:
+def value_ticks(low: float, high: float) -> tuple[int, float]:
     """The lowest tick of the axis, counted from 0, and the distance of two: a round number."""
     low, high = min(low, 0.0), max(high, 0.0)
-    spacing = _nice(high / _TICKS - low / _TICKS or 0.25)
-    while (lowest := math.floor(low / spacing)) + _TICKS < high / spacing * (1 - 1e-12):
-        spacing = _nice(spacing * 1.01)
+    spacing = nice(high / TICKS - low / TICKS or 0.25)
+    while (lowest := math.floor(low / spacing)) + TICKS < high / spacing * (1 - 1e-12):
+        spacing = nice(spacing * 1.01)
     return lowest, spacing
 
 
 def _step_axis(steps: int, margin: int, width: int) -> list[str]:
-    spacing = max(1, math.ceil(_nice(steps / max(1, width // _TICK_COLUMNS))))
+    spacing = max(1, math.ceil(nice(steps / max(1, width // _TICK_COLUMNS))))
     line, words = list("─" * width), f"{'step':>{margin}}"
     for step in range(0, steps + 1, spacing):
         column = round(step / (steps * (1 + 1 / width)) * width)
         line[column] = "┬"
-        label = _short(step)
+        label = short_count(step)
         words = words.ljust(max(0, margin + 2 + column - len(label) // 2)) + label
     return [f"{'':>{margin}} └{''.join(line)}", words]
 
 
-def _nice(least: float) -> float:
+def nice(least: float) -> float:
     """The smallest round number that is not below `least`."""
     least = max(least, 1e-300)
     power = 10.0 ** math.floor(math.log10(least))
     return next(mantissa * power for mantissa in _MANTISSAS if mantissa * power >= least * (1 - 1e-12))
 
 
-def _short(step: int) -> str:
+def short_count(step: int) -> str:
     """1500 as 1.5k."""
     for size, prefix in _PREFIXES.items():
         if step >= size:
             return f"{step / size:.6g}{prefix}"
     return str(step)
-
-
-# --- in a file --------------------------------------------------------------------------------------------------------
-
-
-def to_file(schedules: Mapping[str, Schedule], path: Path, steps: int, *, log: bool = False) -> None:
-    """Draw schedules into one picture.
-
-    Args:
-        schedules: by the names that the legend shows.
-        path: a file that ends in .png, .svg or .pdf.
-        steps: the last step that is drawn.
-        log: whether the axis of the values is logarithmic; values that are not above 0 are left out.
-
-    Raises:
-        ScheduleError: another suffix, or a place that cannot be written.
-        MissingExtraError: without matplotlib.
-    """
-    if path.suffix.lower() not in FILE_TYPES:
-        known = ", ".join(FILE_TYPES)
-        raise ScheduleError(
-            str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}"
-        )
-    figure = _figure(schedules, steps, log=log)
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise ScheduleError(str(path), f"expected a file that can be written; got: {error.strerror}") from None
-
-
-def _figure(schedules: Mapping[str, Schedule], steps: int, *, log: bool) -> Any:
-    """Made without pyplot, so that nothing global changes and no window is wanted."""
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import EngFormatter
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("lrcore plot", package="matplotlib", extra="plot") from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="value")
-    for schedule in schedules.values():
-        axes.plot(*curve(schedule, steps), linewidth=1.8)
-    if log:
-        axes.set_yscale("log", nonpositive="mask")
-    axes.set_xlim(0, steps)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(visible=True, alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    legend = axes.legend(axes.get_lines(), list(schedules), frameon=False)  # a name may begin with _ and hold a $
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    return figure

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from lrcore.curves.formulas import SCALARS
-from lrcore.curves.pieces import Constant, Cycle, Exponential, Formula, InverseTime, Pointwise, Stairs
-from lrcore.curves.timeline import PIECE_LIMIT, Timeline
+from lrcore.curves.formulas import LARGEST, SCALARS, arrays, exact_arrays, in_blocks
+from lrcore.curves.pieces import (
+    Clipped,
+    Constant,
+    Cycle,
+    Exponential,
+    Formula,
+    FrozenAt,
+    InverseTime,
+    Pointwise,
+    Reverse,
+    Stairs,
+    UserFunction,
+)
+from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
 from lrcore.records import Record, Steps
-from lrcore.schedules.kinds import Function, as_schedule
+from lrcore.schedules.kinds import as_schedule
 from lrcore.schedules.schedule import Schedule
 from lrcore.tables.table import Clock, Cubics, Lookup, Table, in_range, polynomial
 
@@ -27,8 +38,10 @@ if TYPE_CHECKING:
 LAST_COUNT = 2**31 - 1
 """Where the frameworks' int32 counters end, and every table with them."""
 
+PIECE_LIMIT = 32_768
 LOOKUP_LIMIT = 2**18
 LONGEST_LOOKUP = 2**22
+MANY = 128  # steps of one piece, from which on arrays are faster than one call for each
 HEAD = 256  # steps that are looked up one by one in every table
 SAMPLES = 24
 TOLERANCE = 0.1  # float32 ulp at the samples, beside the half of one that the last rounding costs
@@ -39,6 +52,7 @@ NODES = (0.0, 0.2813, 0.6792, 0.9604)  # Chebyshev's of degree 4, stretched unti
 HEADROOM = 1.004  # for what a cubic reaches between its samples
 
 ArrayFunction: TypeAlias = Callable[[Any], Any]
+Reach: TypeAlias = Callable[[int], float]
 Method: TypeAlias = Literal["auto", "lookup", "cubics"]
 
 
@@ -52,10 +66,13 @@ class Lowering(Record, frozen=True, kw_only=True):
 def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = None, method: Method = "auto") -> Table:
     """The table of a schedule, for frameworks that compile.
 
+    The schedule is cut at its horizon, and at 2**31 - 1, where the frameworks' counters end: nothing that comes later
+    counts. The table holds the value of that step from there on, also where the schedule itself would go on moving.
+
     A schedule of at most 2**18 different steps (its last value is held, a cycle is counted once, and stairs by the step)
     becomes a lookup of its own float64 values: the same bits as in the frameworks that ask the host. A longer one becomes
     piecewise cubics: the same bits for the first 256 steps and wherever a piece begins, at most 1 ulp of float32 from them at
-    every other step up to 2**31 - 1.
+    every other step.
 
     Args:
         schedule: a schedule, or a Python function of the step.
@@ -64,8 +81,7 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
             former for up to 2**18 steps and for what has too many pieces.
 
     Raises:
-        ScheduleError: the schedule is longer than 2**31 - 1 updates, or no method holds it; the message says which horizon
-            would.
+        ScheduleError: no method holds the schedule up to its horizon; the message says what each takes.
 
     Example:
         >>> from lrcore import Cosine
@@ -77,25 +93,28 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     schedule = as_schedule(schedule)
     request = Lowering(horizon=horizon, method=method)
     where = f"lower({type(schedule).__name__})"
-    clock = _clock(schedule.timeline, _last_step(schedule, request.horizon, where))
-    calls_python = _calls_python(schedule)
+    last = LAST_COUNT if request.horizon is None else min(request.horizon, LAST_COUNT)
+    line = schedule.timeline.until(last)
+    clock = _clock(line, min(last, _faded(line, last) if line.end is None else line.end))
+    calls_python = any(map(_calls_python, line.formulas))
     if request.method == "cubics" and calls_python:
         raise ScheduleError(where, "a Python function is looked up, not fitted; got method 'cubics'")
     only_lookup = request.method == "lookup" or calls_python
     short_enough = clock.entries <= LONGEST_LOOKUP + 1
     if only_lookup and not short_enough:
+        asked = request.horizon or ("none" if clock.last == LAST_COUNT else clock.last)
         raise ScheduleError(
             where,
-            f"a lookup takes a horizon of at most {LONGEST_LOOKUP} steps; got {request.horizon or 'none'}; "
+            f"a lookup takes a horizon of at most {_longest_lookup(clock)} steps; got {asked}; "
             "give the number of updates that you train for as horizon",
         )
     if only_lookup or (request.method == "auto" and clock.entries <= LOOKUP_LIMIT):
-        return _lookup(schedule, clock)
-    table = _cubics(schedule, clock)
+        return _lookup(line, clock)
+    table = _cubics(line, clock)
     if table is not None:
         return table
     if request.method == "auto" and short_enough:
-        return _lookup(schedule, clock)
+        return _lookup(line, clock)
     raise ScheduleError(
         where,
         f"expected at most {PIECE_LIMIT} pieces; got more; give the number of updates that you train for as horizon",
@@ -105,28 +124,13 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
 # --- the clock --------------------------------------------------------------------------------------------------------
 
 
-def _last_step(schedule: Schedule, horizon: int | None, where: str) -> int:
-    """The step from which the value does not change, as far as the frameworks count and float32 can tell."""
-    line = schedule.timeline
-    reach = max(schedule.length or 0, line.end or 0) if horizon is None else horizon
-    if reach > LAST_COUNT:
-        raise ScheduleError(
-            where,
-            f"expected at most {LAST_COUNT} updates, where the frameworks' counters end; got {reach}; "
-            "give the number of updates that you train for as horizon",
-        )
-    return min(step for step in (LAST_COUNT, line.end, _faded(line), horizon) if step is not None)
-
-
 def _clock(line: Timeline, last: int) -> Clock:
     start, period = math.ceil(line.starts[-1]), line.period
-    if period is not None and period > 1:
-        tick, origin = _grid(line.formulas[-1])
-        tick = 1 if (start - origin) % tick else tick
-        clock = Clock(last, start, tick, period // tick)
-    else:
-        clock = Clock(last, *_stairs(line))
-    return clock if clock.start + clock.period * clock.tick <= last else Clock(last)
+    if period is None or period == 1 or start + period > last:
+        return Clock(last, *_stairs(line))
+    tick, origin = _grid(line.formulas[-1])
+    tick = 1 if (start - origin) % tick else tick
+    return Clock(last, start, tick, period // tick)
 
 
 def _stairs(line: Timeline) -> tuple[int, int]:
@@ -153,6 +157,8 @@ def _grid(formula: Formula) -> tuple[int, int]:
         case Pointwise(formulas=parts):
             grids = {_grid(part) for part in parts if part.period != 1}
             grid = grids.pop() if len(grids) == 1 else (1, 0)
+        case Clipped(formula=inner):
+            grid = _grid(inner)
         case _:
             grid = 1, 0
     return (int(grid[0]), int(grid[1])) if all(float(number).is_integer() for number in grid) else (1, 0)
@@ -171,6 +177,8 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
                 return replace(formula, staircase=False)
             case Pointwise(formulas=parts):
                 return replace(formula, formulas=tuple(map(formula_by_entry, parts)))
+            case Clipped(formula=inner):
+                return replace(formula, formula=formula_by_entry(inner))
         return formula
 
     before = sum(start < clock.start for start in line.starts)
@@ -179,58 +187,121 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
     return Timeline((*line.starts[:before], *tail), (*line.formulas[:before], *slow))
 
 
-def _faded(line: Timeline) -> int | None:
-    """The step from which float32 no longer tells the last formula from its limit; None if there is no such step."""
-    start, formula = math.ceil(line.starts[-1]), line.formulas[-1]
-    parts = formula.formulas if isinstance(formula, Pointwise) and formula.operation == "sum" else (formula,)
-    limit = math.fsum(part.value for part in parts if isinstance(part, Constant))
-    moving = [part for part in parts if not isinstance(part, Constant)]
-    small = abs(limit) * NEGLIGIBLE or SMALLEST
-
-    def negligible(step: int) -> bool:
-        return math.fsum(_bound(part, step) for part in moving) < small
-
-    if not moving or not negligible(LAST_COUNT):
-        return None
-    return start + bisect_left(range(start, LAST_COUNT), True, key=negligible)
+def _faded(line: Timeline, last: int) -> int:
+    """The step from which float32 no longer tells the last formula from its limit, `last` if that is later."""
+    start = math.ceil(line.starts[-1])
+    limit, reach = _settling(line.formulas[-1], last)
+    small = min(abs(limit), LARGEST) * NEGLIGIBLE or SMALLEST
+    return start + bisect_left(range(start, last), True, key=lambda step: reach(step) < small)
 
 
-def _bound(formula: Formula, step: int) -> float:
-    """What a formula does not exceed, either way, from a step on."""
+def _settling(formula: Formula, last: float) -> tuple[float, Reach]:
+    """The limit of a formula, and how far from it the formula may be from a step on; `last` is the last that is asked."""
     match formula:
-        case Constant() | InverseTime():
-            return abs(float(formula.bind(SCALARS)(step)))
+        case Constant() | FrozenAt():
+            return float(formula.bind(SCALARS)(0)), lambda step: 0.0
+        case InverseTime():
+            value = formula.bind(SCALARS)
+            return 0.0, lambda step: abs(float(value(step)))
         case Exponential(rate=rate) if abs(rate) <= 1:
-            return abs(float(formula.bind(SCALARS)(step)))
+            value = formula.bind(SCALARS)
+            return 0.0, lambda step: abs(float(value(step)))
         case Stairs(inner, width, origin):
-            return _bound(inner, int((step - origin) // width))
-        case Cycle(line, length, _, factor, origin) if abs(factor) <= 1:
-            return float(_peak(line, length) * abs(factor) ** ((step - origin) // length))
-        case Pointwise("sum", parts):
-            return math.fsum(_bound(part, step) for part in parts)
-        case Pointwise("product", parts):
-            return math.prod(_bound(part, step) for part in parts)
-    return math.inf
+            limit, reach = _settling(inner, (last - origin) // width)
+            return limit, lambda step: reach(int((step - origin) // width))
+        case Cycle(length=length, factor=factor, origin=origin) if _may_fade(formula, last):
+            peak = _peak(formula)
+            return 0.0, lambda step: peak * abs(factor) ** ((step - origin) // length)
+        case Clipped(inner, low, high):
+            return _clipped(*_settling(inner, last), low, high)
+        case Pointwise(operation, parts):
+            limits, reaches = zip(*(_settling(part, last) for part in parts), strict=True)
+            return _sum(limits, reaches) if operation == "sum" else _product(limits, reaches)
+    return 0.0, lambda step: math.inf
 
 
-@lru_cache(maxsize=16)
-def _peak(line: Timeline, length: float) -> float:
-    """Not less than what one cycle reaches: twice what it shows at its breakpoints and between them."""
-    end = math.ceil(length)
-    steps = {0, end, *islice(line.breakpoints(end), PIECE_LIMIT), *(end * part // SAMPLES for part in range(SAMPLES))}
+def _clipped(limit: float, reach: Reach, low: float, high: float) -> tuple[float, Reach]:
+    def clipped(step: int) -> float:
+        far = reach(step)
+        return 0.0 if limit + far <= low or limit - far >= high else far
+
+    return min(max(limit, low), high), clipped
+
+
+def _sum(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
+    return sum(limits), lambda step: sum(reach(step) for reach in reaches)
+
+
+def _product(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
+    def reach_of_product(step: int) -> float:
+        far = [reach(step) for reach in reaches]
+        most = [abs(limit) + one for limit, one in zip(limits, far, strict=True)]
+        if 0 in limits:
+            return math.prod(most)
+        return sum(one * math.prod(most[:n] + most[n + 1 :]) for n, one in enumerate(far))
+
+    return math.prod(limits), reach_of_product
+
+
+def _may_fade(cycle: Cycle, last: float) -> bool:
+    """Whether a second cycle is asked, and no later one is larger. To see zeros alone a Python function is not called."""
+    grows_not = abs(cycle.factor) < 1 or (abs(cycle.factor) == 1 and not _calls_python(cycle))
+    return grows_not and last - cycle.origin >= cycle.length
+
+
+def _peak(cycle: Cycle) -> float:
+    """Not less than what one cycle reaches: twice what it shows at its breakpoints, if they can be counted, and between."""
+    line, end = cycle.timeline, math.ceil(cycle.length)
+    most = LONGEST_LOOKUP if end <= LONGEST_LOOKUP and abs(cycle.factor) < 1 else PIECE_LIMIT
+    breakpoints = list(islice(line.breakpoints(end), most + 1))
+    if len(breakpoints) > most:
+        return math.inf
+    steps = {0, end, *breakpoints, *(end * part // SAMPLES for part in range(SAMPLES))}
+    if not cycle.mirror and _calls_python(cycle):
+        steps.remove(end)  # which belongs to the next cycle
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 
-def _calls_python(schedule: Schedule) -> bool:
-    return isinstance(schedule, Function) or any(map(_calls_python, schedule.children))
+def _calls_python(formula: Formula) -> bool:
+    match formula:
+        case UserFunction():
+            return True
+        case Stairs(formula=inner) | Clipped(formula=inner):
+            return _calls_python(inner)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            return any(map(_calls_python, line.formulas))
+        case Pointwise(formulas=parts):
+            return any(map(_calls_python, parts))
+    return False
 
 
-def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
+def _longest_lookup(clock: Clock) -> int:
+    """The last horizon for which this clock has few enough entries."""
+    tick = 1 if clock.period else clock.tick
+    return max(LONGEST_LOOKUP, clock.start + (LONGEST_LOOKUP + 1 - clock.start) * tick - 1)
+
+
+def _lookup(line: Timeline, clock: Clock) -> Lookup:
     import numpy as np
 
-    at: Callable[[int], float] = schedule.at
-    steps = clock.step(np.arange(clock.entries)).tolist()
-    return Lookup(clock, np.fromiter(map(at, steps), dtype=np.float64, count=clock.entries))
+    return Lookup(clock, _host_values(line, clock.step(np.arange(clock.entries))))
+
+
+def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The very values of `line.at` at rising steps: each piece is bound once, and those of many steps to arrays."""
+    import numpy as np
+
+    exact, values, first = exact_arrays(), np.empty(steps.shape), 0
+    ends = [*np.searchsorted(steps, line.starts[1:]).tolist(), steps.size]
+    for formula, end in zip(line.formulas, ends, strict=True):
+        if isinstance(formula, Constant):
+            values[first:end] = formula.value
+        elif end - first >= MANY:
+            values[first:end] = in_blocks(formula.bind(exact), steps[first:end])
+        elif end > first:
+            values[first:end] = list(map(formula.bind(SCALARS), steps[first:end].tolist()))
+        first = end
+    return values
 
 
 # --- fitting ----------------------------------------------------------------------------------------------------------
@@ -239,17 +310,17 @@ def _lookup(schedule: Schedule, clock: Clock) -> Lookup:
 # to SAMPLES more, in the very integers that will be evaluated, and halved if it misses. A single step always fits.
 
 
-def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
+def _cubics(line: Timeline, clock: Clock) -> Cubics | None:
     """The cubics, None if there would be too many."""
     import numpy as np
 
-    breakpoints = islice(_by_entry(schedule.timeline, clock).breakpoints(clock.entries), PIECE_LIMIT)
+    breakpoints = islice(_by_entry(line, clock).breakpoints(clock.entries), PIECE_LIMIT)
     starts = np.unique([*range(min(HEAD, clock.entries)), *breakpoints])
     ends = np.append(starts[1:], clock.entries)
-    fitted = np.empty((0, 7), dtype=np.int64)
+    fitted, function = np.empty((0, 7), dtype=np.int64), line.bind(arrays())
 
-    def value(entries: NDArray[np.int64]) -> NDArray[np.float64]:
-        return schedule.values(clock.step(entries))
+    def value(entries: NDArray[np.int64]) -> Any:
+        return in_blocks(function, clock.step(entries))
 
     while starts.size:
         if len(fitted) + starts.size > PIECE_LIMIT:
@@ -261,7 +332,7 @@ def _cubics(schedule: Schedule, clock: Clock) -> Cubics | None:
         starts, ends = np.concatenate([starts, middles]), np.concatenate([middles, ends])
     fitted = fitted[np.argsort(fitted[:, 0])]
     exponents = fitted[:, 6]
-    fitted[:, 2] = _first_values(schedule, clock.step(fitted[:, 0]), exponents)
+    fitted[:, 2] = _first_values(line, clock.step(fitted[:, 0]), exponents)
     rows32 = fitted[:, :6].astype(np.int32)
     return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
 
@@ -304,11 +375,11 @@ def _through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
     return coefficients
 
 
-def _first_values(schedule: Schedule, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
+def _first_values(line: Timeline, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
     """c0 of each row from the host's own value, such that its float32 is that of the value: no second rounding."""
     import numpy as np
 
-    values = in_range(np.array([schedule.at(step) for step in steps.tolist()]))
+    values = in_range(_host_values(line, steps))
     wanted = np.ldexp(values, 31 - exponents)
     c0 = np.rint(wanted)
     return (c0 + np.where(c0.astype(np.float32) != wanted.astype(np.float32), np.sign(wanted - c0), 0)).astype(np.int64)

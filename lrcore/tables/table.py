@@ -112,7 +112,7 @@ class Clock(Struct, frozen=True):
         return np.where(entries < self.start, entries, (entries - self.start) * self.tick + self.start)
 
 
-class Lookup(Struct, frozen=True, eq=False, dict=True):
+class Lookup(Struct, frozen=True, eq=False, dict=True, weakref=True):
     """A table with one value per entry: exactly the float64 value of the schedule, rounded once."""
 
     clock: Clock
@@ -137,7 +137,7 @@ class Lookup(Struct, frozen=True, eq=False, dict=True):
         return xp.take(self._float32 if dtype == "float32" else self.values, entry, axis=0)
 
 
-class Cubics(Struct, frozen=True, eq=False):
+class Cubics(Struct, frozen=True, eq=False, weakref=True):
     """A table of cubic polynomials, evaluated in fixed point.
 
     Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is

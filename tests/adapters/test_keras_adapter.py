@@ -692,6 +692,58 @@ def test_weights_of_another_plateau_are_reported(tmp_path: Path) -> None:
         model.load_weights(tmp_path / "model.weights.h5")
 
 
+def test_weights_of_a_plateau_with_another_mode_bring_the_rate_alone_and_say_so(tmp_path: Path) -> None:
+    """Better values would count as worse."""
+    weights = tmp_path / "model.weights.h5"
+    told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
+    fit(model, DATA[:6], [Told(), told], epochs=4)
+    model.save_weights(weights)
+    higher = lrcore.Plateau(COSINE, factor=0.5, patience=1, mode="max")
+    callback, model = lrcore_keras.LearningRateScheduler(higher, on_mismatch="use_config"), built(made_model(sgd()))
+    callback.set_model(model)
+    with pytest.warns(
+        UserWarning, match=r"the plateau's mode was 'min' and is 'max': best 0\.8 becomes -inf.*scale 0\.5 is kept"
+    ):
+        model.load_weights(weights)
+    remembered = lrcore.PlateauState.from_dict(json.loads(str(callback.state_dict()["plateau"])))
+    assert remembered == higher.initial()._replace(scale=0.5, reports=4)
+
+
+def test_backup_and_restore_bring_the_rate_of_a_plateau_with_another_mode(tmp_path: Path) -> None:
+    plateau_run(tmp_path, [Crash(4, 1)])
+    higher = lrcore.Plateau(COSINE, factor=0.5, patience=99, mode="max")
+    callback, model = lrcore_keras.LearningRateScheduler(higher, on_mismatch="use_config"), made_model(sgd())
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.warns(UserWarning, match=r"the plateau's mode was 'min' and is 'max': best 0\.8 becomes -inf"):
+        fit(model, DATA[:6], [Told(), callback, backup], epochs=len(LOSSES))
+    whole = COSINE.values(range(60)).reshape(10, 6) * np.repeat([[1.0], [0.5]], [4, 6], axis=0)
+    assert used(model)[:6] == pytest.approx(whole.sum(axis=0), rel=1e-5)
+
+
+def test_a_loop_that_tells_a_plateau_nothing_is_warned_of_once() -> None:
+    callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
+    callback.set_model(model)
+    callback.sync(9_999)
+    with pytest.warns(
+        UserWarning, match=r"10,000 updates .* told no metric, .*; call on_epoch_end\(epoch, logs\) with 'val_loss'"
+    ):
+        callback.sync(10_000)
+    callback.sync(30_000)
+    callback = lrcore_keras.LearningRateScheduler(PLATEAU)
+    callback.set_model(model)
+    callback.load_state_dict(lrcore.save_state(9_000, PLATEAU, PLATEAU.initial()._replace(reports=3).to_dict()))
+    callback.sync(18_999)
+    callback.on_epoch_end(0, {"val_loss": 0.5})
+    callback.sync(30_000)
+    with pytest.warns(
+        UserWarning, match="monitor: an epoch ended without 'val_loss'; its logs have nothing, .*; give fit valid"
+    ):
+        callback.on_epoch_end(1)
+    without = lrcore_keras.LearningRateScheduler(COSINE)
+    without.set_model(model)
+    without.sync(30_000)
+
+
 def built(model: keras.Model) -> keras.Model:
     """With the optimizer's variables, without which Keras loads none."""
     model.optimizer.build(model.trainable_variables)
@@ -772,3 +824,13 @@ def test_right_use_is_silent() -> None:
         for by in ("schedule", "callback"):
             optimizer, callbacks = driven(by, COSINE)
             fit(made_model(optimizer), DATA[:10], [*callbacks, lrcore_keras.LRLogger("update")], epochs=2)
+
+
+# --- the schedule itself, beside tensors ------------------------------------------------------------------------------
+
+
+def test_a_tensor_that_is_no_number_names_the_adapter() -> None:
+    schedule: Any = Constant(0.1)
+    for tensor in (keras.Variable(3.0), keras.Input((2,)), keras.ops.arange(3)):
+        with pytest.raises(ScheduleError, match=r"lrcore_keras\.LearningRateSchedule\(schedule\)"):
+            schedule(tensor)

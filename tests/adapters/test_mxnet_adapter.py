@@ -742,6 +742,21 @@ def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
 
 
+def test_a_lambda_in_a_long_schedule_is_not_taken_from_one_that_ends_otherwise() -> None:
+    def long(last: float) -> lrcore.Schedule:
+        steps = lrcore.PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 99 + [last])
+        return lrcore.Join([steps, lrcore.Function(lambda step: 0.5)], boundaries=[200])
+
+    saved = pickle.dumps(LRScheduler(long(0.2)))
+    other = LRScheduler(long(0.3))
+    assert repr(other.schedule) == repr(long(0.2))
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"expected a scheduler in use that follows Join.*; got none"
+    ) as found:
+        pickle.loads(saved)
+    assert len(str(found.value)) < 600
+
+
 def test_a_lambda_is_not_sent_to_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DMLC_ROLE", "worker")
     with pytest.raises(
@@ -913,6 +928,57 @@ def test_a_report_to_a_scheduler_that_load_states_replaced_is_warned_of(tmp_path
         scheduler.report(LOSSES[3])
     scheduler.sync(run.trainer)
     scheduler.report(LOSSES[4])
+
+
+@pytest.mark.parametrize("by_sync", [False, True])
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path: Path, *, by_sync: bool) -> None:
+    """Better values would count as worse."""
+    higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
+    saved = LRScheduler(higher)
+    run = Run(saved)
+    run.rates(2)
+    for metric in (-3.0, -4.0):
+        saved.report(metric)
+    configured = LRScheduler(lower, on_mismatch="use_config")
+    message = r"the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"
+    if by_sync:  # what `load_states` has put into the trainer
+        with pytest.warns(UserWarning, match=message):
+            configured.sync(run.trainer)
+    else:
+        state = saved.state_dict(run.trainer)
+        run = Run(configured)
+        with pytest.warns(UserWarning, match=message):
+            configured.load_state_dict(state, run.trainer)
+    rate = saved(3)
+    for metric, expected_rate in ((-2.0, rate), (-2.5, rate), (-2.4, rate / 2)):
+        configured.report(metric)
+        assert configured(3) == expected_rate
+
+
+def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
+    scheduler = LRScheduler(PLATEAU)
+    scheduler(1)
+    scheduler(10_000)
+    with pytest.warns(UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\)"):
+        scheduler(10_001)  # MXNet counts from 1
+    scheduler(30_000)
+    never_told, told = (
+        lrcore.save_state(9_990, PLATEAU, PLATEAU.initial()._replace(reports=n).to_dict()) for n in (0, 3)
+    )
+    for state, due in ((never_told, 10_000), (told, 19_990)):
+        scheduler = LRScheduler(PLATEAU)
+        scheduler.load_state_dict(state, Run(scheduler).trainer)
+        for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler)), scheduler):
+            one(due)
+            with pytest.warns(UserWarning, match="told no metric"):
+                one(due + 1)
+    scheduler.load_state_dict(told, Run(scheduler).trainer)
+    scheduler.report(0.5)
+    scheduler(30_000)
+    begun = LRScheduler(PLATEAU)
+    begun(50_001)  # a trainer with begin_num_update
+    begun(60_000)
+    LRScheduler(SCHEDULE)(30_000)
 
 
 def test_a_metric_may_be_an_array_of_mxnet() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 import lrcore
 import lrcore_optax
-from lrcore import Constant, Cosine, Join, Linear, Repeat, Schedule, ScheduleError
+from lrcore import Clip, Constant, Cosine, Function, InverseTime, Join, Linear, Repeat, Schedule, ScheduleError
 from tests.kinds import KINDS, UPDATES
 
 ROOT = Path(__file__).parents[2]
@@ -333,23 +333,29 @@ def test_a_python_function_without_a_horizon_is_refused_in_one_sentence() -> Non
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("schedule", "words"),
-    [
-        (Cosine(init_value=0.1, decay_steps=2**31), "expected at most 2147483647 updates"),
-        (
-            Repeat(Cosine(init_value=0.1, decay_steps=100_000), value_factor=0.9),
-            "expected at most 32768 pieces; got more",
-        ),
-    ],
-)
-def test_a_schedule_that_is_too_long_takes_a_horizon(schedule: Schedule, words: str) -> None:
-    with pytest.raises(ScheduleError, match=f"{words}.*; give the number of updates that you train for as horizon"):
+def test_a_schedule_of_too_many_pieces_takes_a_horizon() -> None:
+    schedule = Repeat(Cosine(init_value=0.1, decay_steps=100_000), value_factor=0.9)
+    words = "expected at most 32768 pieces; got more; give the number of updates that you train for as horizon"
+    with pytest.raises(ScheduleError, match=words):
         lrcore_optax.as_schedule(schedule)
     rate = lrcore_optax.as_schedule(schedule, horizon=1_000_000)
     for step in (123_456, 1_000_000, 2_000_000):
         exact = schedule(min(step, 1_000_000))
         assert float(rate(jnp.int32(step))) == pytest.approx(exact, rel=1.2e-7)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Linear(init_value=0.1, decay_steps=3 * 10**9),
+        Clip(InverseTime(init_value=0.01, power=0.5), min_value=1e-8),
+        Join([Cosine(init_value=0.1, decay_steps=10**9), Function(halving)], boundaries=[2**31]),
+    ],
+)
+def test_what_comes_after_the_last_count_does_not_matter(schedule: Schedule) -> None:
+    rate = lrcore_optax.as_schedule(schedule)
+    for step in (0, 255, 123_456, 1_999_999_999, LAST):
+        assert float(rate(jnp.int32(step))) == pytest.approx(schedule(step), rel=1.2e-7)
 
 
 def test_a_function_that_fails_is_refused_before_the_first_update() -> None:
@@ -509,3 +515,31 @@ def test_a_state_of_another_schedule_is_reported() -> None:
         loaded, schedule = lrcore_optax.load_state_dict(opt_state, state, SHORT, on_mismatch=policy)
         assert schedule == expected
         assert rates(optax.sgd(lrcore_optax.as_schedule(schedule)), 3, loaded) == host(expected, range(8, 11))
+
+
+# --- the schedule itself, where only the adapter's can be -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: jax.jit(SHORT)(3),
+        lambda: jax.jit(SHORT.values)(jnp.arange(3)),
+        lambda: jax.vmap(SHORT)(jnp.arange(3)),
+        lambda: jax.grad(SHORT)(3.0),
+        lambda: SHORT(jnp.arange(3)),  # type: ignore[arg-type]
+        lambda: SHORT(jnp.float32(3)),  # type: ignore[arg-type]
+        lambda: jax.lax.scan(lambda carry, step: (carry, SHORT(step)), 0, jnp.arange(3)),
+        lambda: jax.jit(lambda factor: (SHORT * factor)(0))(2.0),
+        lambda: jax.jit(lambda factor: (factor * SHORT)(0))(2.0),
+    ],
+)
+def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> None:
+    with pytest.raises(ScheduleError, match=r"got .*(Tracer|Array).*lrcore_optax\.as_schedule\(schedule\)"):
+        ask()
+
+
+def test_numbers_of_jax_that_have_a_value_are_numbers() -> None:
+    assert SHORT(jnp.int32(3)) == SHORT(3)  # type: ignore[arg-type]
+    assert SHORT.values(jnp.arange(30)).tolist() == SHORT.values(range(30)).tolist()
+    assert jnp.float32(2) * SHORT == SHORT * jnp.float32(2) == SHORT * 2  # type: ignore[operator]

@@ -194,3 +194,67 @@ def test_what_is_no_plateau_or_no_schedule_is_said() -> None:
         lrcore_optax.reduce_on_plateau(lrcore.Constant(0.1))  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"chain lrcore_optax\.reduce_on_plateau"):
         lrcore_optax.as_schedule(PLATEAUS[0])  # type: ignore[arg-type]
+
+
+# --- below zero, in another mode, never told ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_ever_worse_values_below_zero_reduce_in_a_compiled_update(mode: Any, accumulate: int) -> None:
+    plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=1, mode=mode, accumulate=accumulate)
+    sign = 1 if mode == "min" else -1
+    worse = [sign * (number // accumulate / 1024 - 1) for number in range(7 * accumulate)]
+    rates, state = used(plateau, begun(plateau), worse)
+    judged = [0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625]  # after so many judgements
+    assert rates == [judged[(number + 1) // accumulate] for number in range(7 * accumulate)]
+    assert lrcore_optax.current_lr(state, plateau) == 0.0625
+
+
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+    """Better values would count as worse."""
+    higher, lower = (lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
+    _, state = used(higher, begun(higher), [-3.0, -4.0])
+    saved = lrcore_optax.state_dict(state, higher)
+    with pytest.warns(UserWarning, match=r"the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"):
+        resumed, _ = lrcore_optax.load_state_dict(begun(lower), saved, lower, on_mismatch="use_config")
+    assert used(lower, resumed, [-2.0, -2.5, -2.25])[0] == [0.25, 0.25, 0.125]
+
+
+def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
+    plateau = lrcore.Plateau(lrcore.Constant(0.25), patience=77)
+    state = lrcore_optax.set_step(begun(plateau), 9_999)
+    lrcore_optax.current_lr(state, plateau)
+    lrcore_optax.state_dict(state, plateau)
+    _, state = chained(plateau)[0].update(jnp.ones(()), state)
+    with pytest.warns(
+        UserWarning, match=r"current_lr: 10,000 updates .* told no metric, .*; give update\(\) the metric as value="
+    ):
+        lrcore_optax.current_lr(state, plateau)
+    lrcore_optax.current_lr(state, plateau.schedule)
+    lrcore_optax.state_dict(state, plateau)
+
+    _, told = used(plateau, state, [1.0])
+    fresh, _ = lrcore_optax.load_state_dict(state, lrcore.save_state(50_000, plateau.schedule), plateau, "use_config")
+    for quiet in (told, fresh):
+        lrcore_optax.state_dict(quiet, plateau)
+    with pytest.warns(UserWarning, match="state_dict: 10,000 updates"):
+        lrcore_optax.state_dict(lrcore_optax.set_step(fresh, 60_000), plateau)
+
+
+def test_updates_that_are_not_compiled_are_counted() -> None:
+    def made() -> Any:
+        optimizer = lrcore_optax.reduce_on_plateau(PLATEAUS[0])
+        state = optimizer.init(None)
+        return lambda **told: optimizer.update({}, state, **told)  # no array: nothing is computed
+
+    update = made()
+    for _ in range(9_999):
+        update()
+    with pytest.warns(UserWarning, match="reduce_on_plateau: 10,000 updates .* told no metric"):
+        update()
+    update()
+    update = made()
+    update(value=1.0)
+    for _ in range(10_001):
+        update()

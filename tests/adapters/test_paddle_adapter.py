@@ -956,6 +956,52 @@ def test_model_fit_tells_a_plateau() -> None:
     assert fit_on_plateau(LRScheduler(SCHEDULE), LRSchedulerCallback(monitor="accuracy")) == expected(SCHEDULE)
 
 
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+    """Better values would count as worse. The optimizer's state brings the scheduler's."""
+    higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
+    saved, configured = Run(LRScheduler(higher)), Run(LRScheduler(lower, on_mismatch="use_config"))
+    for metric in (-3.0, -4.0):
+        saved.scheduler.report(metric)
+    with pytest.warns(UserWarning, match=r"the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"):
+        configured.optimizer.set_state_dict(saved.optimizer.state_dict())
+    rate = saved.scheduler.last_lr
+    for metric, expected_rate in ((-2.0, rate), (-2.5, rate), (-2.4, rate / 2)):
+        configured.scheduler.report(metric)
+        assert configured.scheduler.last_lr == expected_rate
+
+
+def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
+    scheduler = LRScheduler(PLATEAU)
+    scheduler.sync(9_999)
+    with pytest.warns(UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\)"):
+        scheduler.step()
+    scheduler.sync(30_000)
+    never_told, told = (
+        lrcore.save_state(9_990, PLATEAU, PLATEAU.initial()._replace(reports=n).to_dict()) for n in (0, 3)
+    )
+    for state, due in ((never_told, 10_000), (told, 19_990)):
+        scheduler = LRScheduler(PLATEAU)
+        scheduler.set_state_dict(state)
+        scheduler.sync(due - 1)
+        with pytest.warns(UserWarning, match="told no metric"):
+            scheduler.step()
+    scheduler.set_state_dict(told)
+    scheduler.report(0.5)
+    scheduler.sync(30_000)
+    LRScheduler(SCHEDULE).sync(30_000)
+
+
+def test_a_fit_that_tells_a_plateau_nothing_says_so_once() -> None:
+    network = Network()
+    scheduler, callback = LRScheduler(PLATEAU), LRSchedulerCallback(monitor="error")
+    model = paddle.Model(network)
+    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
+    data = paddle.io.TensorDataset([paddle.ones([6, 1]), paddle.ones([6, 1])])
+    with pytest.warns(UserWarning, match="expected an evaluation, .* told its metric; got none; give fit eval_data"):
+        model.fit(data, batch_size=1, epochs=2, verbose=0, callbacks=[callback])
+    model.fit(data, batch_size=1, epochs=2, verbose=0, callbacks=[callback])
+
+
 def test_a_metric_may_be_a_tensor() -> None:
     scheduler = LRScheduler(lrcore.Plateau(OTHER, factor=0.5, patience=0))
     for loss in (0.5, [0.6], [[0.7]]):

@@ -847,3 +847,37 @@ def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+# --- the schedule itself, beside tensors ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: SCHEDULE(torch.tensor(3.0)),  # type: ignore[arg-type]
+        lambda: SCHEDULE(torch.arange(3)),  # type: ignore[arg-type]
+        lambda: SCHEDULE(torch.nn.Parameter(torch.tensor(3.0))),  # type: ignore[arg-type]
+        lambda: SCHEDULE(torch.tensor(3, device="meta")),  # type: ignore[arg-type]
+        lambda: torch.vmap(SCHEDULE)(torch.arange(3)),
+        lambda: SCHEDULE * torch.ones(2),  # type: ignore[operator]
+        lambda: torch.ones(2) * SCHEDULE,
+    ],
+)
+def test_a_tensor_that_is_no_number_names_the_adapter(ask: Any) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"got .*tensor.*lrcore_torch\.LRScheduler\(optimizer, schedule\)"):
+        ask()
+
+
+def test_a_tensor_of_one_number_is_that_number() -> None:
+    assert SCHEDULE(torch.tensor(3)) == SCHEDULE(3)  # type: ignore[arg-type]
+    assert SCHEDULE.values(torch.arange(30)).tolist() == SCHEDULE.values(range(30)).tolist()
+    assert torch.tensor(2.0) * SCHEDULE == SCHEDULE * torch.tensor(2.0) == SCHEDULE * 2  # type: ignore[operator]
+
+
+def test_a_schedule_as_the_rate_of_an_optimizer_names_the_adapter() -> None:
+    schedule: Any = SCHEDULE
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"give the schedule to an adapter, such as lrcore_torch\.LRScheduler"
+    ):
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=schedule)

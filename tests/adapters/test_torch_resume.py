@@ -422,3 +422,66 @@ def test_a_plateau_and_a_schedule_are_two_things_to_a_policy(policy: Any, rate: 
     resumed = lrcore_torch.LRScheduler(fresh, lrcore.Constant(0.1), on_mismatch=policy)
     resumed.load_state_dict(scheduler.state_dict())
     assert update(fresh) == [rate]
+
+
+def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+    """Better values would count as worse."""
+    saved = lrcore_torch.LRScheduler(sgd(), lrcore.Plateau(lrcore.Constant(0.4), mode="max", factor=0.5, patience=0))
+    for metric in (-3.0, -4.0):
+        saved.report(metric)
+    optimizer = sgd()
+    lower = lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=0)
+    resumed = lrcore_torch.LRScheduler(optimizer, lower, on_mismatch="use_config")
+    with pytest.warns(
+        UserWarning, match=r"load_state_dict: the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"
+    ):
+        resumed.load_state_dict(saved.state_dict())
+    assert update(optimizer) == [0.2]
+    for metric, rate in ((-2.0, 0.2), (-2.5, 0.2), (-2.4, 0.1)):
+        resumed.report(metric)
+        assert resumed.get_last_lr() == [rate]
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_plateau_that_is_never_told_is_warned_of_once(*, attached: bool) -> None:
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
+    if attached:
+        scheduler.attach()
+
+    def go_on() -> None:
+        update(optimizer)
+        if not attached:
+            scheduler.step()
+
+    scheduler.sync(9_998)
+    go_on()
+    with pytest.warns(
+        UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\), or step\(metrics="
+    ):
+        go_on()
+    for _ in range(3):
+        go_on()
+
+
+@pytest.mark.parametrize("form", [lambda one: one, copy.deepcopy], ids=["itself", "copied"])
+def test_only_what_waits_for_a_metric_is_warned_of(form: Any) -> None:
+    def began(schedule: Any, state: Any = None) -> lrcore_torch.LRScheduler:
+        scheduler = lrcore_torch.LRScheduler(sgd(), schedule)
+        if state is not None:
+            scheduler.load_state_dict(state)
+        return form(scheduler)  # type: ignore[no-any-return]
+
+    never_told = lrcore.save_state(9_990, plateau(), plateau().initial().to_dict())
+    told = lrcore.save_state(9_990, plateau(), plateau().update(plateau().initial(), 1.0).to_dict())
+    for state, due in ((never_told, 10_000), (told, 19_990)):
+        scheduler = began(plateau(), state)
+        scheduler.sync(due - 1)
+        with pytest.warns(UserWarning, match="told no metric"):
+            scheduler.sync(due)
+    began(lrcore.Constant(0.4)).sync(10**6)
+    scheduler = began(plateau(), never_told)
+    scheduler.report(1.0)
+    scheduler.sync(10**6)
+    scheduler = lrcore_torch.LRScheduler(sgd(), plateau(), last_epoch=9_998)
+    scheduler.sync(19_998)  # it began at step 9,999

@@ -42,6 +42,13 @@ class Measure(keras.callbacks.Callback):
         weight.assign(0.0)
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    # Not `keras.distribution`, which the torch backend lacks; TensorFlow's name of a device has a path before it.
+    device = str(keras.ops.zeros(1).device).rpartition("device:")[2].lower()
+    return "" if device.startswith("cpu") else device
+
+
 def fit(learning_rate: Any, callbacks: list[Any], updates: int, trained: Trained, asked: Any) -> None:
     model = keras.Sequential([keras.Input((1,)), Weight()])
     model.compile(optimizer=keras.optimizers.SGD(learning_rate))

@@ -13,6 +13,11 @@ from tests.contract.harness import Loop, Source, Trained
 DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    return "gpu(0)" if mx.context.num_gpus() else ""
+
+
 def train(
     schedule: Source,
     updates: int,

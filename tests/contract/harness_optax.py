@@ -13,6 +13,12 @@ from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    device = jax.devices()[0]
+    return "" if device.platform == "cpu" else str(device.device_kind)
+
+
 def train(
     schedule: Source,
     updates: int,

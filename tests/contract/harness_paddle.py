@@ -11,6 +11,12 @@ from lrcore import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    device = str(paddle.device.get_device())
+    return "" if device == "cpu" else device
+
+
 def train(
     schedule: Source,
     updates: int,

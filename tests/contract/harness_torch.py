@@ -13,6 +13,11 @@ from tests.contract.harness import Loop, Source, Trained
 DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
+def accelerator() -> str:
+    """The name of the accelerator that the tests use; empty if there is none."""
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else ""
+
+
 def train(
     schedule: Source,
     updates: int,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import given
 import lrcore
 from lrcore import Constant, Cosine, Exponential, InverseTime, Linear, Plateau, Schedule
 from lrcore.curves.formulas import LAST_STEP
-from lrcore.show import cli, describe, plot
+from lrcore.show import arguments, cli, describe, plot
 from tests import strategies
 from tests.kinds import KINDS
 
@@ -31,8 +33,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object, columns: int = 80) -> Result:
-    return CliRunner(env={"COLUMNS": str(columns)}).invoke(cli.main, [str(one) for one in arguments])
+def run(*arguments: object, columns: int = 80, given: str | bytes = "") -> Result:
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(cli.main, [str(one) for one in arguments], input=given)
 
 
 def process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -129,6 +131,125 @@ def test_show_needs_neither_numpy_nor_matplotlib(file: Path) -> None:
     assert result.stderr == "[]\n"
 
 
+# --- files, keys and standard input -----------------------------------------------------------------------------------
+
+LARGER = """
+[train.lr]
+kind = "constant"
+value = 0.1
+[[groups]]
+name = "head"
+"a.b" = {kind = "constant", value = 0.2}
+"""
+
+
+@pytest.fixture
+def larger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = Path("run.toml")
+    path.write_text(LARGER, encoding="utf-8")
+    return path
+
+
+def shown(*arguments: object, given: str | bytes = "") -> str:
+    """The title and the phases that `show` prints."""
+    result = run("show", *arguments, given=given)
+    assert result.exit_code == 0, result.output
+    return f"{result.output.splitlines()[0]}: {re.findall('constant .*', result.output)[0]}"
+
+
+def test_a_key_stands_behind_its_file(larger: Path) -> None:
+    assert shown("run.toml:train.lr") == shown(larger, "--key", "train.lr") == "run.toml:train.lr: constant 0.1"
+    assert shown('run.toml:groups[0]."a.b"') == 'run.toml:groups[0]."a.b": constant 0.2'
+    assert shown(larger.resolve(), "--key", "groups.0.'a.b'") == "run.toml:groups.0.'a.b': constant 0.2"
+
+
+def test_an_existing_file_wins_over_a_key(larger: Path) -> None:
+    Path("run.toml:train.toml").write_text(LARGER.replace("0.1", "0.7"), encoding="utf-8")
+    Path("with: colons.toml").write_text('kind = "constant"\nvalue = 0.3', encoding="utf-8")
+    assert shown("with: colons.toml") == "with: colons.toml: constant 0.3"
+    assert shown("run.toml:train.toml:train.lr") == "run.toml:train.toml:train.lr: constant 0.7"
+    assert shown("run.toml:train.lr") == "run.toml:train.lr: constant 0.1"
+
+
+def test_the_file_of_a_key_is_told_apart_where_there_is_none(larger: Path) -> None:
+    Path("folder").mkdir()
+    assert arguments.sources(["folder:run.toml"], None) == [("folder:run.toml", None)]
+    assert arguments.sources(["Absent.TOML:a", "b.yml:c.json:d"], None) == [("Absent.TOML", "a"), ("b.yml", "c.json:d")]
+
+
+def test_a_drive_of_windows_is_no_file(larger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("C").write_text("", encoding="utf-8")
+    monkeypatch.setattr(os.path, "splitdrive", ntpath.splitdrive)
+    assert arguments.sources([r"C:\absent.toml:train.lr"], None) == [(r"C:\absent.toml", "train.lr")]
+    assert arguments.sources([r"C:\absent.toml"], None) == [(r"C:\absent.toml", None)]
+    assert arguments.sources(["C:absent", "run.toml:x"], None) == [("C:absent", None), ("run.toml", "x")]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('kind = "constant"\nvalue = 0.5', "0.5"),
+        ('{"kind": "constant", "value": 0.25}', "0.25"),
+        ("kind: constant\nvalue: 0.125", "0.125"),
+    ],
+)
+def test_standard_input_is_read_in_the_format_that_it_has(text: str, value: str) -> None:
+    assert shown("-", given=text) == shown("-", given="\ufeff" + text) == f"standard input: constant {value}"
+
+
+def test_standard_input_may_have_a_key(larger: Path) -> None:
+    assert shown("-:train.lr", given=LARGER) == shown("-", "--key", "train.lr", given=LARGER)
+    assert shown("-:train.lr", given=LARGER) == "standard input:train.lr: constant 0.1"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "standard input: expected a schedule; got an empty text"),
+        ("# nothing\n", "standard input: kind: required; got none"),
+        ("hello", "standard input: expected TOML, JSON or YAML; got text that is not: TOML: Expected '=' after a key"),
+        ("[1, 2", "standard input: expected TOML, JSON or YAML; got text that is not: TOML: "),
+        (b"\xff", "standard input: expected UTF-8 text; got a wrong byte at position 0"),
+        (LARGER, "standard input: kind: required; got none; the table 'train.lr' has one: ask for it by that key"),
+        ("[" * 100_000, "standard input: expected at most 100 schedules inside one another; got more"),
+    ],
+)
+def test_what_is_wrong_with_standard_input_is_one_line(given: str | bytes, message: str) -> None:
+    result = run("show", "-", given=given)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"lrcore: {message}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_yaml_a_text_is_still_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert run("show", "-", given='{"kind": "constant", "value": 1}').exit_code == 0
+    error = run("show", "-", given="kind: constant").stderr
+    assert error.startswith("lrcore: standard input: expected TOML, JSON or YAML; got text that is not: TOML: ")
+    assert "; YAML: needs PyYAML, which is not installed" in error
+
+
+def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for closed in (None, StringIO("")):
+        monkeypatch.setattr(sys, "stdin", closed)
+        with pytest.raises(
+            lrcore.ScheduleError, match=r"^standard input: expected an input that can be read; got: none"
+        ):
+            lrcore.load("-")
+
+
+def test_a_process_reads_its_standard_input() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "lrcore", "show", "-"], input=COSINE, capture_output=True, check=True, encoding="utf-8"
+    )
+    assert "cosine fall from 0.3 to 0.01" in result.stdout
+
+
+def test_schema_prints_the_schema() -> None:
+    assert run("schema").output == Path(lrcore.__file__).with_name("schedule.schema.json").read_text(encoding="utf-8")
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
@@ -161,6 +282,23 @@ def test_an_error_is_one_line_and_status_2(file: Path) -> None:
         (
             ["plot", "schedule.toml", "--key", "x", "-o", "c.png"],
             "lrcore: schedule.toml: x: expected a table of this name",
+        ),
+        (["show", "schedule.toml:x"], "lrcore: schedule.toml: x: expected a table of this name"),
+        (["show", "schedule.toml:"], "lrcore: key: expected the name of a table, as in train.groups[0].schedule"),
+        (
+            ["show", "schedule.toml:a", "--key", "b"],
+            "lrcore: schedule.toml:a: expected a key behind the file or in --key; got both",
+        ),
+        (
+            ["plot", "schedule.toml", "schedule.toml:a", "--key", "b", "-o", "c.png"],
+            "lrcore: schedule.toml:a: expected a key behind",
+        ),
+        (["show", "absent.toml:train.lr"], "lrcore: absent.toml: expected a file; there is none\n"),
+        (["show", "absent:x"], "lrcore: absent:x: expected a file that ends in one of .toml"),
+        (["show", "x" * 5000], f"lrcore: {'x' * 5000}: expected a file that ends in"),
+        (
+            ["plot", "-", "-:x", "-o", "c.png"],
+            "lrcore: -: expected standard input once, for it can be read only once; got it twice\n",
         ),
         (["plot", "schedule.toml"], "Usage: "),
         (["plot", "-o", "curve.png"], "Usage: "),
@@ -224,6 +362,13 @@ def test_plot_names_each_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
     axes = drawn(monkeypatch, file, other)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["schedule.toml", "other.toml"]
     assert [line.get_xdata()[-1] for line in axes.get_lines()] == [100, 100]
+
+
+def test_plot_takes_a_key_for_each_file(file: Path, larger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = ["run.toml:train.lr", 'run.toml:groups[0]."a.b"', file]
+    axes = drawn(monkeypatch, *places)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [*places[:2], "schedule.toml"]
+    assert [line.get_ydata()[0] for line in axes.get_lines()] == [0.1, 0.2, 0.0]
 
 
 def test_plot_tells_files_of_one_name_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,6 +539,13 @@ def test_cycles_that_run_backwards_are_told() -> None:
             "times 0.1 when more than 10 means of 4 reports in a row are not better (lower)",
         ),
         ({"patience": -1}, "times 0.1 at each better report (lower by 0.0001 of the best)"),
+        (
+            {"arithmetic": "torch", "patience": 3},
+            (
+                "times 0.1 when more than 3 reports in a row are not better "
+                "(lower by 0.0001 of the best, by the rule of torch)"
+            ),
+        ),
     ],
 )
 def test_a_plateau_in_words(options: dict[str, Any], text: str) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-import lrcore
 from lrcore import (
     Clip,
     Constant,
@@ -32,7 +31,7 @@ from lrcore import (
     Sum,
 )
 from lrcore.compare import BUDGET, Difference, first_difference, largest_difference
-from tests.strategies import neighbours, rewritten, schedules, steps
+from tests.strategies import neighbours, reread, rewritten, schedules, steps
 
 HORIZON = 700
 STAIRS = Exponential(init_value=0.1, decay_rate=0.99, decay_steps=10, staircase=True)
@@ -343,7 +342,7 @@ def test_a_mirrored_cycle_asks_for_the_value_at_its_turn() -> None:
 
 @given(schedules())
 def test_a_schedule_is_itself(schedule: Schedule) -> None:
-    again = lrcore.from_dict(schedule.to_dict())
+    again = reread(schedule)
     assert first_difference(schedule, again) is None
     assert largest_difference(schedule, again) is None
     changed = schedule + Constant(1.0)

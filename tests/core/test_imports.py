@@ -9,23 +9,18 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.frameworks import NAMES, ROOT, TABLE
+
 HEAVY = (
     "numpy",
-    "torch",
-    "tensorflow",
-    "keras",
-    "jax",
-    "optax",
-    "mxnet",
-    "paddle",
     "matplotlib",
     "yaml",
     "plotille",
     "click",
+    *(name for row in TABLE.values() for name in row["imports"]),
 )
 MODULES_AT_MOST = 120
-ADAPTERS = ("lrcore_torch", "lrcore_keras", "lrcore_optax", "lrcore_mxnet", "lrcore_paddle")
+ADAPTERS = [f"lrcore_{name}" for name in NAMES]
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -1,10 +1,12 @@
-"""The plateau against the rules of the four machines that frameworks have, written here a second time."""
+"""The plateau against its own rule and those of the four machines that frameworks have, written here a second time."""
 
 from __future__ import annotations
 
 import json
 import math
 import pickle
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -233,6 +235,7 @@ def test_torch(metrics: list[float], native: dict[str, Any]) -> None:
         cooldown=native["cooldown"],
         min_scale=native["min_lr"] / LR,
         eps=native["eps"] / LR,
+        arithmetic="torch",
     )
     assert scaled(plateau, metrics) == pytest.approx(torch_rates(metrics, **native), abs=1e-11 * LR)
 
@@ -292,24 +295,197 @@ def test_optax(metrics: list[float], native: dict[str, Any]) -> None:
     assert scaled(plateau, metrics) == pytest.approx(expected, abs=3e-6 * LR)
 
 
+# --- lrcore's own rule -------------------------------------------------------------------------------------------------
+
+margins = st.sampled_from([0.0, 1e-4, 0.01, 0.1, 0.25, 1.0, 2.0])
+signs = st.sampled_from([1, -1])
+
+
+def own_rates(
+    metrics: Sequence[float], *, factor: float, patience: int, mode: str, rtol: float, atol: float
+) -> list[float]:
+    """In the words of the docstring, for a metric of which less is better: more of -m is less of m."""
+    sign = 1 if mode == "min" else -1
+    lr, best, bad, rates = LR, math.inf, 0, []
+    for metric in metrics:
+        m = sign * metric
+        if m < (best if math.isinf(best) else best - rtol * abs(best) - atol):
+            best, bad = m, 0
+        else:
+            bad += 1
+        if bad > patience:
+            lr, bad = lr * factor, 0
+        rates.append(lr)
+    return rates
+
+
+@given(
+    series(),
+    st.fixed_dictionaries({"factor": factors, "patience": waits, "mode": modes, "rtol": margins, "atol": margins}),
+)
+def test_the_margin_is_one_of_the_best_values_size(metrics: list[float], options: dict[str, Any]) -> None:
+    plateau = Plateau(Constant(LR), **options)
+    assert scaled(plateau, metrics) == pytest.approx(own_rates(metrics, **options), abs=1e-11 * LR)
+
+
+own_options = st.fixed_dictionaries(
+    {
+        "factor": factors,
+        "patience": st.integers(-1, 4),
+        "rtol": margins,
+        "atol": margins,
+        "cooldown": waits,
+        "min_scale": limits,
+        "accumulate": st.integers(1, 4),
+        "accept_first": st.booleans(),
+        "watch_in_cooldown": st.booleans(),
+    }
+)
+
+
+@given(series(), own_options)
+def test_less_of_a_metric_is_more_of_its_negative(metrics: list[float], options: dict[str, Any]) -> None:
+    lower, higher = Plateau(Constant(LR), mode="min", **options), Plateau(Constant(LR), mode="max", **options)
+    assert scaled(lower, metrics) == scaled(higher, [-metric for metric in metrics])
+
+
+@given(
+    st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=40).map(sorted),
+    signs,
+    st.integers(0, 5),
+    margins,
+    margins,
+    st.booleans(),
+)
+def test_ever_worse_values_reduce_after_patience(
+    rising: list[float], sign: int, patience: int, rtol: float, atol: float, accept_first: bool
+) -> None:
+    """Whatever their sign, and however small each step is."""
+    plateau = Plateau(
+        Constant(1.0),
+        mode="min" if sign == 1 else "max",
+        factor=0.5,
+        patience=patience,
+        rtol=rtol,
+        atol=atol,
+        accept_first=accept_first,
+    )
+    expected = [0.5 ** (number // (patience + 1)) for number in range(len(rising))]  # the first value is the best one
+    assert scaled(plateau, [sign * metric for metric in rising]) == expected
+
+
+@given(series(), own_options, modes)
+def test_the_best_never_becomes_worse(metrics: list[float], options: dict[str, Any], mode: Any) -> None:
+    plateau = Plateau(Constant(LR), mode=mode, **{**options, "accept_first": False})
+    state = plateau.initial()
+    for metric in metrics:
+        after = plateau.update(state, metric)
+        assert after.best <= state.best if mode == "min" else after.best >= state.best
+        state = after
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("arithmetic", ["torch", "keras", "optax", "paddle"])
+def test_a_natives_rule_is_what_its_name_asks_for(arithmetic: Any, sign: int) -> None:
+    """Each takes a best value below zero for one above it; where all metrics are positive its rule is the same as ours."""
+    options: dict[str, Any] = {"factor": 0.5, "patience": 1, "rtol": 0.1, "accept_first": True}
+    worse = [sign + number * 0.01 for number in range(30)]
+    assert scaled(Plateau(Constant(LR), **options), worse)[-1] < LR / 1000
+    assert (scaled(Plateau(Constant(LR), **options, arithmetic=arithmetic), worse)[-1] < LR / 1000) == (sign == 1)
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "options", "metrics", "is_better"),
+    [
+        ("keras", {"rtol": 0.0}, [0.7, 0.7], False),  # which float32 rounds down, on both sides
+        ("keras", {"rtol": 0.0}, [0.7, 0.7 - 1e-9], False),
+        ("lrcore", {"rtol": 0.0}, [0.7, 0.7 - 1e-9], True),
+        (
+            "optax",
+            {"rtol": 0.01},
+            [1.2857142686843872, 1.2728570699691772],
+            True,
+        ),  # single(b * single(0.99)), not b * 0.99
+        ("paddle", {"rtol": 0.1}, [1.0], False),  # inf - inf * 0.1
+        ("torch", {"rtol": 0.1}, [1.0], True),
+    ],
+)
+def test_at_the_bar_the_rounding_of_a_native_decides(
+    arithmetic: Any, options: dict[str, Any], metrics: list[float], is_better: bool
+) -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, arithmetic=arithmetic, **options)
+    assert scaled(plateau, metrics)[-1] == (LR if is_better else LR / 2)
+
+
+@pytest.mark.parametrize("best", [0.0, -0.0])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_a_best_value_of_zero_leaves_the_absolute_margin(best: float, mode: Any) -> None:
+    better = -1e-300 if mode == "min" else 1e-300
+    assert scaled(Plateau(Constant(LR), mode=mode, factor=0.5, patience=0, rtol=0.5), [best, better])[-1] == LR
+    assert scaled(Plateau(Constant(LR), mode=mode, factor=0.5, patience=0, atol=0.5), [best, better])[-1] == LR / 2
+
+
+@pytest.mark.parametrize("rtol", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("first", [math.inf, -math.inf, math.nan])
+def test_an_infinite_best_value_has_no_margin_of_its_own(first: float, rtol: float) -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=rtol, atol=2.0)
+    assert scaled(plateau, [first, 5.0]) == [LR if first == -math.inf else LR / 2, LR / 2]
+    arrays = PlateauState._make(map(np.asarray, plateau.initial()))
+    with np.errstate(all="raise"):
+        after = plateau.transition(np.where)(arrays, np.asarray(5.0))
+    assert float(after.best) == 5.0
+
+
+@pytest.mark.parametrize("name", ["rtol", "atol"])
+def test_a_negative_margin_is_for_the_natives(name: str) -> None:
+    options: dict[str, Any] = {name: -0.1}
+    with pytest.raises(
+        ScheduleError, match=rf"^Plateau\.{name}: expected a number >= 0; got -0\.1; the margin is one of abs"
+    ):
+        Plateau(Constant(LR), **options)
+    with pytest.raises(ScheduleError, match=rf"^plateau\.{name}: expected a number >= 0; got -0\.1"):
+        lrcore.from_dict({"kind": "constant", "value": LR, "plateau": options})
+    for arithmetic in ("torch", "keras", "optax", "paddle"):
+        assert getattr(Plateau(Constant(LR), **options, arithmetic=arithmetic), name) == -0.1
+
+
+@pytest.mark.parametrize(
+    ("patience", "arithmetic", "needed"),
+    [(3, "lrcore", 4), (3, "torch", 4), (3, "paddle", 4), (3 - 1, "keras", 3), (3 - 1, "optax", 3)],
+)
+def test_patience_counts_as_the_docstring_says(patience: int, arithmetic: Any, needed: int) -> None:
+    plateau = Plateau(Constant(LR), patience=patience, arithmetic=arithmetic, accept_first=True)
+    assert scaled(plateau, [1.0] * (1 + needed))[needed - 1 :] == [LR, pytest.approx(LR / 10)]
+
+
 # --- the state --------------------------------------------------------------------------------------------------------
 
-plateaus = st.builds(
-    Plateau,
-    st.sampled_from([Constant(LR), Constant(LR).warmup(5), lrcore.Cosine(init_value=LR, decay_steps=30)]),
-    factor=factors,
-    patience=st.integers(-1, 3),
-    mode=modes,
-    rtol=thresholds,
-    atol=thresholds,
-    cooldown=waits,
-    min_scale=limits,
-    eps=epsilons,
-    accumulate=st.integers(1, 4),
-    accept_first=st.booleans(),
-    watch_in_cooldown=st.booleans(),
-    arithmetic=st.sampled_from(["torch", "keras", "optax", "paddle"]),
-)
+
+def made(options: dict[str, Any]) -> Plateau:
+    """With a margin that the rule takes."""
+    own = options["arithmetic"] == "lrcore"
+    return Plateau(**{**options, **({name: abs(options[name]) for name in ("rtol", "atol")} if own else {})})
+
+
+plateaus = st.fixed_dictionaries(
+    {
+        "schedule": st.sampled_from(
+            [Constant(LR), Constant(LR).warmup(5), lrcore.Cosine(init_value=LR, decay_steps=30)]
+        ),
+        "factor": factors,
+        "patience": st.integers(-1, 3),
+        "mode": modes,
+        "rtol": thresholds,
+        "atol": thresholds,
+        "cooldown": waits,
+        "min_scale": limits,
+        "eps": epsilons,
+        "accumulate": st.integers(1, 4),
+        "accept_first": st.booleans(),
+        "watch_in_cooldown": st.booleans(),
+        "arithmetic": st.sampled_from(["lrcore", "torch", "keras", "optax", "paddle"]),
+    }
+).map(made)
 
 
 @given(plateaus, series(), st.integers(0, 60))
@@ -371,6 +547,205 @@ def test_a_state_goes_through_a_checkpoint() -> None:
     loaded = lrcore.load_state(json.loads(json.dumps(saved)), plateau)
     assert PlateauState.from_dict(loaded.plateau).to_dict() == state.to_dict()
     assert pickle.loads(pickle.dumps(plateau)) == plateau
+
+
+# --- another plateau than the saved one ---------------------------------------------------------------------------------
+
+REMEMBERED = PlateauState(best=0.25, bad=2, cooldown=0, scale=0.5, reports=7, mean=0.0)
+
+
+def went_on(saved: dict[str, Any], configured: dict[str, Any], state: PlateauState = REMEMBERED) -> PlateauState:
+    """What the configured plateau goes on with; a warning is an error."""
+    checkpoint = lrcore.save_state(70, Plateau(Constant(LR), **saved), state.to_dict())
+    loaded = lrcore.load_state(
+        json.loads(json.dumps(checkpoint)), Plateau(Constant(LR), **configured), "use_config", "here"
+    )
+    return PlateauState.from_dict(loaded.plateau)
+
+
+@pytest.mark.parametrize(
+    ("saved", "configured", "state", "expected", "message"),
+    [
+        (
+            {"mode": "max"},
+            {"mode": "min"},
+            REMEMBERED,
+            REMEMBERED._replace(best=math.inf, bad=0),
+            "here: the plateau's mode was 'max' and is 'min': best 0.25 becomes inf, bad 2 becomes 0; the scale 0.5 is kept",
+        ),
+        (
+            {},
+            {"mode": "max", "cooldown": 2},
+            REMEMBERED._replace(cooldown=1),
+            REMEMBERED._replace(best=-math.inf, bad=0, cooldown=1),
+            "here: the plateau's mode was 'min' and is 'max': best 0.25 becomes -inf",
+        ),
+        (
+            {},
+            {"accumulate": 4},
+            REMEMBERED,
+            REMEMBERED._replace(best=math.inf, bad=0, reports=8),
+            "here: the plateau's accumulate was 1 and is 4: best 0.25 becomes inf, bad 2 becomes 0; the scale",
+        ),
+        (
+            {"accumulate": 4},
+            {"accumulate": 4, "mode": "max"},
+            REMEMBERED._replace(mean=0.5, bad=0),
+            REMEMBERED._replace(best=-math.inf, bad=0, reports=8),
+            "here: the plateau's mode was 'min' and is 'max': best 0.25 becomes -inf, mean 0.5 becomes 0.0; the scale",
+        ),
+        (
+            {"cooldown": 9},
+            {"cooldown": 3},
+            REMEMBERED._replace(cooldown=8),
+            REMEMBERED._replace(cooldown=3),
+            "here: the plateau's cooldown was 9 and is 3: cooldown 8 becomes 3; the scale",
+        ),
+        (
+            {"cooldown": 9, "accumulate": 4},
+            {"cooldown": 3},
+            REMEMBERED._replace(cooldown=8),
+            REMEMBERED._replace(best=math.inf, bad=0, cooldown=3),
+            "here: the plateau's accumulate was 4 and is 1, cooldown was 9 and is 3: best 0.25 becomes inf, bad 2 becomes 0, cool",
+        ),
+        (
+            {"accept_first": True},
+            {"accept_first": False},
+            REMEMBERED._replace(best=math.nan),
+            REMEMBERED._replace(best=math.inf),
+            "here: the plateau's accept_first was true and is false: best nan becomes inf; the scale",
+        ),
+        (
+            {"min_scale": 0.1},
+            {"min_scale": 0.75},
+            REMEMBERED,
+            REMEMBERED,
+            "here: the saved scale 0.5 is kept, though it lies below min_scale 0.75",
+        ),
+    ],
+)
+def test_what_means_something_else_begins_anew_and_is_said(
+    saved: dict[str, Any], configured: dict[str, Any], state: PlateauState, expected: PlateauState, message: str
+) -> None:
+    with pytest.warns(UserWarning, match=f"^{re.escape(message)}") as said:
+        assert went_on(saved, configured, state) == expected
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"factor": 0.9},
+        {"patience": 1},
+        {"patience": 50},
+        {"rtol": 0.5},
+        {"atol": 0.5},
+        {"cooldown": 9},
+        {"min_scale": 0.5},
+        {"eps": 0.1},
+        {"accept_first": True},
+        {"watch_in_cooldown": False},
+        {"arithmetic": "torch"},
+        {"arithmetic": "keras"},
+    ],
+)
+def test_what_means_the_same_is_kept_without_a_word(options: dict[str, Any]) -> None:
+    assert went_on({}, options) == REMEMBERED
+    assert went_on(options, {}) == REMEMBERED
+
+
+def test_a_best_metric_that_is_no_number_is_kept_where_the_first_is_accepted() -> None:
+    state = REMEMBERED._replace(best=math.nan)
+    kept = went_on({"accept_first": True}, {"accept_first": True, "patience": 3}, state)
+    assert kept.to_dict() == state.to_dict()
+
+
+def test_a_plateau_that_was_told_nothing_has_nothing_to_forget() -> None:
+    told_nothing = Plateau(Constant(LR), mode="max").initial()
+    assert went_on({"mode": "max"}, {"mode": "min"}, told_nothing) == Plateau(Constant(LR)).initial()
+
+
+@given(series(), series(), own_options, own_options)
+def test_a_changed_plateau_goes_on_like_one_that_begins_at_the_kept_scale(
+    before: list[float], after: list[float], saved: dict[str, Any], configured: dict[str, Any]
+) -> None:
+    """With another mode, after any reports: what was learned from them does not matter, and the rate does not jump."""
+    old, new = Plateau(Constant(LR), mode="max", **saved), Plateau(Constant(LR), mode="min", **configured)
+    state = old.initial()
+    for metric in before:
+        state = old.update(state, metric)
+    checkpoint = lrcore.save_state(9, old, state.to_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        went = PlateauState.from_dict(lrcore.load_state(checkpoint, new, "use_config").plateau)
+    assert new.value(9, went) == old.value(9, state)
+    begun = new.initial()._replace(scale=went.scale, cooldown=went.cooldown, reports=new.accumulate)
+    for metric in after:
+        went, begun = new.update(went, metric), new.update(begun, metric)
+        assert (went.scale, went.bad) == (begun.scale, begun.bad)
+
+
+def test_a_plateau_is_found_in_any_form_of_configuration() -> None:
+    for form in (lambda plateau: [plateau], lambda plateau: {"relative_lr": plateau, "plateau": Constant(LR)}):
+        saved, configured = (form(Plateau(Constant(LR), mode=mode)) for mode in ("max", "min"))
+        checkpoint = lrcore.save_state(70, saved, REMEMBERED.to_dict())
+        with pytest.warns(UserWarning, match="the plateau's mode was 'max' and is 'min'"):
+            loaded = lrcore.load_state(checkpoint, configured, "use_config")
+        assert loaded.plateau == REMEMBERED._replace(best=math.inf, bad=0).to_dict()
+
+
+def halves(step: int) -> float:
+    return 0.5**step
+
+
+def test_the_options_of_a_plateau_over_a_python_function_are_known() -> None:
+    saved, configured = (Plateau(lrcore.Function(halves), mode=mode) for mode in ("max", "min"))
+    checkpoint = lrcore.save_state(70, saved, REMEMBERED.to_dict())
+    assert lrcore.load_state(checkpoint, saved).plateau == REMEMBERED.to_dict()
+    with pytest.warns(UserWarning, match="the plateau's mode was 'max' and is 'min'"):
+        lrcore.load_state(checkpoint, configured, "use_config")
+    nameless = {**checkpoint, "schedule": json.dumps({"kind": "function", "python": repr(saved)})}
+    with pytest.warns(UserWarning, match=r"the options of the saved plateau are not known: best 0\.25 becomes inf"):
+        lrcore.load_state(nameless, configured, "use_config")
+
+
+@pytest.mark.parametrize("described", [7, None, [[]], {"plateau": 3}, {"kind": "constant", "value": LR, "plateau": 3}])
+def test_a_plateau_goes_on_from_a_state_whose_schedule_cannot_be_read(described: Any) -> None:
+    checkpoint = lrcore.save_state(70, Plateau(Constant(LR)), REMEMBERED.to_dict())
+    with pytest.warns(UserWarning, match="the options of the saved plateau are not known"):
+        loaded = lrcore.load_state(
+            {**checkpoint, "schedule": json.dumps(described)}, Plateau(Constant(LR)), "use_config"
+        )
+    assert loaded.plateau == REMEMBERED._replace(best=math.inf, bad=0).to_dict()
+
+
+@pytest.mark.parametrize("arithmetic", ["lrcore", "torch"])
+def test_a_state_that_names_no_arithmetic_is_older_than_the_choice(arithmetic: Any) -> None:
+    configured = Plateau(Constant(LR), patience=3, arithmetic=arithmetic)
+    table = {"kind": "constant", "value": LR, "plateau": {"patience": 3}}
+    state = {"format": 1, "step": 70, "schedule": json.dumps(table), "plateau": json.dumps(REMEMBERED.to_dict())}
+    assert lrcore.load_state(state, configured).plateau == REMEMBERED.to_dict()
+    assert json.loads(str(lrcore.save_state(70, configured)["schedule"]))["plateau"]["arithmetic"] == arithmetic
+    for saved in (state, lrcore.save_state(70, configured)):
+        with pytest.raises(ScheduleError, match="their plateaus differ"):
+            lrcore.load_state(saved, Plateau(Constant(LR), patience=3, arithmetic="keras"))
+
+
+# --- a metric that is never told ----------------------------------------------------------------------------------------
+
+
+def test_an_adapter_is_to_warn_after_many_updates_without_a_report() -> None:
+    never_told = Plateau(Constant(LR)).initial()
+    assert lrcore.report_due(0) == 10_000
+    assert lrcore.report_due(7_000) == lrcore.report_due(7_000, REMEMBERED) == 17_000
+    assert lrcore.report_due(7_000, never_told) == 10_000  # it has waited for all of them
+    assert lrcore.report_due(70_000, never_told) == 70_001  # at an update, not at the load
+    message = "adapter: 10,000 updates were made and the plateau was told no metric, so it reduces nothing; call report"
+    with pytest.warns(UserWarning, match=f"^{message}$"):
+        lrcore.warn_of_no_report("adapter", "call report")
+
+
+# --- what is no state ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -465,7 +840,10 @@ def test_what_is_no_state_is_refused() -> None:
         ({"eps": -1e-8}, "Plateau.eps: expected a finite number >= 0; got -1e-08"),
         ({"accumulate": 0}, "Plateau.accumulate: expected an integer >= 1"),
         ({"accept_first": 1}, "Plateau.accept_first: expected true or false; got 1"),
-        ({"arithmetic": "mxnet"}, "Plateau.arithmetic: expected one of torch, keras, optax, paddle; got 'mxnet'"),
+        (
+            {"arithmetic": "mxnet"},
+            "Plateau.arithmetic: expected one of lrcore, torch, keras, optax, paddle; got 'mxnet'",
+        ),
     ],
 )
 def test_a_wrong_option_is_refused(options: dict[str, Any], message: str) -> None:
@@ -527,7 +905,7 @@ def test_a_plateau_goes_through_every_format(plateau: Plateau, format: str) -> N
         ({"plateau": 0.5}, "plateau: expected a table; got 0.5"),
         (
             {"plateaus": {}},
-            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau; got an unknown field",
+            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau, format, $schema; got an unknown field",
         ),
     ],
 )
@@ -541,3 +919,33 @@ def test_a_plateau_stands_beside_the_outermost_schedule_alone() -> None:
     inner = {"kind": "constant", "value": 0.1, "plateau": {}}
     with pytest.raises(ScheduleError, match=r"^schedule\.plateau: "):
         lrcore.from_dict({"kind": "shift", "steps": 1, "schedule": inner})
+
+
+# --- where one report decides -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metrics", [[0.1, 0.1], [0.7, 0.7], [0.1, 0.1 - 1e-10]])
+def test_keras_compares_in_float32(metrics: list[float]) -> None:
+    """float32(0.1) lies above 0.1 and float32(0.7) below 0.7: rounding one side alone would find them better."""
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accept_first=True, arithmetic="keras")
+    assert scaled(plateau, metrics) == [0.1, 0.05]
+    other = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accept_first=True)
+    assert scaled(other, [0.1, 0.1 - 1e-10]) == [0.1, 0.1]
+
+
+def test_a_cooldown_holds_where_improvements_reduce() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=-1, rtol=0, cooldown=2)
+    assert scaled(plateau, [1.0, 0.5, 0.25, 0.125, 0.06]) == [0.05, 0.05, 0.05, 0.025, 0.025]
+
+
+def test_the_first_mean_is_accepted_and_no_later_one() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, accumulate=2, accept_first=True)
+    assert scaled(plateau, [math.inf, math.inf]) == [0.1, 0.1]
+    assert scaled(plateau, [1.0, 1.0, math.inf, math.inf]) == [0.1, 0.1, 0.1, 0.05]
+    assert scaled(plateau.replace(accept_first=False), [math.inf, math.inf]) == [0.1, 0.05]
+
+
+def test_a_reduction_by_no_more_than_eps_is_left_out() -> None:
+    plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, eps=0.25)
+    assert scaled(plateau, [1.0, 1.0, 1.0, 1.0]) == [0.1, 0.05, 0.05, 0.05]
+    assert scaled(plateau.replace(eps=0.5), [1.0, 1.0]) == [0.1, 0.1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from textwrap import dedent
 
 import pytest
 
@@ -66,7 +65,7 @@ def parametrized(seeds: list[Seed]) -> pytest.MarkDecorator:
 @parametrized(BOOK)
 def test_the_file_gives_the_rates_of_the_class(seed: Seed) -> None:
     scheduler: Scheduler = eval(seed.call, globals())
-    schedule = lrcore.loads(dedent(seed.toml))
+    schedule = seed.schedule
     for t in range(EPOCHS):
         assert schedule(t) == pytest.approx(scheduler(t), rel=EXACT, abs=0)
 
@@ -74,8 +73,9 @@ def test_the_file_gives_the_rates_of_the_class(seed: Seed) -> None:
 @parametrized(BOOK)
 def test_the_same_file_drives_each_update_of_an_epoch(seed: Seed) -> None:
     scheduler: Scheduler = eval(seed.call, globals())
-    inner = lrcore.loads(dedent(seed.toml)).to_dict()
+    inner = seed.schedule.to_dict()
     schedule = lrcore.from_dict({"kind": "every", "steps": UPDATES_PER_EPOCH, "schedule": inner})
+    assert isinstance(schedule, lrcore.Schedule)
     for epoch in range(40):
         first, last = epoch * UPDATES_PER_EPOCH, (epoch + 1) * UPDATES_PER_EPOCH - 1
         assert schedule(first) == schedule(last) == pytest.approx(scheduler(epoch), rel=EXACT, abs=0)
@@ -84,5 +84,5 @@ def test_the_same_file_drives_each_update_of_an_epoch(seed: Seed) -> None:
 @parametrized([*BOOK, *MXNET, *TORCH])
 @pytest.mark.parametrize("format", ["toml", "json", "yaml"])
 def test_every_file_can_be_written_in_every_format(seed: Seed, format: str) -> None:  # noqa: A002
-    schedule = lrcore.loads(dedent(seed.toml))
+    schedule = seed.schedule
     assert lrcore.loads(lrcore.dumps(schedule, format), format) == schedule

@@ -165,6 +165,13 @@ def test_foreign_states_are_said(state: Any, message: str) -> None:
         lrcore.load_state(state, CONFIGURED)
 
 
+def test_a_state_with_a_warmup_of_no_steps_is_that_of_none() -> None:
+    """As it was written when a warmup of 0 steps still was one."""
+    written = '{"decay_steps":200,"init_value":0.1,"kind":"cosine","warmup":{"steps":0}}'
+    state = {"format": 1, "step": 7, "schedule": written, "plateau": ""}
+    assert lrcore.load_state(state, Cosine(init_value=0.1, decay_steps=200)).step == 7
+
+
 class Called:
     """An object that is called like a function."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lrcore
@@ -25,13 +25,23 @@ from lrcore import (
     Linear,
     PiecewiseConstant,
     Polynomial,
+    Product,
     Repeat,
     Schedule,
     ScheduleError,
+    Shift,
     Sum,
 )
 from tests.accuracy import LARGEST, LAST, TINY, error
+from tests.kinds import KINDS
 from tests.strategies import schedules
+
+MANY_PIECES = 600
+STAIRS = Exponential(init_value=0.1, decay_rate=0.9999999, decay_steps=10, staircase=True)
+
+
+def never(step: int) -> float:
+    raise AssertionError(f"asked for step {step}")
 
 
 def evaluate(table: lrcore.Table, steps: Any, dtype: Any = "float32") -> Any:
@@ -207,6 +217,7 @@ def test_random_schedules_are_within_one_ulp_or_ask_for_a_horizon(schedule: Sche
     try:
         table = lrcore.lower(schedule, method="cubics")
     except ScheduleError:
+        assert len(breakpoints(schedule, LAST)) == MANY_PIECES
         table = lrcore.lower(schedule, horizon=10_000)
         steps = [step % 10_000 for step in steps]
     values = evaluate(table, steps).astype(np.float64)
@@ -225,24 +236,305 @@ def test_random_lookups_hold_the_bits_of_the_host(schedule: Schedule, steps: lis
     assert evaluate(table, steps).tolist() == host(schedule, steps)
 
 
+def test_cycles_settle_as_slowly_as_the_largest_of_many_pieces() -> None:
+    pieces = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 40_000 + [0.1])
+    schedule = Repeat(pieces, period=40_020, value_factor=1e-12)
+    steps = [40_000, 80_020, 80_040, 120_040, 160_060, 200_080]
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)
+
+
+# --- the bits of the host ---------------------------------------------------------------------------------------------
+
+GROWING = {
+    "lengths beyond 2**53": Repeat(Cosine(init_value=0.3, end_value=0.01, decay_steps=7), length_factor=2.0**45, mirror=True),
+    "times beyond 2**63": Repeat(Shift(Exponential(init_value=0.1, decay_rate=0.9), steps=10**6), period=7, length_factor=2.0**45),
+    "lines beyond 2**63": Repeat(Shift(Linear(init_value=0.9, end_value=0.1, decay_steps=10**6), steps=10), period=7, length_factor=2.0**53),
+    "a geometric fall": Repeat(Interpolate(boundaries=[0, 9], values=[0.1, 1e-5], shape="exponential"), length_factor=2.0**52),
+    "growing values": Repeat(Linear(init_value=-0.3, end_value=0.1, decay_steps=500), value_factor=-1.5),
+    "a steep power": Polynomial(init_value=0.1, end_value=1e-4, decay_steps=900, power=30),
+    "a cosine to a power": Cosine(init_value=0.1, end_value=1e-4, decay_steps=900, exponent=1.7),
+    "zeros of both signs": Clip(Linear(init_value=-1.0, decay_steps=700) * 0.0, max_value=0.0),
+    "real cycles of a function": Repeat(Every(Function(lambda step: 0.1 / (step + 1)), steps=3), period=300, length_factor=1.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*KINDS, *long_schedules(3000), *GROWING])
+def test_a_lookup_has_the_very_values_of_every_kind(name: str) -> None:
+    schedule = {**KINDS, **long_schedules(3000), **GROWING}[name]
+    values = evaluate(lrcore.lower(schedule, horizon=4000, method="lookup"), range(4000), "float64")
+    wanted = np.array([schedule(step) for step in range(4000)])
+    kept = (np.abs(wanted) >= TINY) | (wanted == 0)
+    assert values[kept].tobytes() == wanted[kept].tobytes()
+    assert (np.abs(values[~kept]) < TINY).all()
+
+
+@given(schedules(longest=1500), st.integers(0, 3000))
+def test_a_lookup_has_the_very_values_of_random_schedules(schedule: Schedule, horizon: int) -> None:
+    values = evaluate(lrcore.lower(schedule, horizon, method="lookup"), range(0, 3001, 3), "float64")
+    wanted = np.array([schedule(min(step, horizon)) for step in range(0, 3001, 3)])
+    kept = np.abs(wanted) >= TINY
+    assert values[kept].tobytes() == wanted[kept].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "asked"),
+    [
+        (lambda function: Function(function, horizon=300), range(301)),
+        (lambda function: Function(function, horizon=10**9).warmup(7).cooldown(steps=9, start=307), range(301)),
+        (lambda function: Every(Function(function, horizon=300), steps=7), range(301)),
+        (lambda function: Repeat(Function(function), period=300), range(300)),
+        (lambda function: Repeat(Function(function), period=300, mirror=True), range(301)),
+        (lambda function: Repeat(Function(function), period=300, value_factor=0.01), range(300)),
+        (lambda function: Join([Function(function), Constant(0.1)], boundaries=[300]), range(300)),
+    ],
+)
+def test_a_function_is_asked_for_whole_steps_and_for_none_that_no_update_uses(schedule: Any, asked: range) -> None:
+    calls: list[int] = []
+
+    def function(step: int) -> float:
+        calls.append(step)
+        return 0.1 / (step + 1)
+
+    lrcore.lower(schedule(function))
+    assert set(calls) == set(asked)
+    assert {type(step) for step in calls} == {int}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "asked"),
+    [
+        (lambda function: Function(function, horizon=500), 501),
+        (lambda function: Repeat(Function(function), period=500), 500),
+        (lambda function: Every(Function(function, horizon=500), steps=7), 501),
+    ],
+)
+def test_each_step_of_a_function_is_asked_once(schedule: Any, asked: int) -> None:
+    calls: list[int] = []
+
+    def function(step: int) -> float:
+        calls.append(step)
+        return 0.1
+
+    lrcore.lower(schedule(function))
+    assert sorted(calls) == list(range(asked))
+
+
+# --- stairs -----------------------------------------------------------------------------------------------------------
+
+FALL, SLOW = Exponential(init_value=0.5, decay_rate=0.9), InverseTime(init_value=0.25, power=0.5)
+
+
+@pytest.mark.parametrize("combined", [Sum, Product])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Every(FALL, steps=4), Every(SLOW, steps=6)),
+        (Every(FALL, steps=6), Every(SLOW, steps=4)),
+        (Every(FALL, steps=4), Shift(Every(SLOW, steps=4), steps=1)),
+        (Every(FALL, steps=4), SLOW),
+        (Every(FALL, steps=4), Every(Repeat(Linear(init_value=1.0, decay_steps=5)), steps=6)),
+    ],
+)
+def test_stairs_of_two_clocks_change_where_either_does(combined: Any, first: Schedule, second: Schedule) -> None:
+    schedule = combined([first, second])
+    assert evaluate(lrcore.lower(schedule, horizon=600), range(601)).tolist() == host(schedule, range(601))
+
+
+@pytest.mark.parametrize("limits", [{"min_value": 0.02}, {"max_value": 0.3}, {"min_value": 0.02, "max_value": 0.3}])
+@pytest.mark.parametrize(
+    ("inner", "entries"), [(Repeat(FALL, period=50), 50), (Repeat(Linear(init_value=0.5, decay_steps=9), value_factor=0.9), 8000)]
+)  # fmt: skip
+def test_clipped_stairs_take_one_entry_for_each_step_of_the_stairs(inner: Schedule, entries: int, limits: Any) -> None:
+    schedule = Clip(Every(inner, steps=10_000), **limits)
+    table = lrcore.lower(schedule)
+    steps = (np.arange(1, 200)[:, None] * 10_000 + np.array([-1, 0, 1])).ravel()
+    assert table.nbytes <= entries * 8
+    assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
+
+
+def test_clipped_stairs_that_are_fitted_bend_where_their_steps_do() -> None:
+    schedule = Clip(Every(Repeat(Cosine(init_value=0.1, decay_steps=10**6)), steps=5), min_value=0.02)
+    table = lrcore.lower(schedule)
+    steps = np.arange(0, 10**7, 991)
+    assert table.method == "cubics"
+    assert error(schedule, steps, evaluate(table, steps)).max() < 0.75
+
+
+# --- limits that are approached ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "limit"),
+    [
+        (FALL, 0.0),
+        (FALL * FALL * FALL, 0.0),
+        (FALL * -0.5, 0.0),
+        (FALL + Constant(0.01), 0.01),
+        ((FALL + Constant(0.01)) * -0.5, -0.005),
+        ((FALL + Constant(2.0**-30)) * 2.0**30, 1.0),
+        (Clip(FALL + Constant(0.01), max_value=0.3), 0.01),
+        (Clip(FALL, min_value=1e-3), 1e-3),
+        (Clip(FALL * FALL + Constant(0.01), min_value=0.02), 0.02),
+        (Clip(FALL * -1, max_value=-1e-3, min_value=-0.2), -1e-3),
+    ],
+)
+def test_a_table_ends_where_its_type_no_longer_tells_the_value_from_its_limit(schedule: Schedule, limit: float) -> None:
+    near = abs(limit) * 2.0**-53 or 2.0**-127
+    close = next(step for step in range(5000) if abs(schedule(step) - limit) < near)
+    entries = lrcore.lower(schedule).nbytes // 8
+    assert close < entries <= close + 60
+    assert limit or entries == close + 1
+    assert evaluate(lrcore.lower(schedule), LAST).item() == np.float32(limit)
+
+
+# --- the end of the counters ------------------------------------------------------------------------------------------
+
+BILLION = 10**9
+COSINE = Cosine(init_value=0.1, end_value=1e-3, decay_steps=BILLION)
+LATE = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 39_999 + [0.1, 0.0])
+RESTARTS = Repeat(Cosine(init_value=0.1, decay_steps=1000), value_factor=0.5)
+LATE_FUNCTION = Repeat(Join([COSINE, Function(never)], boundaries=[2**31]), period=4 * BILLION)
+MANY = PiecewiseConstant(boundaries=range(2**31, 2**31 + 40_000), values=[0.1] * 40_000 + [0.2])
+
+REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
+    "a limit that is met later": (Clip(InverseTime(init_value=0.01, power=0.5), min_value=1e-8), {}),
+    "a decay that ends later": (Linear(init_value=0.1, decay_steps=3 * BILLION), {}),
+    "a warmup that ends later": (Constant(0.1).warmup(3 * BILLION), {}),
+    "a cooldown that begins later": (COSINE.cooldown(steps=BILLION, start=3 * BILLION), {}),
+    "a boundary one later": (PiecewiseConstant(boundaries=[2**31], values=[1.0, 0.5]), {}),
+    "a boundary at the end": (PiecewiseConstant(boundaries=[LAST], values=[1.0, 0.5]), {}),
+    "a real knot before the end": (Interpolate(boundaries=[0, LAST - 0.5, 2**33], values=[0.1, 0.2, 0.3]), {}),
+    "a cycle that ends later": (Repeat(COSINE, period=2.5 * BILLION), {}),
+    "an epoch that ends later": (Every(Linear(init_value=0.1, decay_steps=9), steps=BILLION), {}),
+    "cycles that grow": (Repeat(Cosine(init_value=0.1, decay_steps=BILLION), length_factor=3), {}),
+    "many pieces later": (MANY, {}),
+    "many pieces later, in a sum": (COSINE + MANY, {}),
+    "many pieces later, in a clip": (Clip(Join([COSINE, MANY], boundaries=[BILLION]), max_value=0.05), {}),
+    "many pieces later, in a cycle": (Repeat(Join([COSINE, MANY], boundaries=[BILLION]), period=4 * BILLION), {}),
+    "a function later": (Join([COSINE, Function(never)], boundaries=[2**31]), {}),
+    "a function later, in a clip": (Clip(Join([COSINE, Function(never)], boundaries=[2**31]), max_value=0.05), {}),
+    "a function later, in a cycle": (LATE_FUNCTION, {}),
+    "a function later, per epoch": (Every(Join([COSINE, Function(never)], boundaries=[BILLION]), steps=3), {}),
+    "a function later, in a cycle per epoch": (Every(LATE_FUNCTION, steps=3), {}),
+    "a function later, in a clip of a cycle": (Clip(LATE_FUNCTION, max_value=0.05), {}),
+    "a function later, in a cycle of a sum": (LATE_FUNCTION + COSINE, {}),
+    "a function at the end": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[LAST]), {}),
+    "a function after a cycle": (Join([Repeat(Join([COSINE, Function(never)], boundaries=[50]), period=90), COSINE], boundaries=[40]), {}),
+    "a function of which little is asked": (Join([Function(lambda step: 0.5 / (step + 1), horizon=BILLION), Constant(0.1)], boundaries=[99]), {}),
+    "a function that is over": (Shift(Function(lambda step: 0.5 / (step + 1), horizon=50), steps=60) * COSINE, {}),
+    "a function at the horizon": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[BILLION]), {"horizon": BILLION}),
+    "a function before its own horizon": (Function(lambda step: 0.5 / (step + 1), horizon=BILLION), {"horizon": 1000}),
+    "a function before the end of a cycle": (Repeat(Function(([0.5] * 200 + [0.1] * 801).__getitem__), period=10**6, value_factor=0.5), {"horizon": 1000}),
+    "a function before the end of a cycle, per epoch": (Every(Repeat(Function(([0.5] * 11).__getitem__), period=100, value_factor=0.5), steps=100), {"horizon": 1000}),
+    "a horizon later": (COSINE, {"horizon": 2**31}),
+    "a horizon much later": (InverseTime(init_value=0.1), {"horizon": 2**53}),
+    "no horizon": (COSINE, {"horizon": 0}),
+    "a clip of cycles that fade": (Clip(RESTARTS, min_value=1e-8), {}),
+    "a clip of cycles that fade, scaled": (Clip(RESTARTS, min_value=1e-8) * 0.3, {}),
+    "a clip of cycles that fade to a floor": (Clip(RESTARTS + Constant(0.01), max_value=0.05), {}),
+    "a clip of cycles that fade between its limits": (Clip(RESTARTS, min_value=-0.1, max_value=0.05), {}),
+    "a clip of a clip of cycles that fade": (Clip(Clip(RESTARTS, min_value=1e-8), max_value=0.05), {}),
+    "a scaled sum of a floor and cycles that fade": ((RESTARTS + Constant(0.01)) * 0.3, {}),
+    "a floor and cycles that fade, per epoch": (Every(RESTARTS + Constant(0.01), steps=391), {}),
+    "cycles that fade from a negative limit": (Clip(RESTARTS * -1, max_value=-1e-8), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REACHING_FAR)
+def test_nothing_after_the_last_count_refuses_or_counts(name: str) -> None:
+    schedule, arguments = REACHING_FAR[name]
+    end = min(arguments.get("horizon", LAST), LAST)
+    table = lrcore.lower(schedule, **arguments)
+    spread = np.linspace(0, end, 2000).astype(np.int64).tolist()
+    steps = sorted({*near_breakpoints(schedule, end), *range(min(end, 500)), *spread})
+    values = evaluate(table, steps)
+    assert error(schedule, np.array(steps), values).max() < 0.75
+    if table.method == "lookup":
+        assert values.tolist() == host(schedule, steps)
+    assert evaluate(table, [min(end + 1, LAST), LAST]).tolist() == [values[-1]] * 2
+    assert table.nbytes <= 2**20
+
+
+@given(schedules(longest=1000, leaves=3), st.integers(2**31, 2**53), st.booleans())
+def test_a_part_that_begins_after_the_last_count_is_as_if_it_were_not_there(
+    schedule: Schedule, boundary: int, python: bool
+) -> None:
+    later = Function(never) if python else STAIRS
+    assert table_or_words(Join([schedule, later], boundaries=[boundary])) == table_or_words(schedule)
+
+
+@given(schedules(longest=1000, leaves=3))
+def test_a_schedule_cut_at_its_end_is_the_schedule(schedule: Schedule) -> None:
+    assume(schedule.length is not None)
+    assert table_or_words(schedule, horizon=schedule.length) == table_or_words(schedule)
+
+
+def table_or_words(schedule: Schedule, **arguments: Any) -> Any:
+    """What can be compared: the size of a table and many of its values, or what is wrong with the schedule."""
+    try:
+        table = lrcore.lower(schedule, **arguments)
+    except ScheduleError as error:
+        return error.problem
+    steps = np.concatenate([np.arange(1500), np.geomspace(1500, LAST, 1500).astype(np.int64)])
+    return table.method, table.nbytes, evaluate(table, steps).tobytes()
+
+
+@given(schedules(longest=2_000_000, leaves=3), st.one_of(st.integers(0, 9000), st.integers(0, 2**32)))
+def test_a_table_is_the_schedule_up_to_its_horizon(schedule: Schedule, horizon: int) -> None:
+    try:
+        table = lrcore.lower(schedule, horizon=horizon)
+    except ScheduleError:
+        assert horizon > 2**22
+        assert len(breakpoints(schedule, horizon)) == MANY_PIECES
+        horizon = 2**20
+        table = lrcore.lower(schedule, horizon=horizon)
+    end = min(horizon, LAST)
+    steps = near_breakpoints(schedule, end)
+    values, wanted = evaluate(table, steps), np.array(host(schedule, steps))
+    # In a sum of terms that cancel, float64 itself is only exact relative to the terms.
+    slack = 1e-13 * np.abs(wanted).max()
+    ulp = np.ldexp(1.0, np.frexp(np.maximum(np.abs(wanted), TINY))[1] - 24)
+    assert (np.abs(values - wanted) <= np.maximum(ulp, slack)).all()
+    assert evaluate(table, [end + 1, LAST] if end < LAST else [LAST]).tolist()[-1] == evaluate(table, end).item()
+
+
+def breakpoints(schedule: Schedule, end: int) -> list[int]:
+    """Where pieces begin up to a step, at most as many as may take more cubics than a table has."""
+    return list(islice(schedule.timeline.breakpoints(end + 1), MANY_PIECES))
+
+
+def near_breakpoints(schedule: Schedule, end: int) -> list[int]:
+    """Steps up to `end`: the first, the last, where something happens and its neighbours."""
+    places = [0, end, end // 2, *breakpoints(schedule, end)[:300]]
+    return sorted({min(max(place + by, 0), end) for place in places for by in (-1, 0, 1)})
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("schedule", "arguments", "words"),
     [
-        (Linear(init_value=1.0, decay_steps=2**31), {}, "at most 2147483647 updates"),
-        (PiecewiseConstant(boundaries=[2**31], values=[1.0, 0.5]), {}, "at most 2147483647 updates"),
         (Function(float), {}, "a horizon of at most 4194304 steps; got none"),
         (lambda step: 0.1, {}, "a horizon of at most 4194304 steps; got none"),
         (Function(float).warmup(5), {}, "a horizon of at most 4194304 steps; got none"),
         (Function(float), {"horizon": 2**22 + 1}, "a horizon of at most 4194304 steps; got 4194305"),
+        (Function(float), {"horizon": 2**40}, "a horizon of at most 4194304 steps; got 1099511627776"),
+        (Function(never, horizon=10**9), {}, "a horizon of at most 4194304 steps; got 1000000000"),
+        (Every(Function(float), steps=10), {}, "a horizon of at most 41943049 steps; got none"),
+        (Every(Repeat(Function(float), period=10**7), steps=10), {}, "a horizon of at most 4194304 steps; got none"),
+        (Clip(Function(float), max_value=0.1), {}, "a horizon of at most 4194304 steps; got none"),
+        (COSINE + Function(float), {}, "a horizon of at most 4194304 steps; got none"),
+        (Repeat(Function(float), period=10**9), {}, "a horizon of at most 4194304 steps; got none"),
+        (Shift(Repeat(Function(float), period=BILLION, mirror=True, length_factor=2), steps=BILLION), {}, "steps; got none"),
         (Function(float, horizon=10), {"method": "cubics"}, "looked up, not fitted"),
         (InverseTime(init_value=0.1), {"method": "lookup"}, "a horizon of at most 4194304 steps"),
         (InverseTime(init_value=0.1, decay_steps=2.5, staircase=True), {}, "at most 32768 pieces"),
         (Repeat(Cosine(init_value=0.1, decay_steps=2000), value_factor=0.99), {}, "at most 32768 pieces"),
+        (Repeat(STAIRS, period=2**31 - 2), {}, "at most 32768 pieces"),
+        (Repeat(LATE, period=5 * 10**6, value_factor=0.5), {}, "at most 32768 pieces"),
+        (Repeat(STAIRS, period=2**40, mirror=True, value_factor=0.5), {}, "at most 32768 pieces"),
         (Constant(0.1), {"horizon": -1}, "horizon: expected an integer >= 0"),
-        (Constant(0.1), {"horizon": 2**31}, "at most 2147483647 updates"),
         (Constant(0.1), {"method": "cubic"}, "did you mean 'cubics'"),
         (0.1, {}, "expected a lrcore schedule or a function of the step"),
     ],
@@ -277,6 +569,16 @@ def test_too_many_pieces_are_looked_up_while_that_is_possible() -> None:
 def test_a_function_is_held_from_its_horizon_on() -> None:
     table = lrcore.lower(lambda step: 0.5**step, horizon=3)
     assert evaluate(table, range(6)).tolist() == [1.0, 0.5, 0.25, 0.125, 0.125, 0.125]
+
+
+def test_what_is_made_of_many_pieces_may_have_as_many() -> None:
+    schedule = LATE * 0.5 + Linear(init_value=0.1, decay_steps=50_000)
+    steps = [0, 39_998, 39_999, 40_000, 49_999, 50_000]
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)
+    most = PiecewiseConstant(boundaries=range(1, 2**18), values=[0.1] * 2**18)
+    assert (most * 0.5)(2**18) == 0.05
+    with pytest.raises(ScheduleError, match=r"Sum\.schedules: expected at most 262144 pieces; got 262145"):
+        Sum([most, PiecewiseConstant(boundaries=[2**20], values=[0.1, 0.2])])
 
 
 @pytest.mark.parametrize("length", [100, 10**9])

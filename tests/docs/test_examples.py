@@ -1,8 +1,8 @@
-"""The examples in README.md and in docstrings are run, each where its framework is installed.
+"""The examples in README.md, in the pages of docs/ and in docstrings are run, each where its framework is installed.
 
-A Python block of the README belongs to the framework that it imports, and to the core if it imports none. A framework's
-run executes the core's blocks too, for one block builds on another. Each TOML block is a schedule, and stands in the
-working directory as `schedule.toml` for the blocks that follow it.
+A Python block of a page belongs to the framework that it imports, and to the core if it imports none. A framework's
+run executes the core's blocks too, for one block builds on another. Each TOML block, and each `{schedule}` block of the
+site, is a schedule, and stands in the working directory as `schedule.toml` for the blocks that follow it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 from sybil.parsers.rest import DocTestParser
 
 import lrcore
-from tests.frameworks import ACCELERATORS
+from tests.frameworks import NAMES
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-IMPORT = re.compile(rf"^\s*(?:>>> )?(?:import|from)\s+(?:lrcore_)?({'|'.join(ACCELERATORS)})\b", re.MULTILINE)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[!_]*/*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+IMPORT = re.compile(rf"^\s*(?:>>> )?(?:import|from)\s+(?:lrcore_)?({'|'.join(NAMES)})\b", re.MULTILINE)
 
 
 def save_schedule(example: Example) -> None:
@@ -29,7 +29,12 @@ def save_schedule(example: Example) -> None:
 
 
 MARKDOWN = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser(language="toml", evaluator=save_schedule), SkipParser()]
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="toml", evaluator=save_schedule),
+        CodeBlockParser(language="{schedule}", evaluator=save_schedule),
+        SkipParser(),
+    ]
 )
 DOCSTRINGS = Sybil(parsers=[DocTestParser()])
 
@@ -39,9 +44,9 @@ def parse(path: Path) -> Document:
 
 
 def sources(framework: str | None) -> list[Path]:
-    """The texts of one run that hold examples: the README, and the docstrings of the core or of one adapter."""
+    """The texts of one run that hold examples: the pages, and the docstrings of the core or of one adapter."""
     package = ROOT / "lrcore" if framework is None else ROOT / "adapters" / f"lrcore_{framework}"
-    return [README, *(path for path in sorted(package.rglob("*.py")) if list(parse(path)))]
+    return [path for path in (*PAGES, *sorted(package.rglob("*.py"))) if list(parse(path))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -58,5 +63,5 @@ def test_examples(path: Path, pytestconfig: pytest.Config, tmp_path: Path, monke
     framework = pytestconfig.getoption("framework")
     for example in parse(path):
         block = example.document.text[example.region.start : example.region.end]
-        if path != README or set(IMPORT.findall(block)) <= {framework}:
+        if path not in PAGES or set(IMPORT.findall(block)) <= {framework}:
             example.evaluate()

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import is_named
+
 HERE = Path(__file__).parent
 ABOUT_THE_RATE = pytest.mark.filterwarnings("error:.*lrcore", "error:.*lr_scheduler")
 
 
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    return None if _named(config) else True
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Trainers warn of themselves and of each other, also while they are imported."""
-    if _named(config):
+    if is_named(HERE, config):
         config.addinivalue_line("filterwarnings", "ignore")
 
 
@@ -24,7 +22,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(ABOUT_THE_RATE)
-
-
-def _named(config: pytest.Config) -> bool:
-    return any(Path(argument.split("::")[0]).resolve().is_relative_to(HERE) for argument in config.args)

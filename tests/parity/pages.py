@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.frameworks import NAMES
 from tests.parity.comparison import COUNTS, DIFFERENCES, ROOT
 
 DOCS = ROOT / "docs"
 COMMITTED = DOCS / "conformance.json"
-FRAMEWORKS = ("torch", "keras", "optax", "mxnet", "paddle")
 
 
 def collected() -> dict[str, Any]:
     """The committed counts, with those of the last runs in their place."""
     known = json.loads(COMMITTED.read_text(encoding="utf-8")) if COMMITTED.exists() else {}
-    for name in FRAMEWORKS:
+    for name in NAMES:
         path = COUNTS / f"{name}.json"
         if path.exists():
             known[name] = json.loads(path.read_text(encoding="utf-8"))
-    return {name: known[name] for name in FRAMEWORKS if name in known}
+    return {name: known[name] for name in NAMES if name in known}
 
 
 def conformance(counts: dict[str, Any]) -> str:
@@ -65,7 +65,7 @@ def differences() -> str:
         "Where a native does something else than its documentation says, or than any user can want, lrcore gives the",
         "documented value. Written by `nox -s pages` from the table that the tests use; each row is an expected failure there.",
     ]
-    for framework in FRAMEWORKS:
+    for framework in NAMES:
         rows = [row for row in DIFFERENCES if row["framework"] == framework]
         lines += ["", f"## {framework}"] if rows else []
         for row in rows:

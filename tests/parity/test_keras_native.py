@@ -295,6 +295,25 @@ def told_of_metrics() -> keras.Model:
 MODEL = told_of_metrics()
 
 
+@pytest.mark.parametrize(("patience", "tolerated"), [(0, 0), (1, 0), (3, 2)])
+def test_patience_counts_one_less_than_ours(patience: int, tolerated: int) -> None:
+    callback = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=0.5, min_delta=0.0)
+    callback.set_model(MODEL)
+    MODEL.optimizer.learning_rate = 0.5
+    callback.on_train_begin()
+    theirs = []
+    for epoch in range(9):
+        callback.on_epoch_end(epoch, {"val_loss": -1.0})
+        theirs.append(rate_of(MODEL))
+    own = lrcore.Plateau(lrcore.Constant(0.5), patience=tolerated, factor=0.5)
+    state, ours = own.initial(), []
+    for _ in range(9):
+        state = own.update(state, -1.0)
+        ours.append(own.value(0, state))
+    assert theirs == ours
+    assert theirs.count(0.5) == 1 + tolerated  # the best one and the bad ones that are tolerated
+
+
 def test_own_schedules_come_back() -> None:
     schedule = lrcore.Constant(0.1).warmup(5)
     assert lrcore_keras.from_native(lrcore_keras.LearningRateSchedule(schedule)) is schedule

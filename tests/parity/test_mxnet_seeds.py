@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
 from typing import Any
 
 import mxnet as mx
 import pytest
 
-import lrcore
 from tests.seeds import MXNET, Seed
 
 UPDATES = 1500
@@ -17,6 +15,6 @@ UPDATES = 1500
 @pytest.mark.parametrize("seed", MXNET, ids=[seed.call for seed in MXNET])
 def test_the_file_gives_the_rates_of_the_native(seed: Seed) -> None:
     native: Any = eval(seed.call, vars(mx.lr_scheduler))
-    schedule = lrcore.loads(dedent(seed.toml))
+    schedule = seed.schedule
     for step in range(UPDATES):
         assert schedule(step) == pytest.approx(native(step + 1), rel=1e-12, abs=1e-15)

@@ -562,6 +562,49 @@ def test_lengths_beyond_int32(function: Function, options: tuple[Any, ...]) -> N
         raise AssertionError from error
 
 
+def plateau_scales(metrics: list[float], patience: int) -> tuple[list[float], list[float], list[float]]:
+    """Of the native, of what `from_native` makes of it, and of a plateau of lrcore's own with the same options."""
+    native = optax.contrib.reduce_on_plateau(0.5, patience=patience, rtol=0.1)
+    imported = lrcore_optax.from_native(optax.contrib.reduce_on_plateau, 0.5, patience=patience, rtol=0.1)
+    own = lrcore.Plateau(lrcore.Constant(1.0), factor=0.5, patience=patience - 1, rtol=0.1)
+    update = jax.jit(lambda state, metric: native.update(jnp.float32(1), state, value=metric))
+    state, theirs = native.init(jnp.float32(0)), []
+    for metric in metrics:
+        change, state = update(state, metric)
+        theirs.append(float(change))
+    return theirs, told(imported, metrics), told(own, metrics)
+
+
+def told(plateau: Any, metrics: list[float]) -> list[float]:
+    state, scales = plateau.initial(), []
+    for metric in metrics:
+        state = plateau.update(state, metric)
+        scales.append(plateau.value(0, state))
+    return scales
+
+
+WORSE = [number / 128 - 1 for number in range(12)]
+
+
+@known_difference("optax-plateau-below-zero")
+def test_plateau_of_a_metric_below_zero() -> None:
+    theirs, _, own = plateau_scales(WORSE, patience=2)
+    assert theirs == own
+
+
+def test_plateau_below_zero_reduces_by_our_rule_alone() -> None:
+    theirs, imported, own = plateau_scales(WORSE, patience=2)
+    assert theirs == imported == [1.0] * 12
+    assert own == [0.5 ** (number // 2) for number in range(12)]
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_patience_counts_one_less_than_ours(patience: int) -> None:
+    theirs, imported, own = plateau_scales([1.0] * 9, patience)
+    assert theirs == imported == own
+    assert theirs.count(1.0) == patience  # the best one and the bad ones that are tolerated
+
+
 def test_every_difference_is_shown() -> None:
     marks = [mark for test in globals().values() for mark in getattr(test, "pytestmark", [])]
     shown = {mark.kwargs["reason"].partition(":")[0] for mark in marks if mark.name == "xfail"}

@@ -305,6 +305,54 @@ def test_recursion_that_starts_part_way(native: lr.LRScheduler) -> None:
     assert native.last_lr == pytest.approx(lrcore_paddle.from_native(native)(10))
 
 
+def plateau_rates(metrics: list[float], **options: Any) -> tuple[list[float], list[float], list[float]]:
+    """Of the native, of what `from_native` makes of it, and of a plateau of lrcore's own with the same options."""
+    native = lr.ReduceOnPlateau(0.5, factor=0.5, threshold=0.1, **options)
+    own = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, rtol=0.1, **options)
+    theirs = []
+    for metric in metrics:
+        native.step(metric)
+        theirs.append(native.last_lr)
+    return theirs, told(lrcore_paddle.from_native(native), metrics), told(own, metrics)
+
+
+def told(plateau: Any, metrics: list[float]) -> list[float]:
+    state, found = plateau.initial(), []
+    for metric in metrics:
+        state = plateau.update(state, metric)
+        found.append(plateau.value(0, state))
+    return found
+
+
+WORSE = {"min": [number / 100 - 1 for number in range(30)], "max": [-1 - number / 100 for number in range(30)]}
+
+
+@known_difference("paddle-plateau-below-zero")
+@pytest.mark.parametrize("mode", WORSE)
+def test_plateau_of_a_metric_below_zero(mode: str) -> None:
+    theirs, _, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
+    assert theirs == own
+
+
+@pytest.mark.parametrize("mode", WORSE)
+def test_plateau_below_zero_reduces_by_our_rule_alone(mode: str) -> None:
+    theirs, imported, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
+    assert theirs == imported == [0.5] * 30
+    assert own == [0.5 / 2 ** (number // 2) for number in range(30)]
+
+
+@pytest.mark.parametrize("patience", [0, 1, 3])
+def test_patience_counts_as_ours(patience: int) -> None:
+    theirs, imported, own = plateau_rates([1.0] * 9, patience=patience)
+    assert theirs == imported == own
+    assert theirs.count(0.5) == 1 + patience  # the best one and the bad ones that are tolerated
+
+
 def test_every_difference_is_shown() -> None:
-    shown = {"paddle-one-cycle-beyond-its-end", "paddle-restarts-jumped-to", "paddle-resumed-recursion"}
+    shown = {
+        "paddle-one-cycle-beyond-its-end",
+        "paddle-restarts-jumped-to",
+        "paddle-resumed-recursion",
+        "paddle-plateau-below-zero",
+    }
     assert shown == {row["name"] for row in DIFFERENCES if row["framework"] == "paddle"}

@@ -143,7 +143,9 @@ def test_polynomial_without_decay_is_at_its_end_after_the_warmup() -> None:
 
 @settings(max_examples=200)
 @given(
-    metrics=st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.29999, 1.0, float("nan"), float("inf")]), max_size=60),
+    metrics=st.lists(
+        st.sampled_from([0.1, 0.2, 0.3, 0.29999, 1.0, -1.0, -0.99999, float("nan"), float("inf")]), max_size=60
+    ),
     options=st.fixed_dictionaries(
         {},
         optional={

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
+import random
+import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -352,6 +356,29 @@ def test_chain_that_torch_cannot_go_on_with_says_so_each_time() -> None:
     assert schedule(9) == pytest.approx(run(chained(parts), 10)[0][9])
 
 
+def test_a_replayed_chain_is_a_function_of_the_step() -> None:
+    """In any order, from any thread, in a copy, with a memory that does not grow."""
+    parts: list[Part] = [(native.ExponentialLR, {"gamma": 0.9999}), WAVE]
+    schedule, updates = lrcore_torch.from_native(chained(parts)), 3000
+    rates = run(chained(parts), updates)[0]
+    asked = random.Random(0).sample(range(updates), 100)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(schedule, asked))
+    assert found == pytest.approx([rates[step] for step in asked], rel=EXACT)
+    assert found == [lrcore_torch.from_native(chained(parts))(step) for step in asked[:3]] + found[3:]
+    again = pickle.loads(pickle.dumps(schedule))
+    assert again == schedule == lrcore_torch.from_native(chained(parts))
+    assert hash(again) == hash(schedule)
+    assert [again(step) for step in asked[:3]] == found[:3]
+    tracemalloc.start()
+    try:
+        schedule(2 * updates)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < 30_000
+
+
 def test_chain_in_a_chain() -> None:
     optimizer = optimizer_for()
     inner = native.ChainedScheduler([native.LinearLR(optimizer), native.StepLR(optimizer, 20)])
@@ -688,6 +715,49 @@ def test_constant_from_zero_returns_to_the_base_rate() -> None:
     assert [schedule(step) for step in (0, 4, 5, 99)] == [0.0, 0.0, 0.5, 0.5]
 
 
+def plateau_rates(metrics: list[float], **options: Any) -> tuple[list[float], list[float], list[float]]:
+    """Of the native, of what `from_native` makes of it, and of a plateau of lrcore's own with the same options."""
+    scheduler = native.ReduceLROnPlateau(optimizer_for((0.5,)), factor=0.5, threshold=0.1, **options)
+    own = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, rtol=0.1, **options)
+    theirs = []
+    for metric in metrics:
+        scheduler.step(metric)
+        theirs.append(scheduler.optimizer.param_groups[0]["lr"])
+    return theirs, told(lrcore_torch.from_native(scheduler, base_lr=0.5), metrics), told(own, metrics)
+
+
+def told(plateau: Any, metrics: list[float]) -> list[float]:
+    state, rates = plateau.initial(), []
+    for metric in metrics:
+        state = plateau.update(state, metric)
+        rates.append(plateau.value(0, state))
+    return rates
+
+
+WORSE = {"min": [number / 100 - 1 for number in range(30)], "max": [-1 - number / 100 for number in range(30)]}
+
+
+@known_difference("torch-plateau-below-zero")
+@pytest.mark.parametrize("mode", WORSE)
+def test_plateau_of_a_metric_below_zero(mode: str) -> None:
+    theirs, _, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
+    assert theirs == own
+
+
+@pytest.mark.parametrize("mode", WORSE)
+def test_plateau_below_zero_reduces_by_our_rule_alone(mode: str) -> None:
+    theirs, imported_rates, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
+    assert theirs == imported_rates == [0.5] * 30
+    assert own == [0.5 / 2 ** (number // 2) for number in range(30)]
+
+
+@pytest.mark.parametrize("patience", [0, 1, 3])
+def test_patience_counts_as_ours(patience: int) -> None:
+    theirs, imported_rates, own = plateau_rates([1.0] * 9, patience=patience)
+    assert theirs == imported_rates == own
+    assert theirs.count(0.5) == 1 + patience  # the best one and the bad ones that are tolerated
+
+
 def test_every_difference_is_shown() -> None:
     shown = {
         "torch-one-cycle-beyond-its-end",
@@ -698,6 +768,7 @@ def test_every_difference_is_shown() -> None:
         "torch-growth-beyond-float64",
         "torch-composite-first",
         "torch-composite-later",
+        "torch-plateau-below-zero",
         "transformers-beyond-the-end",
         "transformers-restart-missed",
         "transformers-polynomial-without-decay",

@@ -1,0 +1,35 @@
+"""The directive `schedule`: a schedule file as it is written, and its curve, drawn when the site is built."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import lrcore
+from lrcore.show import svg
+
+
+class ScheduleFigure(SphinxDirective):
+    """Show the TOML text of a schedule file, and under it the curve.
+
+    A file that is wrong makes the build fail, because `lrcore.loads` raises.
+    """
+
+    has_content = True
+    option_spec: ClassVar = {"steps": directives.nonnegative_int}
+
+    def run(self) -> list[nodes.Node]:
+        text = "\n".join(self.content)
+        loaded = lrcore.loads(text)
+        code = nodes.literal_block(text, text, language="toml")
+        picture = svg.draw(loaded, steps=self.options.get("steps"))
+        return [code, nodes.raw("", f'<div class="schedule-figure">{picture}</div>', format="html")]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("schedule", ScheduleFigure)
+    return {"parallel_read_safe": True}

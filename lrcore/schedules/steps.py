@@ -1,0 +1,60 @@
+"""What a step is, and what to do with one that a framework holds in a tensor."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from lrcore.errors import ScheduleError
+from lrcore.records import short
+
+ADAPTERS = {
+    "jax": "lrcore_optax.as_schedule(schedule)",
+    "jaxlib": "lrcore_optax.as_schedule(schedule)",
+    "tensorflow": "lrcore_keras.LearningRateSchedule(schedule)",
+    "keras": "lrcore_keras.LearningRateSchedule(schedule)",
+    "torch": "lrcore_torch.LRScheduler(optimizer, schedule)",
+    "mxnet": "lrcore_mxnet.LRScheduler(schedule)",
+    "paddle": "lrcore_paddle.LRScheduler(schedule)",
+}
+"""What drives a schedule in the framework that a package belongs to."""
+
+
+def checked_step(step: Any, where: str = "step") -> int:
+    """The step as a Python integer; adapters ask before they count from one.
+
+    Raises:
+        ScheduleError: it is no integer >= 0, of Python, numpy or another library.
+
+    Example:
+        >>> checked_step(7)
+        7
+    """
+    try:
+        number = -1 if isinstance(step, bool) else operator.index(step)
+    except Exception:  # noqa: BLE001 - each framework has its own for a tensor without a value
+        number = -1
+    if number < 0:
+        raise ScheduleError(
+            where, f"expected an integer >= 0, the number of updates already made; got {short(step)}{_instead(step)}"
+        )
+    return number
+
+
+def _instead(step: Any) -> str:
+    is_array = type(step).__module__ == "numpy" and bool(getattr(step, "ndim", 0))
+    if is_array or isinstance(step, (list, tuple)):
+        return "; ask schedule.values(steps) for several"
+    adapter = adapter_of(step)
+    return f"; use {adapter}, or schedule(int(step)) where the step has a value" if adapter else ""
+
+
+def adapter_of(value: Any) -> str | None:
+    """What drives a schedule in the framework of a tensor, told by the package of their class, so that no framework is imported.
+
+    Example:
+        >>> adapter_of(7) is None
+        True
+    """
+    packages = [base.__module__.partition(".")[0] for base in type(value).__mro__]
+    return next((ADAPTERS[package] for package in packages if package in ADAPTERS), None)

@@ -1,0 +1,87 @@
+"""What a command is given: FILE or FILE:KEY, as in run.toml:train.lr; - is standard input."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from lrcore.errors import ScheduleError
+from lrcore.files.reader import load
+from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.schedule import Schedule
+
+_STANDARD_INPUT = "standard input"
+_FILE_AND_KEY = re.compile(r"(.*?\.(?:toml|json|yaml|yml)):(.*)", re.IGNORECASE | re.DOTALL)
+
+
+class Command(click.Command):
+    """A command to which -:KEY is a table in standard input, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write it as the errors do."""
+        return super().parse_args(ctx, [re.sub("^-:", f"{_STANDARD_INPUT}:", one) for one in args])
+
+
+class Source(NamedTuple):
+    """Where a schedule is: a file, and the table inside it if it is not the whole file."""
+
+    file: str
+    key: str | None
+
+    def load(self) -> Schedule | Plateau:
+        """The schedule that is there."""
+        return load(self.file, self.key)
+
+    def title(self) -> str:
+        """What a picture calls it: the name of the file, with the key."""
+        return self._with_key(_STANDARD_INPUT if self.file == "-" else Path(self.file).name)
+
+    def path(self) -> str:
+        """The title with the folder, for files of one name."""
+        return self._with_key(_STANDARD_INPUT if self.file == "-" else str(Path(self.file)))
+
+    def _with_key(self, file: str) -> str:
+        return file if self.key is None else f"{file}:{self.key}"
+
+
+def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
+    """The places that the arguments of a command name, with the key that --key gives to all of them.
+
+    Raises:
+        ScheduleError: a key stands behind a file and in --key too, or standard input is asked twice.
+    """
+    found = [_source(argument) for argument in arguments]
+    for argument, source in zip(arguments, found, strict=True):
+        if key is not None and source.key is not None:
+            raise ScheduleError(argument, f"expected a key behind the file or in --key; got both, --key {key}")
+    if sum(source.file == "-" for source in found) > 1:
+        raise ScheduleError("-", "expected standard input once, for it can be read only once; got it twice")
+    return [source if key is None else Source(source.file, key) for source in found]
+
+
+def _source(argument: str) -> Source:
+    """Split FILE:KEY; a file whose own name has the colon comes first, and a Windows drive is no file."""
+    if _is_file(argument):
+        return Source(argument, None)
+    drive, rest = os.path.splitdrive(argument)
+    for colon in reversed([number for number, letter in enumerate(rest) if letter == ":"]):
+        file = drive + rest[:colon]
+        if file in ("-", _STANDARD_INPUT):
+            return Source("-", rest[colon + 1 :])
+        if _is_file(file):
+            return Source(file, rest[colon + 1 :])
+    absent = _FILE_AND_KEY.fullmatch(rest)
+    return Source(drive + absent[1], absent[2]) if absent else Source(argument, None)
+
+
+def _is_file(name: str) -> bool:
+    """Whether there is a file, or a pipe."""
+    try:
+        return Path(name).exists() and not Path(name).is_dir()
+    except (OSError, ValueError):  # no name of a file
+        return False
