@@ -312,7 +312,7 @@ def test_a_formula_that_is_asked_between_steps_is_not_taken_for_stairs(period: f
 @pytest.mark.parametrize(
     ("first", "second", "ended"),
     [
-        (SLOW * 0.5, Exponential(init_value=0.05, decay_rate=0.999_999_9), BUDGET),
+        (Every(SLOW, 1000) * 0.5, Every(Exponential(init_value=0.05, decay_rate=0.999_999_9), 1000), BUDGET),
         (Function(lambda step: 0.1), Constant(0.1), 2**16),
         (Function(lambda step: 0.1 if step < 3000 else 1 / 0), Constant(0.1), 3000),
         (Function(lambda step: 0.1 if step < 3 else math.nan, 10), Constant(0.1), 3),
