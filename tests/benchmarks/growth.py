@@ -20,7 +20,17 @@ from tests.benchmarks.measure import Bench, Call, Figure, Spread, alternating, d
 SECTION = "Growth: with which power of the number of pieces a time rises"
 FILES = "Files of many pieces"
 COUNTS = (1_000, 10_000, 100_000)
-DRAWN = ("build", "load toml", "load json", "load yaml", "lower", "first value", "first hash", "first state", "one value")
+DRAWN = (
+    "build",
+    "load toml",
+    "load json",
+    "load yaml",
+    "lower",
+    "first value",
+    "first hash",
+    "first state",
+    "one value",
+)
 REPETITIONS = 5  # of what takes up to a second each
 LINEAR = 1.25  # a mark: large lists miss the processor's caches
 CONSTANT = 0.1  # a mark: a bisection takes a step more for twice the pieces
