@@ -132,6 +132,11 @@ def test_every_foreign_word_in_python_gets_its_sentence(place: str) -> None:
             assert "`total_steps`" not in said or place in RECIPES
 
 
+@pytest.mark.parametrize("word", ["milestone", "milestones", "Milestones", "MILE_STONES", "--milestones"])
+def test_case_signs_and_the_plural_of_a_foreign_word_do_not_count(word: str) -> None:
+    assert "is `boundaries`: a boundary is the first update" in message(in_file, "piecewise_constant", word)
+
+
 def test_a_row_for_python_alone_does_not_touch_files() -> None:
     schedule = lrcore.from_dict({"kind": "cosine", "init_value": 0.1, "total_steps": 100})
     assert schedule == lrcore.Cosine(init_value=0.1, decay_steps=100)
@@ -259,10 +264,13 @@ def test_a_word_that_is_nearly_right(wrong: str, right: str) -> None:
         "total_epochs",
         "peak_value",
         "start",
+        "op_steps",
+        "e_p",
+        "m_od",
     ],
 )
 def test_a_word_of_another_meaning_is_no_misspelt_one(wrong: str) -> None:
-    known = ["min_scale", "init_value", "up_steps", "total_steps", "decay_rate", "value", "shape"]
+    known = ["eps", "mode", "min_scale", "init_value", "up_steps", "total_steps", "decay_rate", "value", "shape"]
     assert did_you_mean(wrong, known) == ""
 
 
