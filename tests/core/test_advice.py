@@ -323,3 +323,8 @@ def test_a_strange_name_of_a_field_stays_in_one_line(word: str) -> None:
     assert refusal({**PLAIN["cosine"], word: 1}, "json").problem.isprintable()
     assert refusal({word: "cosine"}, "json").problem.isprintable()
     assert refusal({**PLAIN["constant"], "start": np.zeros((3, 3))}, "dict").problem.isprintable()
+
+
+@pytest.mark.parametrize("format", ["toml", "json", "dict"])
+def test_what_yaml_reads_as_true_is_told_for_yaml_alone(format: str) -> None:  # noqa: A002
+    assert refusal({"kind": "constant", "value": True}, format).problem == "expected a finite number; got true"
