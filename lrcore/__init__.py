@@ -25,7 +25,8 @@ from lrcore.schedules.kinds import (
     as_schedule,
 )
 from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
-from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, running_product, warmup_stable_decay
+from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, warmup_stable_decay
+from lrcore.schedules.recurrences import recurrence, running_product
 from lrcore.schedules.schedule import Schedule
 from lrcore.schedules.steps import checked_step
 from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
@@ -72,6 +73,7 @@ __all__ = [
     "lower",
     "one_cycle",
     "polynomial_cycle",
+    "recurrence",
     "report_due",
     "running_product",
     "save_state",

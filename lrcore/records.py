@@ -84,7 +84,11 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
     def __post_init__(self) -> None:
         for name, field in _fields(type(self)).items():
             given = getattr(self, name)
-            checked = _checked(field.annotation, given, f"{type(self).__name__}.{field.encode_name}")
+            try:
+                checked = field.check(given)
+            except ScheduleError as error:
+                where = f"{type(self).__name__}.{field.encode_name}{error.where}"
+                raise ScheduleError(where, error.problem) from None
             if checked is not given:
                 msgspec.structs.force_setattr(self, name, checked)
 
@@ -126,8 +130,12 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
         return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
 
 
+Check: TypeAlias = Callable[[Any], Any]
+"""A value as a field wants it, or an error whose place is the one inside the value: "[3]" of a list, "" of a number."""
+
+
 class _Field(NamedTuple):
-    annotation: Any
+    check: Check
     encode_name: str
     default: Any
 
@@ -138,39 +146,103 @@ class _Field(NamedTuple):
 
 @cache
 def _fields(cls: type[Struct]) -> dict[str, _Field]:
-    """What is known of each field: its annotation, the name that a file gives it, its default."""
+    """What is known of each field: how it is checked, the name that a file gives it, its default."""
+    hints = annotations_of(cls)
+    return {
+        one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
+        for one in msgspec.structs.fields(cls)
+    }
+
+
+@cache
+def annotations_of(cls: type[Struct]) -> dict[str, Any]:
+    """The annotation of each field, with its limits."""
     hints = get_type_hints(cls, include_extras=True)
-    return {one.name: _Field(hints[one.name], one.encode_name, one.default) for one in msgspec.structs.fields(cls)}
+    return {name: hints[name] for name in cls.__struct_fields__}
 
 
-def _checked(annotation: Any, value: Any, where: str) -> Any:
-    """The value as the annotation wants it; an error that names the place otherwise."""
-    options = [one for one in get_args(annotation) if one is not type(None)]
-    if get_origin(annotation) in (Union, UnionType):  # an annotated type makes the former
-        return None if value is None else _checked(options[0], value, where)
-    if hasattr(value, "tolist"):  # numbers and arrays of numpy
-        value = value.tolist()
-    if get_origin(annotation) is tuple:
-        if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-            raise ScheduleError(where, f"expected a list; got {short(value)}")
-        return tuple(_checked(options[0], one, f"{where}[{number}]") for number, one in enumerate(value))
-    if get_origin(annotation) is Callable or (isinstance(annotation, type) and isinstance(value, annotation)):
-        return value
+def _check_of(annotation: Any, field: str) -> Check:
+    """What an annotation asks of a value; it is worked out once for each field, not for each value."""
+    origin, options = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):  # an annotated type makes the former
+        check = _check_of(next(one for one in options if one is not type(None)), field)
+        return lambda value: None if value is None else check(value)
+    if origin is tuple:
+        return partial(_list, options[0], _check_of(options[0], field))
+    if origin is Annotated:
+        return partial(_one, annotation, _whole if options[0] is int else _real, field)
+    return partial(_one, annotation, _as_given if origin is Callable else _instance, field)
+
+
+def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
+    """A list as a tuple. Numbers are checked all at once, and one by one only where that finds something unusual."""
+    value = _python(value)
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise ScheduleError("", f"expected a list; got {short(value)}")
+    if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
+        return ordinary
+    checked = []
+    for number, one in enumerate(value):
+        try:
+            checked.append(check(one))
+        except ScheduleError as error:
+            raise ScheduleError(f"[{number}]{error.where}", error.problem) from None
+    return tuple(checked)
+
+
+def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
+    """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
     try:
-        return _number(annotation, value) if get_origin(annotation) is Annotated else msgspec.convert(value, annotation)
+        checked: tuple[float, ...] = msgspec.convert(list(values), tuple[annotation, ...])
+    except (msgspec.ValidationError, OverflowError):
+        return None
+    if get_args(annotation)[0] is int:
+        return checked
+    if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
+        return None
+    return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
+
+
+def _one(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
+    """A value that is no list."""
+    value = _python(value)
+    try:
+        return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            where, f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, where)}"
+            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, field)}"
         ) from None
 
 
-def _number(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; 1e5 is an integer too, and -0.0 is 0.0."""
-    if get_args(annotation)[0] is int:
-        whole = isinstance(value, float) and value.is_integer()
-        count: int = msgspec.convert(int(value) if whole else value, annotation)
-        return count
-    if isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
+def _python(value: Any) -> Any:
+    """A number or an array of numpy as Python has it."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _as_given(annotation: Any, value: Any) -> Any:
+    return value
+
+
+def _instance(annotation: Any, value: Any) -> Any:
+    """A record, a truth value, or one of a few words."""
+    if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    return msgspec.convert(value, annotation)
+
+
+def _whole(annotation: Any, value: Any) -> int:
+    """An integer within the annotation's limits; 1e5 is one too."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    count: int = msgspec.convert(value, annotation)
+    return count
+
+
+def _real(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; -0.0 is 0.0."""
+    if type(value) not in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
         value = float(value)
     number: float = msgspec.convert(value, annotation)
     if not math.isfinite(number):
@@ -189,10 +261,10 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any, where: str) -> str:
+def _nearest(annotation: Any, value: Any, field: str) -> str:
     """A hint for what was meant."""
     if get_origin(annotation) is Literal:
-        return hint(value, [where.rpartition(".")[2]], get_args(annotation))
+        return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
     return str(getattr(annotation, "HOW", ""))
@@ -202,7 +274,7 @@ def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) ->
     """What a constructor's call lacks, or has too much of."""
     places: tuple[str, ...] = cls.__match_args__
     if len(args) > len(places):
-        expected = f"only {' and '.join(places)} without a name" if places else "its arguments by name"
+        expected = f"only {', '.join(places)} without a name" if places else "its arguments by name"
         return f"expected {expected}; got {len(args)} without one"
     placed = places[: len(args)]
     twice = [name for name in placed if name in named]
@@ -231,16 +303,23 @@ def places_of(cls: StructMeta) -> list[str]:
 
 def short(value: Any) -> str:
     """A value as an error shows it."""
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    try:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        text = "a number with too many digits to show"
     text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def digest(plain: dict[str, Any]) -> str:
-    """16 hexadecimal digits that are the same for equal plain forms."""
+def json_text(plain: Any) -> str:
+    """A plain form as JSON, the same for equal ones: names sorted, no spaces."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits that are the same for equal texts."""
     from hashlib import sha256
 
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -265,8 +344,8 @@ def _is_identifying(part: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.to_dict()
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+    if isinstance(value, tuple):  # of one type, as its annotation says
+        return [_plain(one) for one in value] if value and isinstance(value[0], Record) else list(value)
     if callable(value):
         raise ScheduleError(
             f"Function({name_of(value)})",

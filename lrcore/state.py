@@ -26,7 +26,8 @@ from lrcore.mismatches import (
     refusal,
     with_arithmetic,
 )
-from lrcore.records import short
+from lrcore.records import json_text, short
+from lrcore.schedules.schedule import Schedule
 from lrcore.schedules.steps import checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config", "same_past"]
@@ -72,8 +73,8 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     return {
         "format": FORMAT,
         "step": checked_step(step, "save_state"),
-        "schedule": _text(description(schedule)),
-        "plateau": "" if plateau is None else _text(dict(plateau)),
+        "schedule": _own_text(schedule) or json_text(description(schedule)),
+        "plateau": "" if plateau is None else json_text(dict(plateau)),
     }
 
 
@@ -110,6 +111,8 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
+    if text == _own_text(schedule):
+        return LoadedState(step, schedule, plateau)
     configured = description(schedule)
     saved = in_form_of(configured, with_arithmetic(json.loads(text), configured))
     if on_mismatch == "use_config":
@@ -175,5 +178,11 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _text(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+def _own_text(schedule: Any) -> str | None:
+    """The text of one schedule, which it makes once for all its states; None for all else, and with a Python function inside."""
+    if not isinstance(schedule, Schedule):
+        return None
+    try:
+        return schedule.text
+    except ScheduleError:
+        return None

@@ -264,9 +264,67 @@ def _every_length(plain: Mapping[str, Any]) -> int | None:
 
 
 def _longest(plain: Mapping[str, Any]) -> int | None:
-    """The longest part's, unless a part without a length changes for ever."""
-    lengths = [length(part) for part in plain["schedules"] if set(part) != {"kind", "value"}]
-    return None if None in lengths or not lengths else max(one for one in lengths if one is not None)
+    """The longest part's. A part without a length counts by the step from which it rests, but gives no length alone."""
+    lengths = [length(part) for part in plain["schedules"]]
+    ends = [rests(part) if own is None else own for part, own in zip(plain["schedules"], lengths, strict=True)]
+    return None if None in ends or lengths.count(None) == len(lengths) else max(end for end in ends if end is not None)
+
+
+def knows_length(plain: Mapping[str, Any]) -> bool:
+    """Whether `length` is sure: a clip may end what goes on for ever, and a cycle may hold one value; their values tell."""
+    parts = _parts(plain)
+    unsized = [part for part in parts if plain["kind"] in {"sum", "product"} and length(part) is None]
+    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat"}) for part in unsized)
+
+
+def _has(plain: Mapping[str, Any], kinds: set[str]) -> bool:
+    return plain["kind"] in kinds or any(_has(part, kinds) for part in _parts(plain))
+
+
+def _parts(plain: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [*plain.get("schedules", []), *([plain["schedule"]] if "schedule" in plain else [])]
+
+
+def rests(plain: Mapping[str, Any]) -> int | None:
+    """The step from which a schedule without a length never changes; None if it may change for ever."""
+    end = _RESTS[plain["kind"]](plain)
+    return end if end is None or "warmup" not in plain else end + int(plain["warmup"]["steps"])
+
+
+def _later(plain: Mapping[str, Any]) -> int | None:
+    """The step from which all parts rest."""
+    ends = [rests(part) if length(part) is None else length(part) for part in plain["schedules"]]
+    return None if None in ends else max(end for end in ends if end is not None)
+
+
+def _join_rests(plain: Mapping[str, Any]) -> int | None:
+    last = rests(plain["schedules"][-1])
+    return None if last is None else sum(_boundaries(plain)[-1:]) + last
+
+
+def _shift_rests(plain: Mapping[str, Any]) -> int | None:
+    inner = rests(plain["schedule"])
+    return None if inner is None else max(0, inner - plain["steps"])
+
+
+def _every_rests(plain: Mapping[str, Any]) -> int | None:
+    inner = rests(plain["schedule"])
+    return None if inner is None else inner * int(plain["steps"])
+
+
+_RESTS: dict[str, Any] = {
+    "constant": lambda plain: 0,
+    "exponential": lambda plain: 0 if plain["init_value"] == 0 or plain["decay_rate"] == 1 else None,
+    "inverse_time": lambda plain: 0 if plain["init_value"] == 0 or plain.get("decay_rate", 1.0) == 0 else None,
+    "piecewise_constant": lambda plain: 0,
+    "join": _join_rests,
+    "sum": _later,
+    "product": _later,
+    "clip": lambda plain: None,
+    "shift": _shift_rests,
+    "repeat": lambda plain: None,
+    "every": _every_rests,
+}
 
 
 _LENGTHS: dict[str, Any] = {

@@ -20,6 +20,7 @@ import lrcore
 from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
+_SHOWN = 200  # characters of a schedule in an error
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -48,7 +49,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     Args:
         schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
-            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same.
+            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same. A
+            warning says so if its values have changed since.
             A plateau that is told no metric in 10,000 updates is warned of once.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
             "same_past", which goes on with this one if every update already made had its rate.
@@ -231,7 +233,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
-        state["_saved_schedule"] = lrcore.save_state(0, self.schedule)["schedule"]  # a pickled function is but a name
+        state["_saved_schedule"] = _description(self.schedule)  # a pickled function is but a name
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -242,7 +244,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
             # Elsewhere an error would be too late: MXNet has emptied the file by now.
-            state["schedule"] = _Unsaved(repr(self.schedule))
+            state["schedule"] = _Unsaved(self.schedule.in_full())
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -292,7 +294,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def _notice_replaced(self) -> None:
         """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
-        replaced = [one for one in _live if one.schedule == self.schedule]
+        described = _description(self.schedule)
+        replaced = [one for one in _live if _description(one.schedule) == described]
         for one in replaced:
             one._in_use = False  # noqa: SLF001 - its own class
         if _live and not replaced and all(one.on_mismatch != "keep_checkpoint" for one in _live):
@@ -323,6 +326,11 @@ _NOT_ASKED = 0  # before the first update is asked for, which may be any, a plat
 _live: WeakSet[LRScheduler] = WeakSet()
 
 
+def _description(schedule: lrcore.Schedule | lrcore.Plateau) -> str:
+    """What a state holds of a schedule; of a Python function its name and a few values."""
+    return str(lrcore.save_state(0, schedule)["schedule"])
+
+
 @dataclass(frozen=True)
 class _Unsaved:
     """What a file has in the place of a schedule with a function that cannot be pickled: a lambda, for example."""
@@ -332,10 +340,11 @@ class _Unsaved:
     def found(self) -> lrcore.Schedule | lrcore.Plateau:
         """The schedule of that name among those in use."""
         for scheduler in _live:
-            if repr(scheduler.schedule) == self.name:
+            if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
+        name = self.name if len(self.name) <= _SHOWN else self.name[: _SHOWN - 3] + "..."
         raise lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {self.name}, as the one saved did, whose Python function cannot be "
+            f"expected a scheduler in use that follows {name}, as the one saved did, whose Python function cannot be "
             "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )

@@ -1,4 +1,4 @@
-"""A ChainedScheduler that is no product, as a function of the step: torch's own classes, run over a group of their own."""
+"""A ChainedScheduler that is no product: torch's own classes, run step by step over a group of their own."""
 
 from __future__ import annotations
 
@@ -21,54 +21,56 @@ _OF_THE_RUN = {
 }
 
 
+def replayed(children: Sequence[Any], group: int, rate: float) -> lrcore.Function:
+    """What the live children of a chain would have done to a rate in one group.
+
+    What a child does to the rate that it finds depends on the step alone, so that each rate follows from the one before.
+    """
+    chain = Chain(tuple((type(child), _options(child, group)) for child in children))
+    return lrcore.recurrence(chain.begun(rate), chain)
+
+
 @dataclass(frozen=True)
 class Chain:
-    """The rates of one group, up to the last step asked for.
+    """The rate after a step, from the rate before it.
 
     Attributes:
-        rate: the rate before the children begin.
         children: class and options of each, in the order in which they are chained.
     """
 
-    rate: float
     children: tuple[tuple[type, dict[str, Any]], ...] = field(hash=False)
-    rates: list[float] = field(default_factory=list, init=False, compare=False, repr=False)
-    running: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
 
-    @classmethod
-    def of(cls, children: Sequence[Any], group: int, rate: float) -> Chain:
-        """What the live children of a chain would have done in one group."""
-        return cls(rate, tuple((type(child), _options(child, group)) for child in children))
+    def begun(self, rate: float) -> float:
+        """The rate after the step 0 that torch makes of each child when it is constructed."""
+        optimizer = _optimizer(rate)
+        for child in self._over(optimizer, step=0):
+            child._initial_step()  # noqa: SLF001 - what torch's constructor ends with
+        return float(optimizer.param_groups[0]["lr"])
 
-    def __call__(self, step: int) -> float:
-        while len(self.rates) <= step:
-            self._advance()
-        return self.rates[step]
-
-    def _advance(self) -> None:
+    def __call__(self, rate: float, step: int) -> float:
+        optimizer = _optimizer(rate)
         try:
-            for child in self.running:
+            for child in self._over(optimizer, step):
                 child.step()
         except ArithmeticError as error:
-            step = len(self.rates)
-            self.running.clear()  # some children have made the step and some have not
-            self.rates.clear()
             raise lrcore.ScheduleError(f"ChainedScheduler at step {step}", f"expected a rate; got {error!r}") from error
-        if not self.running:
-            self.running.extend(self._begun())
-        self.rates.append(float(self.running[0].optimizer.param_groups[0]["lr"]))
+        return float(optimizer.param_groups[0]["lr"])
 
-    def _begun(self) -> list[Any]:
-        """The children after their first step, over what they need of an optimizer."""
-        updated = SimpleNamespace(_wrapped_by_lr_sched=True)
-        optimizer = SimpleNamespace(param_groups=[{"lr": self.rate}], step=updated, _opt_called=True)
+    def _over(self, optimizer: Any, step: int) -> list[Any]:
+        """The children as they are before a step."""
+        run = {"optimizer": optimizer, "last_epoch": step - 1, "_step_count": step, "_is_initial": False}
         children = []
         for cls, options in self.children:
             child: Any = object.__new__(cls)
-            child.__dict__.update(options, optimizer=optimizer, last_epoch=-1)
-            child._initial_step()  # noqa: SLF001 - what torch's constructor ends with
+            child.__dict__.update(options, **run)
             children.append(child)
         return children
+
+
+def _optimizer(rate: float) -> Any:
+    """What a scheduler needs of an optimizer."""
+    updated = SimpleNamespace(_wrapped_by_lr_sched=True)
+    return SimpleNamespace(param_groups=[{"lr": rate}], step=updated, _opt_called=True)
 
 
 def _options(child: Any, group: int) -> dict[str, Any]:

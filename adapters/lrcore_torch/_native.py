@@ -23,7 +23,7 @@ from torch.optim import lr_scheduler as torch_lr
 from torch.optim.swa_utils import SWALR
 
 import lrcore
-from lrcore_torch._chain import Chain
+from lrcore_torch._chain import replayed
 from lrcore_torch._scheduler import LRScheduler
 
 WHERE = "lrcore_torch.from_native"
@@ -365,7 +365,7 @@ def _chained(native: torch_lr.ChainedScheduler, start: _Start) -> lrcore.Schedul
         return lrcore.Product([first, *others])
     if any(getattr(child, "factor", 1) == 0 for child in children):
         raise _refusal("expected a factor other than 0, by which torch divides, in a ConstantLR chained with a cosine")
-    return lrcore.Function(Chain.of(children, start.group, start.rate))
+    return replayed(children, start.group, start.rate)
 
 
 def _is_factor(child: Any, chain: list[Any], start: _Start) -> bool:

@@ -13,6 +13,7 @@ import operator
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
@@ -51,7 +52,9 @@ class Library(Protocol):
     def round(self, x: Value, /) -> Value: ...
     def each(self, function: Callable[[Any], Any], checked: Check, /) -> TimeFunction: ...
     def fill(self, value: float, /) -> TimeFunction: ...
-    def select(self, starts: Sequence[float], functions: Sequence[TimeFunction], /) -> TimeFunction: ...
+    def select(self, starts: Sequence[float], bind: Callable[[int], TimeFunction], /) -> TimeFunction:
+        """Of several functions the one that has begun; `bind` makes each when it is first asked for."""
+        ...
 
 
 class _Scalars:
@@ -102,14 +105,22 @@ class _Scalars:
         return lambda t: value
 
     @staticmethod
-    def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+    def select(starts: Sequence[float], bind: Callable[[int], TimeFunction]) -> TimeFunction:
         later = tuple(starts[1:])
         if len(later) == 1:
-            [change], (before, after) = later, functions
+            [change], (before, after) = later, map(bind, range(2))
             return lambda t: before(t) if t < change else after(t)
         if len(later) == 2:  # a warmup, a decay and its end
-            (begin, end), (before, between, after) = later, functions
+            (begin, end), (before, between, after) = later, map(bind, range(3))
             return lambda t: between(t) if begin <= t < end else before(t) if t < begin else after(t)
+
+        def not_yet_bound(t: float) -> Value:
+            """Stands for a function until one of its times is asked for."""
+            number = bisect_right(later, t)
+            functions[number] = bind(number)
+            return functions[number](t)
+
+        functions: list[TimeFunction] = [not_yet_bound] * len(starts)
         return lambda t: functions[bisect_right(later, t)](t)
 
 
@@ -159,13 +170,14 @@ def arrays() -> Library:
             return lambda t: np.full(t.shape, value)
 
         @staticmethod
-        def select(starts: Sequence[float], functions: Sequence[TimeFunction]) -> TimeFunction:
+        def select(starts: Sequence[float], bind: Callable[[int], TimeFunction]) -> TimeFunction:
             later = np.array(starts[1:], dtype=np.float64)
+            function = cache(bind)
 
             def value(t: Value) -> Value:
                 lowest, highest = np.searchsorted(later, (t.min(), t.max()), side="right").tolist()
                 if lowest == highest:
-                    return functions[lowest](t)
+                    return function(lowest)(t)
                 piece = np.asarray(np.searchsorted(later, t, side="right"), dtype=np.int64)
                 if (piece[1:] < piece[:-1]).any():
                     order = np.argsort(piece, kind="stable")
@@ -179,7 +191,7 @@ def arrays() -> Library:
                 out = np.empty(t.shape)
                 firsts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist()]
                 for first, end, number in zip(firsts, [*firsts[1:], t.size], piece[firsts].tolist(), strict=True):
-                    out[first:end] = functions[number](t[first:end])
+                    out[first:end] = function(number)(t[first:end])
                 return out
 
             return value
@@ -418,7 +430,7 @@ def _half_wave(lib: Library, start: float, end: float, first: float, last: float
         left = root * root
         return start * left + end * (1.0 - left)
 
-    return lib.select((first, (first + last) // 2), (early, late))
+    return lib.select((first, (first + last) // 2), (early, late).__getitem__)
 
 
 SYMMETRIC = {"linear": _straight, "power": _straight, "cosine": _half_wave}

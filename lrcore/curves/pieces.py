@@ -72,7 +72,7 @@ class _Smooth(_Plain, frozen=True):
         return iter(())
 
 
-class Constant(_Smooth, frozen=True):
+class Constant(_Smooth, frozen=True, gc=False):
     """value."""
 
     value: float
@@ -91,7 +91,7 @@ class Constant(_Smooth, frozen=True):
         return self
 
 
-class Ramp(_Smooth, frozen=True):
+class Ramp(_Smooth, frozen=True, gc=False):
     """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
 
     shape: str
@@ -116,7 +116,7 @@ class Ramp(_Smooth, frozen=True):
         return replace(self, first=self.first * factor, last=self.last * factor)
 
 
-class Exponential(_Smooth, frozen=True):
+class Exponential(_Smooth, frozen=True, gc=False):
     """init * rate**((t - origin) / decay_steps)."""
 
     init: float
@@ -142,7 +142,7 @@ class Exponential(_Smooth, frozen=True):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-class InverseTime(_Smooth, frozen=True):
+class InverseTime(_Smooth, frozen=True, gc=False):
     """init / (1 + rate * (t - origin) / decay_steps)**power."""
 
     init: float
@@ -185,7 +185,7 @@ class UserFunction(_Plain, frozen=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         origin, scale = formulas.for_arrays(self.origin), self.scale
-        value = lib.each(self.function, partial(_finite, self.name))
+        value = lib.each(self.function, partial(finite, self.name))
         if scale != 1:
             return lambda t: value((t - origin) / scale)
         return (lambda t: value(t - origin)) if origin else value
@@ -290,8 +290,7 @@ class Cycle(Struct, frozen=True):
         )
 
     def until(self, time: float) -> Cycle:
-        elapsed = time - self.origin
-        return replace(self, timeline=self.timeline.until(elapsed)) if elapsed < self.length else self
+        return replace(self, timeline=self.timeline.until(time - self.origin))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         number = max(0, int((first - self.origin) // self.length))
@@ -444,10 +443,11 @@ def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
 
 
 def _whole(period: float) -> int | None:
-    return int(period) if float(period).is_integer() else None
+    return int(period) if isinstance(period, int) or period.is_integer() else None
 
 
-def _finite(name: str, value: Any, step: Any) -> float:
+def finite(name: str, value: Any, step: Any) -> float:
+    """What a Python function gave for a step, as a float; anything but a finite number is refused."""
     if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, (bool, str, bytes, complex)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from bisect import bisect_left
+import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import cached_property
@@ -17,7 +18,10 @@ from lrcore.errors import ScheduleError
 
 MOST_PIECES = 2**18
 """Of sums, products and growing cycles, which may have many more pieces than what they are made of."""
+LONGEST_COUNTED = 2**62  # updates: the sum of two such times is still an int64
 _DIGITS = 100  # 1.5**84 has 84 decimals
+_UNITS_OF_ONE = 1 << 1074
+_START = operator.itemgetter(0)
 
 
 class Timeline(Struct, frozen=True, dict=True):
@@ -48,13 +52,18 @@ class Timeline(Struct, frozen=True, dict=True):
         return self.formulas[-1].period
 
     def bind(self, lib: Library) -> TimeFunction:
-        functions = [formula.bind(lib) for formula in self.formulas]
-        return functions[0] if len(functions) == 1 else lib.select(self.starts, functions)
+        """The function of t. Of several formulas each is bound when it is first asked for."""
+        formulas = self.formulas  # not `self`, which keeps the function: garbage would have to be searched for the two
+        if len(formulas) == 1:
+            return formulas[0].bind(lib)
+        return lib.select(self.starts, lambda number: formulas[number].bind(lib))
 
     def breakpoints(self, horizon: int) -> Iterator[int]:
         """The integer steps in (0, horizon), rising, at which the value may jump or bend."""
         for start, end, formula in zip(self.starts, (*self.starts[1:], horizon), self.formulas, strict=True):
             first, last = math.ceil(start), min(math.ceil(end), horizon)
+            if first >= horizon:
+                return
             if 0 < first < last:  # a piece between two steps is never asked
                 yield first
             yield from formula.breakpoints(first, last)
@@ -63,7 +72,7 @@ class Timeline(Struct, frozen=True, dict=True):
 
     def before(self, time: float) -> Timeline:
         """The pieces that begin before `time`."""
-        keep = sum(start < time for start in self.starts)
+        keep = bisect_left(self.starts, time)
         return Timeline(self.starts[:keep], self.formulas[:keep])
 
     def until(self, time: float) -> Timeline:
@@ -83,10 +92,18 @@ class Timeline(Struct, frozen=True, dict=True):
 
     def advanced(self, steps: int) -> Timeline:
         """value(t + steps)."""
-        first = sum(start <= steps for start in self.starts) - 1
+        first = bisect_right(self.starts, steps) - 1
         starts = (0, *(start - steps for start in self.starts[first + 1 :]))
         length = None if self.length is None else max(0, self.length - steps)
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
+
+    def held(self) -> Timeline:
+        """The same up to LAST_STEP, from where it holds its value if it goes on for ever, or longer than int64 can count."""
+        if self.end is not None and self.end <= LONGEST_COUNTED:
+            return self
+        line, now = self.before(LAST_STEP), sum(start <= LAST_STEP for start in self.starts) - 1
+        frozen = FrozenAt(self.formulas[now], LAST_STEP)
+        return Timeline((*line.starts, LAST_STEP), (*line.formulas, frozen), self.length)
 
     def decimated(self, width: int) -> Timeline:
         """value(t // width)."""
@@ -142,18 +159,23 @@ def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
 
 def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
     """The sum or product of timelines; constants are folded."""
-    starts = sorted({start for timeline in timelines for start in timeline.starts})
-    if len(starts) > MOST_PIECES:
-        raise ScheduleError(
-            f"{operation.title()}.schedules", f"expected at most {MOST_PIECES} pieces; got {len(starts)}"
-        )
-    current = [0] * len(timelines)
+    count = len({start for timeline in timelines for start in timeline.starts})
+    if count > MOST_PIECES:
+        raise ScheduleError(f"{operation.title()}.schedules", f"expected at most {MOST_PIECES} pieces; got {count}")
+    changes = [
+        (start, number, formula)
+        for number, timeline in enumerate(timelines)
+        for start, formula in zip(timeline.starts, timeline.formulas, strict=True)
+    ]
+    changes.sort(key=_START)
+    combined = _Combined(operation, len(timelines))
+    starts: list[float] = []
     pieces: list[Formula] = []
-    for start in starts:
-        for number, timeline in enumerate(timelines):
-            if current[number] + 1 < len(timeline.starts) and timeline.starts[current[number] + 1] <= start:
-                current[number] += 1
-        pieces.append(_combined(operation, [one.formulas[now] for one, now in zip(timelines, current, strict=True)]))
+    for start, changed in itertools.groupby(changes, key=_START):
+        for _, number, formula in changed:
+            combined.put(number, formula)
+        starts.append(start)
+        pieces.append(combined.formula())
     lengths = [timeline.end if timeline.length is None else timeline.length for timeline in timelines]
     known = [length for length in lengths if length is not None]
     sized = any(timeline.length is not None for timeline in timelines)
@@ -189,7 +211,7 @@ def growing_cycles(
             part = Timeline((0,), (Reverse(part, turn),))
         part = part.before(turn).delayed(start)
         starts += part.starts
-        pieces += [_combined("product", [formula, Constant(scale)]) for formula in part.formulas]
+        pieces += [_scaled(formula, scale) for formula in part.formulas]
         scale = min(max(scale * value_factor, -LARGEST), LARGEST)
     return Timeline(tuple(starts), tuple(pieces))
 
@@ -199,28 +221,77 @@ def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
     return timeline.before(math.nextafter(period, math.inf) if mirror else period)
 
 
-def _combined(operation: str, parts: Sequence[Formula]) -> Formula:
-    numbers = [part.value for part in parts if isinstance(part, Constant)]
-    others = [part for part in parts if not isinstance(part, Constant)]
-    if operation == "product":
-        folded = math.prod(numbers)
-        neutral, whole = 1.0, folded == 0
-    else:
-        folded, neutral, whole = _sum(numbers), 0.0, False
-    folded = min(max(folded, -LARGEST), LARGEST)
-    if whole or not others:
-        return Constant(folded)
-    if folded == neutral:
-        return others[0] if len(others) == 1 else Pointwise(operation, tuple(others))
-    return Pointwise(operation, (*others, Constant(folded)))
+class _Combined:
+    """The sum or product of formulas, of which one is replaced at a time; the constants among them are folded."""
+
+    def __init__(self, operation: str, count: int) -> None:
+        self.operation = operation
+        self.numbers: _Terms | _Factors = _Terms(count) if operation == "sum" else _Factors(count)
+        self.others: dict[int, Formula] = {}
+
+    def put(self, number: int, formula: Formula) -> None:
+        self.others.pop(number, None)
+        if isinstance(formula, Constant):
+            self.numbers.put(number, formula.value)
+        else:
+            self.numbers.put(number, self.numbers.neutral)
+            self.others[number] = formula
+
+    def formula(self) -> Formula:
+        folded = self.numbers.folded()
+        if not self.others or (self.operation == "product" and folded == 0):
+            return Constant(folded)
+        others = [self.others[number] for number in sorted(self.others)]
+        if folded == self.numbers.neutral:
+            return others[0] if len(others) == 1 else Pointwise(self.operation, tuple(others))
+        return Pointwise(self.operation, (*others, Constant(folded)))
 
 
-def _sum(numbers: Sequence[float]) -> float:
-    """The sum, held at the largest float64."""
-    try:
-        return math.fsum(numbers)
-    except OverflowError:
-        return math.copysign(LARGEST, math.fsum(number / len(numbers) for number in numbers))
+class _Terms:
+    """Numbers and their sum, which is exact: in units of 2**-1074, the smallest float64, each is an integer."""
+
+    neutral = 0.0
+
+    def __init__(self, count: int) -> None:
+        self.terms = [0] * count
+        self.total = 0
+
+    def put(self, number: int, value: float) -> None:
+        numerator, denominator = value.as_integer_ratio()
+        term = numerator << (1075 - denominator.bit_length())
+        self.total += term - self.terms[number]
+        self.terms[number] = term
+
+    def folded(self) -> float:
+        """The nearest float64, held at the largest."""
+        try:
+            return self.total / _UNITS_OF_ONE
+        except OverflowError:
+            return LARGEST if self.total > 0 else -LARGEST
+
+
+class _Factors:
+    """Numbers and their product, in their order: another order would round to another product."""
+
+    neutral = 1.0
+
+    def __init__(self, count: int) -> None:
+        self.factors = [1.0] * count
+
+    def put(self, number: int, value: float) -> None:
+        self.factors[number] = value
+
+    def folded(self) -> float:
+        """The product, held at the largest float64; 0 with a factor of 0, even where others overflow before it."""
+        product = math.prod(self.factors)
+        return 0.0 if math.isnan(product) else min(max(product, -LARGEST), LARGEST) + 0.0
+
+
+def _scaled(formula: Formula, factor: float) -> Formula:
+    combined = _Combined("product", 2)
+    combined.put(0, formula)
+    combined.put(1, Constant(factor))
+    return combined.formula()
 
 
 def _clipped_pieces(
@@ -251,6 +322,10 @@ def _first_time(reached: Callable[[float], bool], first: int, last: int) -> floa
 
     To the float, not just to the step: in a cycle that is stretched, a schedule is asked between its steps.
     """
+    if first >= last or reached(first):
+        return first
+    if not reached(last):
+        return last
     below, above = first, last
     while below < above:
         middle = (below + above) // 2
@@ -265,6 +340,8 @@ def _first_time(reached: Callable[[float], bool], first: int, last: int) -> floa
 
 def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
     """A timeline in which of several pieces that begin together only the last is kept."""
+    if all(map(operator.lt, starts, starts[1:])):
+        return Timeline(tuple(starts), tuple(pieces), length)
     ends = (*starts[1:], math.inf)
     kept = [(start, piece) for start, end, piece in zip(starts, ends, pieces, strict=True) if start < end]
     return Timeline(tuple(start for start, _ in kept), tuple(piece for _, piece in kept), length)

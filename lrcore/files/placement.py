@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ class Table(NamedTuple):
     fields: dict[str, bool]
 
 
+@cache
 def fields_of(cls: type[msgspec.Struct]) -> dict[str, bool]:
     """The names that a file has for the fields of a class, and which of them are required."""
     return {field.encode_name: field.required for field in msgspec.structs.fields(cls)}

@@ -20,6 +20,7 @@ import msgspec
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.formats import READERS, WRITERS
 from lrcore.files.keys import Key, at, beneath, parts
+from lrcore.files.placement import fields_of
 from lrcore.hints import did_you_mean, hint
 from lrcore.records import Record, short
 from lrcore.schedules.kinds import KINDS
@@ -356,10 +357,8 @@ class _Reader:
             raise self.error(place, error.problem + self.advice.value(given, error.problem)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
-        if rest < 0:
-            raise self.error(
-                place, f"expected at least {warmup + cooldown}, the steps of warmup and cooldown; got {total}"
-            )
+        if rest < 0 or (rest == 0 < total and kind in _WITH_A_LENGTH):
+            raise self.error(place, _too_short(total, ramps, kind))
         if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
             end = ramps["cooldown"].start + cooldown
             raise self.error(
@@ -380,7 +379,7 @@ class _Reader:
     def check_names(
         self, table: dict[str, Any], cls: type[msgspec.Struct], path: str, extra: Sequence[str] = ()
     ) -> None:
-        fields = {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
+        fields = fields_of(cls)
         known = [*(name for name in fields if name not in extra), *extra]
         for name, value in table.items():
             if name not in known:
@@ -399,11 +398,20 @@ class _Reader:
             raise self.error(beneath(path, place), error.problem + advice) from None
 
 
-_WITH_A_LENGTH = [
-    kind
-    for kind in KINDS.values()
-    if any(field.name == "decay_steps" and field.required for field in msgspec.structs.fields(kind))
-]
+_WITH_A_LENGTH = [kind for kind in KINDS.values() if fields_of(kind).get("decay_steps")]
+
+
+def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
+    """What is wrong with a total that its warmup and cooldown take or exceed: the two numbers that meet."""
+    taken = [name for name in _RAMPS if name in ramps and ramps[name].steps]
+    least = sum(ramps[name].steps for name in taken)
+    steps = f"{least}, the steps of {' and '.join(taken)}"
+    if kind not in _WITH_A_LENGTH:
+        return f"expected at least {steps}; got {total}"
+    decay = f"{kind.__struct_config__.tag} decay"
+    if total < least:
+        return f"expected at least {steps}, and more for the {decay}; got {total}"
+    return f"expected more than {steps}, which leave the {decay} no update; got {total}; raise it, or shorten them"
 
 
 def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:

@@ -37,7 +37,7 @@ def _polynomial(
 
 
 def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int | None = None) -> Schedule:
-    scale = timescale or num_warmup_steps or 10_000
+    scale = (num_warmup_steps or 10_000) if timescale is None else timescale
     return InverseTime(init_value=learning_rate, decay_steps=scale, power=0.5).warmup(num_warmup_steps)
 
 
@@ -112,6 +112,14 @@ def _warmup_stable_decay(
         if num_training_steps is None:
             raise ScheduleError("warmup_stable_decay.num_stable_steps", "required without num_training_steps; got none")
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
+        if num_stable_steps < 0:
+            least = num_warmup_steps + num_decay_steps
+            raise ScheduleError(
+                "warmup_stable_decay.num_training_steps",
+                f"expected at least num_warmup_steps + num_decay_steps = {least}; got {num_training_steps}",
+            )
+    if num_stable_steps < 0:
+        raise ScheduleError("warmup_stable_decay.num_stable_steps", f"expected a number >= 0; got {num_stable_steps}")
     end = learning_rate * min_lr_ratio
     start = num_warmup_steps + num_stable_steps
     stable = Constant(learning_rate).warmup(num_warmup_steps, init_value=end, shape=warmup_type)
@@ -181,6 +189,8 @@ _WORDS = ("warmup_type", "decay_type", "mode", "threshold_mode")
 
 def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
     """The schedule that Hugging Face's `get_scheduler` gives for a name; past the end it holds, where theirs rebounds.
+
+    As in theirs, a warmup that takes all of num_training_steps, or more, leaves the decay no update: the run only rises.
 
     Args:
         name: linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ from lrcore.schedules.schedule import Schedule, check_power, kind_of, named_segm
 
 if TYPE_CHECKING:
     pass
+
+
+LONGEST = 2**512  # updates: with what cycles add to it, a time is still a float
 
 
 class Constant(Schedule, frozen=True, tag="constant"):
@@ -222,7 +226,7 @@ class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_cons
         _check_rising(self.boundaries, "PiecewiseConstant.boundaries")
         _check_count(self.values_, len(self.boundaries) + 1, "PiecewiseConstant.values", "one more than boundaries")
         length = self.boundaries[-1] if self.boundaries else None
-        return timeline.from_pieces((0, *self.boundaries), [pieces.Constant(value) for value in self.values_], length)
+        return timeline.from_pieces((0, *self.boundaries), list(map(pieces.Constant, self.values_)), length)
 
 
 class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
@@ -313,7 +317,8 @@ class Join(Schedule, frozen=True, tag="join"):
 
     Args:
         schedules: one after another, at least one.
-        boundaries: the updates at which the next one begins, rising integers, one fewer than schedules. Default: each part takes its own length.
+        boundaries: the updates at which the next one begins, rising integers, one fewer than schedules. Default: each part
+            takes its own length; one of length 0 is over before it begins.
 
     Source: `torch.optim.lr_scheduler.SequentialLR`, `optax.join_schedules`.
 
@@ -513,7 +518,12 @@ class Every(Schedule, frozen=True, tag="every"):
     steps: PositiveSteps
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.decimated(self.steps)
+        line = self.schedule.timeline.decimated(self.steps)
+        if line.starts[-1] > LONGEST:  # several of them, one inside the other, multiply
+            raise ScheduleError(
+                "Every.steps", "expected a schedule that takes at most 2**512 updates; got a longer one"
+            )
+        return line
 
 
 KINDS: dict[str, type[Schedule]] = {
@@ -565,6 +575,8 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
 
 
 def _check_rising(boundaries: Sequence[float], where: str) -> None:
+    if all(map(operator.le, boundaries, boundaries[1:])):
+        return
     for number, (before, after) in enumerate(itertools.pairwise(boundaries)):
         if after < before:
             raise ScheduleError(

@@ -42,8 +42,8 @@ class Pictures:
             >>> from lrcore import Cosine
             >>> from matplotlib.figure import Figure
             >>> axes = Cosine(init_value=0.3, decay_steps=90).warmup(10).plot(axes=Figure().add_subplot())
-            >>> axes.get_ylabel()
-            'learning rate'
+            >>> axes.get_xlabel(), axes.get_ylabel()
+            ('step', 'learning rate')
         """
         from lrcore.show import figure
 

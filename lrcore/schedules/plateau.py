@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
-from lrcore.records import NotNegative, Number, Record, digest, short
+from lrcore.records import NotNegative, Number, Record, digest, json_text, short
 from lrcore.schedules.arithmetic import PlateauArithmetic
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.schedule import Schedule
@@ -206,8 +206,15 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
 
     def __repr__(self) -> str:
         """The call that makes the plateau."""
+        return self._call(repr(self.schedule))
+
+    def in_full(self) -> str:
+        """The call that makes the plateau, complete: `repr` shortens long lists of its schedule."""
+        return self._call(self.schedule.in_full())
+
+    def _call(self, schedule: str) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self._given_options().items())
-        return f"Plateau({self.schedule!r}{options})"
+        return f"Plateau({schedule}{options})"
 
     def initial(self) -> PlateauState:
         """The state before the first report."""
@@ -254,10 +261,15 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
         """
         return self._machine(where, lambda x: x)
 
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal plateaus; it is made once."""
+        return json_text(self.to_dict())
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that are the same for equal plateaus, on every machine and in every version."""
-        return digest(self.to_dict())
+        return digest(self.text)
 
     def to_dict(self) -> dict[str, Any]:
         """The plain form that a file holds: the schedule with a table `plateau`; `lrcore.from_dict` reads it back.

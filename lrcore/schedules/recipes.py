@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
 from typing import Literal
-
-from msgspec import Struct
 
 from lrcore.errors import ScheduleError
 from lrcore.hints import explains_arguments
@@ -14,7 +10,6 @@ from lrcore.records import Shape, short
 from lrcore.schedules.kinds import (
     Constant,
     Exponential,
-    Function,
     Interpolate,
     InverseTime,
     Join,
@@ -187,42 +182,3 @@ def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, p
     heights = InverseTime(init_value=1.0, decay_steps=decay_steps, power=power, staircase=True)
     later = Constant(end_value) + Repeat(Shift(decay, 1), decay_steps) * heights
     return Join([Constant(init_value), later], boundaries=[1])
-
-
-@explains_arguments("running_product")
-def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
-    """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
-
-    Args:
-        init_value: value at step 0.
-        factor: a Python function of the step, asked once for each.
-
-    Source: `torch.optim.lr_scheduler.MultiplicativeLR`, `paddle.optimizer.lr.MultiplicativeDecay`.
-
-    Example:
-        >>> schedule = running_product(8.0, lambda step: 0.5)
-        >>> [schedule(step) for step in (3, 0, 1)]
-        [1.0, 8.0, 4.0]
-    """
-    return Function(_RunningProduct(float(init_value), factor))
-
-
-class _RunningProduct(Struct, frozen=True, dict=True):
-    """The products up to the last step asked for."""
-
-    init_value: float
-    factor: Callable[[int], float]
-
-    @cached_property
-    def known(self) -> list[tuple[float, ...]]:
-        """One tuple, replaced whole, so that threads that ask together cannot spoil it."""
-        return [(self.init_value,)]
-
-    def __call__(self, step: int) -> float:
-        products = self.known[0]
-        if step >= len(products):
-            later = list(products)
-            while len(later) <= step:
-                later.append(later[-1] * self.factor(len(later)))
-            products = self.known[0] = tuple(later)
-        return products[step]

@@ -6,18 +6,30 @@ timeline is; everything else (values, arrays, tables, plots, adapters) comes fro
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
 from lrcore.hints import explains_arguments
-from lrcore.records import Number, Positive, Record, Shape, Steps, digest, name_of, short
+from lrcore.records import (
+    Number,
+    Positive,
+    Record,
+    Shape,
+    Steps,
+    annotations_of,
+    digest,
+    json_text,
+    name_of,
+    short,
+)
 from lrcore.schedules.arithmetic import ScheduleArithmetic
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
@@ -27,6 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DEEPEST = 100
+SHOWN_IN_FULL = 50
+SHOWN_OF_MORE = 10
 
 
 class Warmup(Record, frozen=True, kw_only=True):
@@ -88,6 +102,8 @@ class Schedule(
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.warmup_ is not None and self.warmup_.steps == 0:  # no warmup: equal to the schedule without
+            force_setattr(self, "warmup_", None)
         if self.depth > DEEPEST:
             raise ScheduleError(
                 type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
@@ -98,7 +114,8 @@ class Schedule(
         """The value for the update after `step` updates.
 
         Args:
-            step: updates already made: an integer >= 0, of Python or numpy.
+            step: updates already made: an integer >= 0, of Python or numpy. A schedule that goes on for ever, or past
+                2**62, holds its value from step 2**53 on, where float64 no longer tells neighbouring steps apart.
 
         Raises:
             ScheduleError: `step` is not such an integer, or a Python function inside gives no finite number.
@@ -107,29 +124,50 @@ class Schedule(
             step = checked_step(step)
         return self.at(step)
 
+    def __hash__(self) -> int:
+        return self._hash
+
     def __repr__(self) -> str:
-        """The call that makes the schedule."""
+        """The call that makes the schedule; a list of more than 50 is shortened to its first ten."""
+        return self._call(_shortened)
+
+    def in_full(self) -> str:
+        """The call that makes the schedule, complete.
+
+        Example:
+            >>> from lrcore import PiecewiseConstant
+            >>> schedule = PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 100)
+            >>> len(repr(schedule)), len(schedule.in_full())
+            (146, 926)
+        """
+        return self._call(_complete)
+
+    def _call(self, shown: Callable[[Any], str]) -> str:
         given = self.given()
         ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
-        calls = "".join(f".{name}({_arguments(ramp.given())})" for name, ramp in ramps)
-        return f"{type(self).__name__}({_arguments(given)}){calls}"
+        calls = "".join(f".{name}({_arguments(ramp.given(), shown)})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_arguments(given, shown)}){calls}"
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
 
     @cached_property
     def at(self) -> Callable[[int], float]:
         """The same function without the check of `step`: what a training loop calls."""
-        return self.timeline.at
+        return self._asked.at
 
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
 
         Args:
-            steps: integers >= 0, of any shape.
+            steps: integers from 0 to 2**63 - 1, of any shape.
 
         Returns:
             float64 of the same shape, within a few units in the last place of `schedule(step)`.
 
         Raises:
-            ScheduleError: the array holds something other than integers >= 0.
+            ScheduleError: the array holds something other than integers from 0 to 2**63 - 1.
 
         Example:
             >>> from lrcore import Linear
@@ -147,7 +185,9 @@ class Schedule(
         if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > np.iinfo(np.int64).max:
             adapter = adapter_of(steps)
             instead = f"; use {adapter}" if adapter else ""
-            raise ScheduleError(f"{type(self).__name__}.values", f"expected integers >= 0; got {short(steps)}{instead}")
+            raise ScheduleError(
+                f"{type(self).__name__}.values", f"expected integers from 0 to 2**63 - 1; got {short(steps)}{instead}"
+            )
         values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
         return values
 
@@ -169,14 +209,31 @@ class Schedule(
     @property
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
-        fields = (getattr(self, name) for name in self.__struct_fields__)
-        parts = (part for field in fields for part in (field if isinstance(field, tuple) else (field,)))
-        return tuple(part for part in parts if isinstance(part, Schedule))
+        fields = (getattr(self, name) for name in _fields_of_children(type(self)))
+        return tuple(
+            itertools.chain.from_iterable(
+                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
+            )
+        )
 
     @property
     def length(self) -> int | None:
         """The updates until the schedule has reached its last value; None if it has no such step of its own."""
         return self.timeline.length
+
+    @cached_property
+    def text(self) -> str:
+        """The plain form as one JSON text, the same for equal schedules; it is made once.
+
+        Raises:
+            ScheduleError: a Python function is inside, which cannot be written.
+
+        Example:
+            >>> from lrcore import Constant
+            >>> Constant(0.1).text
+            '{"kind":"constant","value":0.1}'
+        """
+        return json_text(self.to_dict())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -187,7 +244,7 @@ class Schedule(
             >>> Constant(0.1).fingerprint == Constant(value=0.1).fingerprint
             True
         """
-        return digest(self.to_dict())
+        return digest(self.text)
 
     @cached_property
     def few_values(self) -> tuple[tuple[int, float], ...]:
@@ -222,7 +279,7 @@ class Schedule(
         holds `init_value` and then jumps.
 
         Args:
-            steps: length in updates; 0 is no warmup.
+            steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
             shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
@@ -237,6 +294,8 @@ class Schedule(
             [0.0, 0.1, 0.2, 0.30000000000000004, 0.4, 0.4]
         """
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
+        if warmup.steps == 0:
+            return self
         return replace(self._unramped(), warmup_=warmup)
 
     @explains_arguments("cooldown")
@@ -283,18 +342,31 @@ class Schedule(
 
     @cached_property
     def _over_arrays(self) -> Callable[[Any], Any]:
-        return self.timeline.bind(formulas.arrays())
+        return self._asked.bind(formulas.arrays())
+
+    @cached_property
+    def _asked(self) -> Timeline:
+        """The timeline as `__call__`, `at` and `values` ask it: at any step, however large."""
+        return self.timeline.held()
 
     def _lower(self) -> Timeline:
         raise NotImplementedError(f"{type(self).__name__} has no timeline")
+
+
+@cache
+def _fields_of_children(cls: type[Schedule]) -> list[str]:
+    """The fields that hold a schedule, or a list of them."""
+
+    def holds(annotation: Any) -> bool:
+        return isinstance(annotation, type) and issubclass(annotation, Schedule)
+
+    return [name for name, one in annotations_of(cls).items() if any(map(holds, (one, *get_args(one))))]
 
 
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
 
 
 def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
-    if warmup.steps == 0:
-        return line
     power = 1.0 if warmup.power is None else warmup.power
     rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.delayed(warmup.steps)
@@ -337,12 +409,28 @@ def check_power(ramp: Any, name: str) -> None:
         raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
 
 
-def _arguments(given: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+def _arguments(given: dict[str, Any], shown: Callable[[Any], str]) -> str:
+    return ", ".join(f"{name}={shown(value)}" for name, value in given.items())
 
 
-def _shown(value: Any) -> str:
-    """A value in a repr: a Python function by its name, which is the same in every process."""
+def _shortened(value: Any) -> str:
+    """A value in a repr."""
+    if isinstance(value, tuple) and len(value) > SHOWN_IN_FULL:
+        first = ", ".join(map(_shortened, value[:SHOWN_OF_MORE]))
+        return f"({first}, ... {len(value) - SHOWN_OF_MORE:,} more)"
+    return _argument(value)
+
+
+def _complete(value: Any) -> str:
+    if isinstance(value, Schedule):
+        return value.in_full()
+    if isinstance(value, tuple) and value and isinstance(value[0], Schedule):
+        return f"({', '.join(map(_complete, value))}{',' if len(value) == 1 else ''})"
+    return _argument(value)
+
+
+def _argument(value: Any) -> str:
+    """A Python function by its name, which is the same in every process; anything else as Python shows it."""
     return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import operator
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,6 @@ from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.records import short
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
-from lrcore.schedules.steps import checked_step
 from lrcore.show import describe
 from lrcore.show.plot import curve
 
@@ -84,10 +84,9 @@ def into_axes(given: Any, steps: int | None, axes: Any, label: str | None, *, lo
 def _checked_steps(steps: Any, where: str) -> int:
     """A number of steps; 1e5 is one too."""
     whole = int(steps) if isinstance(steps, float) and steps.is_integer() else steps
-    count = checked_step(whole, f"{where}.steps")
-    if not 1 <= count <= LAST_STEP:
+    if isinstance(whole, bool) or not hasattr(whole, "__index__") or not 1 <= operator.index(whole) <= LAST_STEP:
         raise ScheduleError(f"{where}.steps", f"expected an integer from 1 to 2**53; got {short(steps)}")
-    return count
+    return operator.index(whole)
 
 
 @contextmanager

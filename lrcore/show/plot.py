@@ -78,7 +78,7 @@ def in_ascii(picture: str) -> str:
 
     Example:
         >>> in_ascii("0.1 ┤⠤⣀ ⢸")
-        "0.1 |-. |"
+        '0.1 |-. |'
     """
     return "".join(map(_ascii, picture.translate(_AXES)))
 

@@ -126,13 +126,11 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
 
 def _clock(line: Timeline, last: int) -> Clock:
     start, period = math.ceil(line.starts[-1]), line.period
-    if period is not None and period > 1:
-        tick, origin = _grid(line.formulas[-1])
-        tick = 1 if (start - origin) % tick else tick
-        clock = Clock(last, start, tick, period // tick)
-    else:
-        clock = Clock(last, *_stairs(line))
-    return clock if clock.start + clock.period * clock.tick <= last else Clock(last)
+    if period is None or period == 1 or start + period > last:
+        return Clock(last, *_stairs(line))
+    tick, origin = _grid(line.formulas[-1])
+    tick = 1 if (start - origin) % tick else tick
+    return Clock(last, start, tick, period // tick)
 
 
 def _stairs(line: Timeline) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
 import subprocess
@@ -624,6 +625,38 @@ def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -
         assert all("has another schedule than the configured one" in text for text in said)
 
 
+def a_function(numerator: float) -> lrcore.Function:
+    """One that cannot be pickled, and has the same name whatever it does."""
+    return lrcore.Function(lambda step: numerator / (step + 1))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_load_states_notices_that_a_function_was_rewritten(tmp_path: Path, changed: bool) -> None:
+    saved = Run(LRScheduler(a_function(0.1)))
+    saved.weights(20)
+    saved.trainer.save_states(str(tmp_path / "states"))
+    saved.trainer.optimizer.lr_scheduler = None  # as in another process
+    del saved
+    gc.collect()
+    scheduler = LRScheduler(a_function(0.2 if changed else 0.1))
+    run = Run(scheduler)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run.trainer.load_states(str(tmp_path / "states"))
+    said = [str(one.message) for one in caught]
+    assert len(said) == changed
+    if not changed:
+        scheduler.sync(run.trainer)
+        return
+    assert "changed since (the saved schedule is not the configured one: at step 0, " in said[0]
+    for _ in range(2):
+        with pytest.raises(lrcore.ScheduleError, match=r"at step 0, .* it gave 0\.1 and the configured one gives 0\.2"):
+            scheduler.sync(run.trainer)
+    scheduler.on_mismatch = "use_config"
+    scheduler.sync(run.trainer)
+    assert run.rates(1) == expected(a_function(0.2), 20, 21)
+
+
 def test_a_state_of_several_schedules_is_refused() -> None:
     scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
     run = Run(scheduler)
@@ -707,6 +740,21 @@ def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
     resumed = made()
     resumed.trainer.load_states(path)
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
+
+
+def test_a_lambda_in_a_long_schedule_is_not_taken_from_one_that_ends_otherwise() -> None:
+    def long(last: float) -> lrcore.Schedule:
+        steps = lrcore.PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 99 + [last])
+        return lrcore.Join([steps, lrcore.Function(lambda step: 0.5)], boundaries=[200])
+
+    saved = pickle.dumps(LRScheduler(long(0.2)))
+    other = LRScheduler(long(0.3))
+    assert repr(other.schedule) == repr(long(0.2))
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"expected a scheduler in use that follows Join.*; got none"
+    ) as found:
+        pickle.loads(saved)
+    assert len(str(found.value)) < 600
 
 
 def test_a_lambda_is_not_sent_to_a_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import lrsched
 import numpy as np
+import yaml
 
 import lrcore
 from lrcore import (
@@ -35,6 +36,7 @@ from lrcore import (
     Sum,
 )
 from tests.benchmarks.accuracy import errors, telling_steps
+from tests.benchmarks.growth import growth
 from tests.benchmarks.measure import Bench, Call, Figure, output, seconds, spread_of
 
 LAST = 2**31 - 1
@@ -235,8 +237,15 @@ def scale(bench: Bench) -> None:
 
 
 def main() -> None:
-    bench = Bench({"lrcore": lrcore.__version__, "lrsched": lrsched.__version__, "numpy": np.__version__})
-    for measure in (calls, arrays, imports, tables, scale):
+    bench = Bench(
+        {
+            "lrcore": lrcore.__version__,
+            "lrsched": lrsched.__version__,
+            "numpy": np.__version__,
+            "PyYAML": yaml.__version__,
+        }
+    )
+    for measure in (calls, arrays, imports, tables, scale, growth):
         measure(bench)
     bench.write(output())
 

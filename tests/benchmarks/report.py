@@ -27,6 +27,7 @@ EXACT = 1e-2  # where a logarithmic axis shows an error of 0
 PLOTS = {
     "steps": ("Cost against the step", "step", "us"),
     "groups": ("Cost of torch's scheduler.step() against the parameter groups", "parameter groups", "us"),
+    "growth": ("Time against the number of pieces of one schedule", "pieces", "ms"),
     "pieces": ("Cost against the number of pieces", "pieces", "us"),
     "error": ("Largest error of a cosine to 0 in 1e6 steps, in 200 parts", "step", "ulp of float32"),
     "length-error": ("Largest error against the length of the schedule", "steps", "ulp of float32"),

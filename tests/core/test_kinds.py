@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import find
 
 import lrcore
 from lrcore import (
@@ -28,7 +30,10 @@ from lrcore import (
     Sum,
 )
 from lrcore.schedules.kinds import KINDS as FILE_KINDS
+from tests import oracle
+from tests.frameworks import ROOT
 from tests.kinds import KINDS
+from tests.strategies import schedules
 
 DOWN = Linear(init_value=1.0, decay_steps=4)  # 1, 0.75, 0.5, 0.25, 0, 0, ...
 HALVES = Exponential(init_value=1.0, decay_rate=0.5)  # 1, 0.5, 0.25, ...
@@ -109,6 +114,25 @@ def test_there_is_one_of_every_kind() -> None:
     assert {type(schedule) for schedule in KINDS.values()} >= {*FILE_KINDS.values(), Function}
 
 
+@pytest.mark.parametrize("name", FILE_KINDS)
+def test_a_kind_is_everywhere_where_kinds_are(name: str) -> None:
+    """What CONTRIBUTING.md asks of a new one, by name."""
+    cls = FILE_KINDS[name]
+    assert getattr(lrcore, cls.__name__, None) is cls, "export it in lrcore/__init__.py"
+    assert cls.__name__ in lrcore.__all__, "export it in lrcore/__init__.py"
+    assert name in oracle._LENGTHS, "give it to the oracle, tests/oracle.py"
+    assert (ROOT / "docs" / "format" / "examples" / f"{name}.toml").exists(), "give the manual an example"
+    assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8"), "name it in README's table of kinds"
+    wanted: Any = find(schedules(), lambda schedule: any(type(one) is cls for one in _with_parts(schedule)))
+    assert wanted is not None, "draw it in tests/strategies.py"
+
+
+def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.children:
+        yield from _with_parts(part)
+
+
 @pytest.mark.parametrize("make", [Linear, Polynomial, Cosine])
 def test_a_decay_ends_exactly_at_its_end_value(make: Any) -> None:
     for end in (0.0, 0.1, 1 / 3, 1e-300):
@@ -140,6 +164,10 @@ def test_a_length_of_0_is_already_there(make: Any) -> None:
         (Join([DOWN, DOWN]), 8),
         (Join([DOWN, HALVES]), None),
         (DOWN + Constant(1.0), 4),
+        (Constant(0.5) + Constant(1.0), None),
+        (Constant(0.5) * Constant(1.0), None),
+        (Constant(0.5) + Constant(1.0) + DOWN, 4),
+        (Constant(0.5).warmup(3) + Constant(1.0), None),
         (DOWN + HALVES, None),
         (DOWN + STEPS, 5),
         (DOWN + Clip(HALVES, min_value=0.01), 7),

@@ -24,6 +24,19 @@ def test_warmup_that_takes_the_whole_run_still_reaches_the_learning_rate() -> No
     assert [schedule(step) for step in (5, 9, 10)] == [0.05, pytest.approx(0.09), 0.0]
 
 
+def test_warmup_stable_decay_by_name_may_have_no_stable_part() -> None:
+    schedule = lrcore.from_name(
+        "warmup_stable_decay",
+        learning_rate=0.4,
+        num_warmup_steps=4,
+        num_decay_steps=16,
+        num_training_steps=20,
+        decay_type="linear",
+    )
+    assert isinstance(schedule, lrcore.Schedule)
+    assert [schedule(step) for step in (0, 2, 4, 12, 20)] == pytest.approx([0, 0.2, 0.4, 0.2, 0])
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -36,6 +49,17 @@ def test_warmup_that_takes_the_whole_run_still_reaches_the_learning_rate() -> No
         ("warmup_stable_decay", {"num_warmup_steps": 1, "num_decay_steps": 1}, "num_stable_steps: required"),
         ("reduce_lr_on_plateau", {"threshold_mode": "relative"}, "expected one of rel, abs; got 'relative'"),
         ("greedy", RUN, "greedy has no schedule"),
+        (
+            "warmup_stable_decay",
+            {"num_warmup_steps": 15, "num_decay_steps": 10, "num_training_steps": 20},
+            r"num_training_steps: expected at least num_warmup_steps \+ num_decay_steps = 25; got 20",
+        ),
+        (
+            "warmup_stable_decay",
+            {"num_warmup_steps": 15, "num_decay_steps": 10, "num_stable_steps": -3},
+            "num_stable_steps: expected a number >= 0; got -3",
+        ),
+        ("inverse_sqrt", {"num_warmup_steps": 15, "timescale": 0}, "expected a number > 0.*; got 0"),
     ],
 )
 def test_what_a_name_cannot_be_is_said(name: str, options: dict[str, Any], message: str) -> None:
@@ -55,6 +79,8 @@ def test_warmup_stable_decay_falls_in_its_last_updates() -> None:
         peak_value=0.4, total_steps=100, warmup_steps=10, decay_steps=16, end_value=0.1, shape="1-sqrt"
     )
     assert [schedule(step) for step in (0, 10, 84, 88, 100, 999)] == pytest.approx([0, 0.4, 0.4, 0.25, 0.1, 0.1])
+    triangle = lrcore.warmup_stable_decay(peak_value=0.4, total_steps=20, warmup_steps=4, decay_steps=16)
+    assert [triangle(step) for step in (0, 4, 12, 20)] == pytest.approx([0, 0.4, 0.2, 0])
     with pytest.raises(lrcore.ScheduleError, match="expected at least warmup_steps \\+ decay_steps = 26; got 20"):
         lrcore.warmup_stable_decay(peak_value=0.4, total_steps=20, warmup_steps=10, decay_steps=16)
 
@@ -83,6 +109,34 @@ def test_one_cycle_at_the_ends_of_pct_start() -> None:
     assert [rising(step) for step in (0, 9, 10)] == [0.25, 1.0, 1.0]
     late = lrcore.one_cycle(**cycle, pct_start=0.9, three_phase=True)
     assert [late(step) for step in (8, 12, 16, 20)] == [1.0, 0.625, 0.25, 0.25]
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine"])
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize(
+    ("total", "share"), [(10, 0.0), (10, 0.05), (10, 0.09), (3, 0.3), (1, 0.5), (7, 0.1), (9, 0.2)]
+)
+def test_one_cycle_is_torchs_walk_through_its_phases(total: int, share: float, three_phase: bool, shape: Any) -> None:
+    """Also where a rise that ends before step 0 leaves the run on its way down."""
+    turn = share * total
+    ends = [turn - 1, *([2 * turn - 2] if three_phase else []), total - 1]
+    values = [0.25, 1.0, *([0.25] if three_phase else []), 0.125]
+    schedule = lrcore.one_cycle(
+        init_value=0.25,
+        peak_value=1.0,
+        end_value=0.125,
+        total_steps=total,
+        pct_start=share,
+        shape=shape,
+        three_phase=three_phase,
+    )
+    for step in range(total):
+        start, phase = 0.0, 0
+        while step > ends[phase] and phase < len(ends) - 1:
+            start, phase = ends[phase], phase + 1
+        part = (step - start) / (ends[phase] - start) if ends[phase] != start else 1.0
+        way = part if shape == "linear" else (1 - math.cos(math.pi * part)) / 2
+        assert schedule(step) == pytest.approx(values[phase] + (values[phase + 1] - values[phase]) * way, rel=1e-12)
 
 
 def test_cyclic_in_its_modes() -> None:

@@ -112,7 +112,9 @@ def test_a_field_that_is_left_out_has_its_default() -> None:
             Plateau(SAVED, patience=3),
             r"plateaus differ \(plateau\.patience: 10 saved, 3 configured\)",
         ),
-        (Plateau(SAVED), Plateau(CONFIGURED), "at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED), "configured one: at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED, patience=3), "their plateaus differ, and at step 6 it gives"),
+        (Plateau(SAVED), CONFIGURED, "a plateau was saved and one schedule is configured, and at step 6 it gives"),
         (Plateau(SAVED), SAVED, "for a plateau was saved and one schedule is configured"),
         (
             Linear(init_value=1.0, decay_steps=10**9),
@@ -161,6 +163,13 @@ def test_foreign_states_are_said(state: Any, message: str) -> None:
         state = {**lrcore.save_state(7, SAVED), **state}
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore.load_state(state, CONFIGURED)
+
+
+def test_a_state_with_a_warmup_of_no_steps_is_that_of_none() -> None:
+    """As it was written when a warmup of 0 steps still was one."""
+    written = '{"decay_steps":200,"init_value":0.1,"kind":"cosine","warmup":{"steps":0}}'
+    state = {"format": 1, "step": 7, "schedule": written, "plateau": ""}
+    assert lrcore.load_state(state, Cosine(init_value=0.1, decay_steps=200)).step == 7
 
 
 class Called:

@@ -371,6 +371,7 @@ def test_clipped_stairs_that_are_fitted_bend_where_their_steps_do() -> None:
         (FALL * -0.5, 0.0),
         (FALL + Constant(0.01), 0.01),
         ((FALL + Constant(0.01)) * -0.5, -0.005),
+        ((FALL + Constant(2.0**-30)) * 2.0**30, 1.0),
         (Clip(FALL + Constant(0.01), max_value=0.3), 0.01),
         (Clip(FALL, min_value=1e-3), 1e-3),
         (Clip(FALL * FALL + Constant(0.01), min_value=0.02), 0.02),
@@ -390,7 +391,9 @@ def test_a_table_ends_where_its_type_no_longer_tells_the_value_from_its_limit(sc
 
 BILLION = 10**9
 COSINE = Cosine(init_value=0.1, end_value=1e-3, decay_steps=BILLION)
+LATE = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 39_999 + [0.1, 0.0])
 RESTARTS = Repeat(Cosine(init_value=0.1, decay_steps=1000), value_factor=0.5)
+LATE_FUNCTION = Repeat(Join([COSINE, Function(never)], boundaries=[2**31]), period=4 * BILLION)
 MANY = PiecewiseConstant(boundaries=range(2**31, 2**31 + 40_000), values=[0.1] * 40_000 + [0.2])
 
 REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
@@ -410,8 +413,11 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "many pieces later, in a cycle": (Repeat(Join([COSINE, MANY], boundaries=[BILLION]), period=4 * BILLION), {}),
     "a function later": (Join([COSINE, Function(never)], boundaries=[2**31]), {}),
     "a function later, in a clip": (Clip(Join([COSINE, Function(never)], boundaries=[2**31]), max_value=0.05), {}),
-    "a function later, in a cycle": (Repeat(Join([COSINE, Function(never)], boundaries=[2**31]), period=4 * BILLION), {}),
+    "a function later, in a cycle": (LATE_FUNCTION, {}),
     "a function later, per epoch": (Every(Join([COSINE, Function(never)], boundaries=[BILLION]), steps=3), {}),
+    "a function later, in a cycle per epoch": (Every(LATE_FUNCTION, steps=3), {}),
+    "a function later, in a clip of a cycle": (Clip(LATE_FUNCTION, max_value=0.05), {}),
+    "a function later, in a cycle of a sum": (LATE_FUNCTION + COSINE, {}),
     "a function at the end": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[LAST]), {}),
     "a function after a cycle": (Join([Repeat(Join([COSINE, Function(never)], boundaries=[50]), period=90), COSINE], boundaries=[40]), {}),
     "a function of which little is asked": (Join([Function(lambda step: 0.5 / (step + 1), horizon=BILLION), Constant(0.1)], boundaries=[99]), {}),
@@ -516,11 +522,17 @@ def near_breakpoints(schedule: Schedule, end: int) -> list[int]:
         (Function(float), {"horizon": 2**40}, "a horizon of at most 4194304 steps; got 1099511627776"),
         (Function(never, horizon=10**9), {}, "a horizon of at most 4194304 steps; got 1000000000"),
         (Every(Function(float), steps=10), {}, "a horizon of at most 41943049 steps; got none"),
+        (Every(Repeat(Function(float), period=10**7), steps=10), {}, "a horizon of at most 4194304 steps; got none"),
+        (Clip(Function(float), max_value=0.1), {}, "a horizon of at most 4194304 steps; got none"),
+        (COSINE + Function(float), {}, "a horizon of at most 4194304 steps; got none"),
+        (Repeat(Function(float), period=10**9), {}, "a horizon of at most 4194304 steps; got none"),
+        (Shift(Repeat(Function(float), period=BILLION, mirror=True, length_factor=2), steps=BILLION), {}, "steps; got none"),
         (Function(float, horizon=10), {"method": "cubics"}, "looked up, not fitted"),
         (InverseTime(init_value=0.1), {"method": "lookup"}, "a horizon of at most 4194304 steps"),
         (InverseTime(init_value=0.1, decay_steps=2.5, staircase=True), {}, "at most 32768 pieces"),
         (Repeat(Cosine(init_value=0.1, decay_steps=2000), value_factor=0.99), {}, "at most 32768 pieces"),
         (Repeat(STAIRS, period=2**31 - 2), {}, "at most 32768 pieces"),
+        (Repeat(LATE, period=5 * 10**6, value_factor=0.5), {}, "at most 32768 pieces"),
         (Repeat(STAIRS, period=2**40, mirror=True, value_factor=0.5), {}, "at most 32768 pieces"),
         (Constant(0.1), {"horizon": -1}, "horizon: expected an integer >= 0"),
         (Constant(0.1), {"method": "cubic"}, "did you mean 'cubics'"),
@@ -557,6 +569,16 @@ def test_too_many_pieces_are_looked_up_while_that_is_possible() -> None:
 def test_a_function_is_held_from_its_horizon_on() -> None:
     table = lrcore.lower(lambda step: 0.5**step, horizon=3)
     assert evaluate(table, range(6)).tolist() == [1.0, 0.5, 0.25, 0.125, 0.125, 0.125]
+
+
+def test_what_is_made_of_many_pieces_may_have_as_many() -> None:
+    schedule = LATE * 0.5 + Linear(init_value=0.1, decay_steps=50_000)
+    steps = [0, 39_998, 39_999, 40_000, 49_999, 50_000]
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)
+    most = PiecewiseConstant(boundaries=range(1, 2**18), values=[0.1] * 2**18)
+    assert (most * 0.5)(2**18) == 0.05
+    with pytest.raises(ScheduleError, match=r"Sum\.schedules: expected at most 262144 pieces; got 262145"):
+        Sum([most, PiecewiseConstant(boundaries=[2**20], values=[0.1, 0.2])])
 
 
 @pytest.mark.parametrize("length", [100, 10**9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import random
@@ -97,6 +98,14 @@ def test_endless_decays(length: int, staircase: bool) -> None:
 def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
     check(Exponential(init_value=0.1, decay_rate=0.0), range(5))
     check(Exponential(init_value=0.1, decay_rate=0.0, decay_steps=2.5, staircase=True), range(9))
+
+
+@pytest.mark.parametrize("period", [3, 2.5, 1000])
+def test_a_rate_of_0_leaves_nothing_after_step_0_between_whole_periods(period: float) -> None:
+    decay = Exponential(init_value=0.1, decay_rate=0.0, decay_steps=period)
+    check(decay, range(9))
+    assert [decay(step) for step in (0, 1, 2)] == [0.1, 0.0, 0.0]
+    assert decay.length == 1
 
 
 def test_a_negative_rate_alternates() -> None:
@@ -211,6 +220,33 @@ def test_growth_holds_the_largest_number(schedule: Schedule) -> None:
     assert np.isfinite(schedule.values(steps)).all()
 
 
+@pytest.mark.parametrize("staircase", [False, True])
+def test_growth_that_alternates_keeps_its_sign_at_the_largest_number(staircase: bool) -> None:
+    largest = float(np.finfo(np.float64).max)
+    growth = Exponential(init_value=1.0, decay_rate=-3.0, staircase=staircase)
+    cycles = Repeat(Linear(init_value=-1.0, end_value=-1.0, decay_steps=1), value_factor=-3.0)
+    for step in (2000, 2001, 2002, 2003, 10**9, 10**9 + 1):
+        assert growth(step) == growth.values([step])[0] == (-largest if step % 2 else largest)
+        assert cycles(step) == cycles.values([step])[0] == (largest if step % 2 else -largest)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_leaves_float64_keeps_its_sign(sign: float) -> None:
+    huge, largest = Constant(sign * 1.7e308), sign * float(np.finfo(np.float64).max)
+    line = Linear(init_value=sign * 1.7e308, end_value=sign * 1.6e308, decay_steps=10)
+    for schedule in (
+        huge + huge,
+        lrcore.Sum([huge] * 1000),
+        line + huge,
+        line + line,
+        huge * 2.0,
+        line * 2.0,
+        Exponential(init_value=sign, decay_rate=2.0).warmup(5).cooldown(5, start=5000, end_value=largest),
+        Repeat(huge, period=5, value_factor=2.0, length_factor=2),
+    ):
+        assert schedule(5010) == schedule.values([5010])[0] == largest
+
+
 @pytest.mark.parametrize("rate", [1.5, 2.0, -3.0, 10.0])
 def test_growth_is_exact_where_only_its_power_leaves_float64(rate: float) -> None:
     last = int((math.log(1e307) - math.log(1e-8)) / math.log(abs(rate)))
@@ -243,3 +279,68 @@ def test_no_value_is_ever_nan(schedule: Schedule) -> None:
     steps = [0, 1, 2, 3, 9, 10, 11, 1023, 1024, 1025, 10**9, 2**53 - 1, 2**53]
     assert all(math.isfinite(schedule(step)) for step in steps)
     assert np.isfinite(schedule.values(steps)).all()
+
+
+# --- the edges of counting --------------------------------------------------------------------------------------------
+
+HUGE = (2**53, 2**53 + 1, 2**63, 2**1023, 2**1024, 10**400, 10**5000)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "limit"),
+    [
+        (Exponential(init_value=0.1, decay_rate=0.99), 0.0),
+        (Exponential(init_value=0.1, decay_rate=0.5, decay_steps=3.7), 0.0),
+        (Exponential(init_value=0.1, decay_rate=0.5, decay_steps=7, staircase=True), 0.0),
+        (Exponential(init_value=-0.1, decay_rate=2.0), -float(np.finfo(np.float64).max)),
+        (InverseTime(init_value=1.0), 1 / (1 + 2**53)),
+        (InverseTime(init_value=1.0, decay_steps=0.1, power=50), 0.0),
+        (InverseTime(init_value=1.0, decay_steps=2.0**53), 0.5),
+        (InverseTime(init_value=0.1).warmup(2**53), 0.1),
+        (InverseTime(init_value=0.1).warmup(2**53, init_value=0.3, shape="constant"), 0.1),
+        (InverseTime(init_value=0.1).warmup(3).warmup(2**53, init_value=0.3), 0.0),
+        (Linear(init_value=1.0, end_value=0.25, decay_steps=2**53).warmup(2**53), 0.25),
+        (lrcore.Shift(lrcore.Every(Linear(init_value=1.0, decay_steps=2**53), 2**20), 2**53), 1 - 2**-19),
+        (Repeat(Linear(init_value=1.0, decay_steps=10)), 0.8),  # 2**53 ends in 2
+        (Repeat(Linear(init_value=1.0, decay_steps=10), value_factor=0.5), 0.0),
+        (lrcore.Clip(Exponential(init_value=0.1, decay_rate=0.5), min_value=0.01), 0.01),
+        (lrcore.Shift(InverseTime(init_value=1.0), 2**53), 1 / (1 + 2**54)),
+        (lrcore.Every(InverseTime(init_value=1.0), 2**52), 1 / 3),
+        (lrcore.Function(lambda step: 0.1 / (step + 1)), 0.1 / (2**53 + 1)),
+        (Constant(0.5) + Exponential(init_value=0.1, decay_rate=0.5), 0.5),
+        (lrcore.running_product(0.5, lambda step: 0.5).cooldown(3, start=5), 0.0),
+    ],
+    ids=repr,
+)
+def test_a_step_of_any_size_has_a_value(schedule: Schedule, limit: float) -> None:
+    """From 2**53 on what goes on for ever, or past 2**62, holds its value; what ends later goes on to its end."""
+    end = 0 if schedule.length is None or schedule.length > 2**62 else schedule.length
+    for step in (step for step in HUGE if step >= end):
+        assert schedule(step) == schedule.at(step) == pytest.approx(limit, rel=1e-14)
+        assert type(schedule(step)) is float
+    for step in (step for step in (2**53, 2**62, 2**62 + 1, 2**63 - 1) if step >= end):
+        assert schedule.values([step])[0] == pytest.approx(limit, rel=1e-14)
+        assert schedule.values(np.array([step], np.uint64))[0] == pytest.approx(limit, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "inner", [Linear(init_value=1.0, decay_steps=2**53), Repeat(Linear(init_value=1.0, decay_steps=3))]
+)
+def test_clocks_inside_one_another_end_in_a_sentence_or_give_values(inner: Schedule) -> None:
+    schedule = inner
+    with pytest.raises(lrcore.ScheduleError) if inner.length else contextlib.nullcontext():
+        for _ in range(30):
+            schedule = lrcore.Every(schedule, 2**53)
+    for outer in (schedule, schedule.warmup(5), Repeat(schedule, period=7), schedule.cooldown(3, start=5)):
+        assert all(math.isfinite(outer(step)) for step in (0, 9, *HUGE))
+        assert np.isfinite(outer.values([0, 9, 2**53, 2**63 - 1])).all()
+        assert lrcore.lower(outer, horizon=100).method == "lookup"
+
+
+NO_STEPS = (-1, -(10**5000), True, 5.0, "5", None, np.float64(5), np.bool_(True))
+
+
+@pytest.mark.parametrize("step", NO_STEPS, ids=lambda step: type(step).__name__)
+def test_what_is_no_step_is_said_in_one_sentence(step: Any) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"^step: expected an integer >= 0, .*; got .*$"):
+        Constant(0.1)(step)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
+import random
+import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -350,6 +354,29 @@ def test_chain_that_torch_cannot_go_on_with_says_so_each_time() -> None:
         ):
             schedule(step)
     assert schedule(9) == pytest.approx(run(chained(parts), 10)[0][9])
+
+
+def test_a_replayed_chain_is_a_function_of_the_step() -> None:
+    """In any order, from any thread, in a copy, with a memory that does not grow."""
+    parts: list[Part] = [(native.ExponentialLR, {"gamma": 0.9999}), WAVE]
+    schedule, updates = lrcore_torch.from_native(chained(parts)), 3000
+    rates = run(chained(parts), updates)[0]
+    asked = random.Random(0).sample(range(updates), 100)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(schedule, asked))
+    assert found == pytest.approx([rates[step] for step in asked], rel=EXACT)
+    assert found == [lrcore_torch.from_native(chained(parts))(step) for step in asked[:3]] + found[3:]
+    again = pickle.loads(pickle.dumps(schedule))
+    assert again == schedule == lrcore_torch.from_native(chained(parts))
+    assert hash(again) == hash(schedule)
+    assert [again(step) for step in asked[:3]] == found[:3]
+    tracemalloc.start()
+    try:
+        schedule(2 * updates)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert grown < 30_000
 
 
 def test_chain_in_a_chain() -> None:
