@@ -236,6 +236,15 @@ def test_random_lookups_hold_the_bits_of_the_host(schedule: Schedule, steps: lis
     assert evaluate(table, steps).tolist() == host(schedule, steps)
 
 
+def test_a_cycle_that_is_0_at_whole_steps_alone_does_not_settle() -> None:
+    """The second cycle of 2.5 updates asks its ramp half-way; the deep profile found that the table held 0 throughout."""
+    ramp = Repeat(Linear(init_value=0.0, end_value=1.0, decay_steps=1))
+    for schedule in (Repeat(ramp, period=2.5), Repeat(ramp, period=2.5, value_factor=0.9)):
+        table = lrcore.lower(schedule, horizon=1_000)
+        assert schedule(3) > 0
+        assert evaluate(table, list(range(1_000))).tolist() == host(schedule, list(range(1_000)))
+
+
 def test_cycles_settle_as_slowly_as_the_largest_of_many_pieces() -> None:
     pieces = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 40_000 + [0.1])
     schedule = Repeat(pieces, period=40_020, value_factor=1e-12)
