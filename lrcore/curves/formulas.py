@@ -243,7 +243,7 @@ def exact_arrays() -> Library:
 
         @staticmethod
         def clip(x: Value, low: float, high: float) -> Value:
-            """numpy's may give 0.0 for -0.0."""
+            """That of numpy 1 gives 0.0 for -0.0."""
             return np.where(x < low, low, np.where(x > high, high, x))
 
         @staticmethod
