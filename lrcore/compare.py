@@ -297,7 +297,7 @@ def _unequal(first: Timeline, second: Timeline, stop: int, start: int = 0) -> It
     """The spans over which the formulas are not the same, each up to where both repeat themselves."""
     for one, other, begin, end in _aligned(first, second, stop):
         start = max(start, begin)
-        if one == other:
+        if one == other or end <= start:
             continue
         pair = normal(one), normal(other)
         if pair[0] == pair[1]:
@@ -306,7 +306,7 @@ def _unequal(first: Timeline, second: Timeline, stop: int, start: int = 0) -> It
         known = [repeat for repeat in repeats if repeat]
         enough = math.inf
         if len(known) == len(pair):
-            enough = max(begin for begin, _ in known) + math.lcm(*(period for _, period in known))
+            enough = max(step for step, _ in known) + math.lcm(*(period for _, period in known))
         yield _Span(*pair, start, int(min(end, enough)))
 
 

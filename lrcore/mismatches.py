@@ -202,18 +202,28 @@ def mismatches(saved: Any, described: Any, configured: Any, past: Past | None, w
             for mismatch in mismatches(one, others[name], lines[name], past, where):
                 yield replace(mismatch, words=f"{name}: {mismatch.words}")
     elif saved != described or _is_function(saved):
-        yield from _of_plateaus(saved, described, past, where)
-        line = configured.schedule if isinstance(configured, Plateau) else configured
-        if _is_function(saved):
-            yield from _of_functions(saved, described, line, past)
+        judging = list(_of_plateaus(saved, described, past, where))
+        rates = list(_of_rates(saved, described, configured, past, where))
+        if judging and rates:
+            words = f"{judging[0].words}, and {rates[0].words}"
+            yield replace(judging[0], words=words, keeps=rates[0].keeps)
         else:
-            rebuilt = _rebuilt(saved, where)
-            yield from _of_schedules(rebuilt.schedule if isinstance(rebuilt, Plateau) else rebuilt, line, past)
+            yield from judging or rates
 
 
 def _of_forms(saved: Any, described: Any) -> Mismatch:
     words = f"they are not of one form, for {_form(saved)} was saved and {_form(described)} is configured"
     return Mismatch(words, in_form=False)
+
+
+def _of_rates(saved: Any, described: Any, configured: Any, past: Past | None, where: str) -> Iterator[Mismatch]:
+    """How the schedules themselves differ, plateaus aside."""
+    line = configured.schedule if isinstance(configured, Plateau) else configured
+    if _is_function(saved):
+        yield from _of_functions(saved, described, line, past)
+    else:
+        rebuilt = _rebuilt(saved, where)
+        yield from _of_schedules(rebuilt.schedule if isinstance(rebuilt, Plateau) else rebuilt, line, past)
 
 
 def _of_schedules(saved: Schedule, configured: Schedule, past: Past | None) -> Iterator[Mismatch]:
@@ -233,11 +243,10 @@ def _of_functions(saved: Any, described: Any, configured: Schedule, past: Past |
     values = _few_values(saved)
     for step, value in values:
         if past is None or step < past.steps:
-            given = _value_at(configured, step)
-            if given is None or abs(given - value) > _ROUNDING * max(abs(given), abs(value)):
-                gives = "raises an error" if given is None else f"gives {given!r}"
+            now = _gives(configured, step, value)
+            if now is not None:
                 words = f"at step {step}, the first of its few saved values that differs, it gave {value!r}"
-                yield Mismatch(f"{words} and the configured one {gives}", step, keeps=False)
+                yield Mismatch(f"{words} and the configured one {now}", step, keeps=False)
                 return
     if not values:
         words = "of its Python function the state has the name and no values, as earlier versions of lrcore wrote it"
@@ -259,11 +268,13 @@ def _few_values(saved: Any) -> list[tuple[int, float]]:
         return []
 
 
-def _value_at(schedule: Schedule, step: int) -> float | None:
+def _gives(schedule: Schedule, step: int, saved: float) -> str | None:
+    """What a schedule does at a step, in words; None where it gives the saved value."""
     try:
-        return schedule.at(step)
-    except Exception:  # noqa: BLE001 - a user's function may raise anything
-        return None
+        value = schedule.at(step)
+    except Exception as error:  # noqa: BLE001 - a user's function may raise anything
+        return f"raises {type(error).__name__}"
+    return f"gives {value!r}" if abs(value - saved) > _ROUNDING * max(abs(value), abs(saved)) else None
 
 
 def _of_plateaus(saved: Any, described: Any, past: Past | None, where: str) -> Iterator[Mismatch]:

@@ -282,6 +282,6 @@ def _inside(formula: Formula) -> tuple[Formula, ...]:
             return parts
         case Cycle(timeline=inner) | Reverse(timeline=inner):
             return inner.formulas
-        case Stairs(formula=part) | Clipped(formula=part):
+        case Stairs(formula=part) | Clipped(formula=part) | FrozenAt(formula=part):
             return (part,)
     return ()

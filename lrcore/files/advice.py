@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lrcore.files import examples
+from lrcore.files.keys import quoted
 from lrcore.files.placement import BESIDE, belonging, fields_of, move, standing, tables
 from lrcore.files.yaml_scalars import UnclearNumber
 from lrcore.hints import did_you_mean, foreign
@@ -56,7 +57,8 @@ class Advice:
         for name, value in table.items():
             if isinstance(value, str) and (value in KINDS or foreign(value, ["kind"])):
                 meaning = "" if value in KINDS else f"; {foreign(value, ['kind'])}"
-                return f"; {name} = {value!r} seems to name it: write kind in the place of {name}{meaning}"
+                word = quoted(str(name))
+                return f"; {word} = {value!r} seems to name it: write kind in the place of {word}{meaning}"
         return f"; known kinds: {', '.join(KINDS)}"
 
     def missing(self, name: str, path: str) -> str:
@@ -70,9 +72,9 @@ class Advice:
         """For a field that does not exist: what it is here, where it belongs, how it is spelt, who else has it."""
         if not isinstance(name, str):
             return self.boolean(name)
-        said = foreign(name, places_of(cls))
+        said = foreign(name, places_of(cls), known)
         if match := re.search(r"is `(warmup|cooldown)\.(\w+)`$", said):
-            said += f": write {examples.written(match[1], {match[2]: value}, self.format)}"
+            said += self._example(": ", match[1], {match[2]: value})
         right = belonging(name, path, self.tables)
         if right:
             also = " too" if said else ""
@@ -99,12 +101,16 @@ class Advice:
         known = isinstance(value, bool) and self.format == "yaml"
         return "; YAML reads yes, no, on and off as true and false: put a text in quotes" if known else ""
 
+    def _example(self, before: str, name: str, table: dict[str, Any]) -> str:
+        """What to write, with what the user gave, unless that is long."""
+        text = examples.written(name, table, self.format)
+        return f"{before}write {text}" if len(text) <= examples.LONGEST else ""
+
     def _other_owners(self, name: str, value: Any, cls: Any, known: Iterable[str]) -> str:
         """The tables that may stand beside and have such a field, or the kinds that have it."""
         beside = [one for one, owner in BESIDE.items() if one in known and name in fields_of(owner)]
         if beside:
-            shown = examples.written(beside[0], {name: value}, self.format)
-            return f"; {name} is a field of {' and of '.join(beside)}: write {shown}"
+            return f"; {name} is a field of {' and of '.join(beside)}{self._example(': ', beside[0], {name: value})}"
         kinds = [kind for kind, owner in KINDS.items() if name in fields_of(owner)] if issubclass(cls, Schedule) else []
         return f"; {name} is a field of {', '.join(kinds)}, not of {places_of(cls)[0]}" if kinds else ""
 

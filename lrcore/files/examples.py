@@ -10,6 +10,9 @@ from lrcore.records import Shape
 from lrcore.schedules.kinds import KINDS
 
 _STEPS = 100
+LONGEST = 120
+"""Characters of an example; a longer one would hide the sentence around it."""
+
 _PARTS: dict[str, dict[str, Any]] = {
     "constant": {"value": 0.1},
     "linear": {"init_value": 0.1, "decay_steps": 1000},
@@ -76,7 +79,7 @@ def schedules(value: Any, format: str) -> str:  # noqa: A002
     """What to write for schedules that are no list."""
     only = dict(value) if isinstance(value, Mapping) and "kind" in value else part(value)
     text = written("schedules", [only], format)
-    return f"write {text}" if len(text) <= 120 else f"write {written('schedules', [part('cosine')], format)}"
+    return f"write {text}" if len(text) <= LONGEST else f"write {written('schedules', [part('cosine')], format)}"
 
 
 def part(value: Any) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def written(name: str, value: Any, format: str) -> str:  # noqa: A002
         return f"{name} = {_toml(value)}" if name else _toml(value)
     if format == "yaml":
         return f"{name}: {_yaml(value)}" if name else _yaml(value)
-    text = json.dumps(value, default=str) if format == "json" else repr(value)
+    text = json.dumps(value, default=str) if format == "json" else " ".join(repr(value).split())
     key = json.dumps(name) if format == "json" else repr(name)
     return f"{key}: {text}" if name else text
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from lrcore.curves.pieces import finite
-from lrcore.records import name_of
+from lrcore.errors import ScheduleError
+from lrcore.hints import explains_arguments
+from lrcore.records import name_of, short
 from lrcore.schedules.kinds import Function
 
 MARKS = 1024  # even: every second mark is dropped when there are more
@@ -18,6 +20,7 @@ WINDOW = 64
 RUNS = 2
 
 
+@explains_arguments("recurrence")
 def recurrence(init_value: float, following: Callable[[float, int], float]) -> Function:
     """value(0) = init_value, value(t) = following(value(t - 1), t). It cannot be written to a file.
 
@@ -31,16 +34,18 @@ def recurrence(init_value: float, following: Callable[[float, int], float]) -> F
         following: a Python function of the value before and of the step.
 
     Raises:
-        ScheduleError: when asked, if the function returns anything but a finite number.
+        ScheduleError: a wrong argument; when asked, if the function returns anything but a finite number.
 
     Example:
         >>> schedule = recurrence(1.0, lambda value, step: value / (1 + value))
         >>> [schedule(step) for step in (3, 0, 1)]
         [0.25, 1.0, 0.5]
     """
-    return Function(_Following(float(init_value), following))
+    _check_callable(following, "recurrence.following")
+    return Function(_Following(finite("recurrence.init_value", init_value, 0), following))
 
 
+@explains_arguments("running_product")
 def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
     """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
 
@@ -52,7 +57,7 @@ def running_product(init_value: float, factor: Callable[[int], float]) -> Functi
         factor: a Python function of the step, >= 1.
 
     Raises:
-        ScheduleError: when asked, if a factor or a product is not a finite number.
+        ScheduleError: a wrong argument; when asked, if a factor or a product is not a finite number.
 
     Source: `torch.optim.lr_scheduler.MultiplicativeLR`, `paddle.optimizer.lr.MultiplicativeDecay`.
 
@@ -61,7 +66,8 @@ def running_product(init_value: float, factor: Callable[[int], float]) -> Functi
         >>> [schedule(step) for step in (3, 0, 1)]
         [1.0, 8.0, 4.0]
     """
-    return Function(_RunningProduct(float(init_value), factor))
+    _check_callable(factor, "running_product.factor")
+    return Function(_RunningProduct(finite("running_product.init_value", init_value, 0), factor))
 
 
 class _Run(NamedTuple):
@@ -97,7 +103,8 @@ class _Recurrence(Struct, frozen=True, dict=True):
     def following(self, value: float, step: int) -> float:
         raise NotImplementedError
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
+        step = step if type(step) is int else self._whole(step)
         for run in self._known[0].runs:
             place = step - run.first
             if 0 <= place < len(run.values):
@@ -107,6 +114,15 @@ class _Recurrence(Struct, frozen=True, dict=True):
     @cached_property
     def _known(self) -> list[_Known]:
         return [_Known(1, (self.init_value,))]
+
+    def _whole(self, step: float) -> int:
+        """The step as an integer; a cycle that is stretched asks between steps, where there is no value."""
+        if float(step).is_integer():
+            return int(step)
+        raise ScheduleError(
+            self._name,
+            f"expected whole steps, as each value follows from the one before; got {step}; leave length_factor 1",
+        )
 
     @cached_property
     def _name(self) -> str:
@@ -146,3 +162,8 @@ class _RunningProduct(_Recurrence, frozen=True):
 
     def following(self, value: float, step: int) -> float:
         return value * finite(self._name, self.factor(step), step)
+
+
+def _check_callable(function: Any, where: str) -> None:
+    if not callable(function):
+        raise ScheduleError(where, f"expected a Python function; got {short(function)}")

@@ -138,7 +138,7 @@ class Schedule(
             >>> from lrcore import PiecewiseConstant
             >>> schedule = PiecewiseConstant(boundaries=range(1, 100), values=[0.1] * 100)
             >>> len(repr(schedule)), len(schedule.in_full())
-            (171, 917)
+            (146, 926)
         """
         return self._call(_complete)
 

@@ -196,7 +196,10 @@ def test_a_python_function_resumes_and_is_not_saved() -> None:
     [
         ("a path", "expected a state saved by lrcore, a dict; got 'a path'"),
         ({}, "expected a state saved by lrcore, with format, step, schedule, plateau; got no keys"),
-        ({**lrcore.save_state(3, SCHEDULE), "format": 99}, "format: expected 1; got 99"),
+        (
+            {**lrcore.save_state(3, SCHEDULE), "format": 99},
+            "format: expected 1; got a state written for lrcore format 99",
+        ),
         ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0, .*; got -1"),
     ],
 )
@@ -283,7 +286,7 @@ def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
         saved[relative] = scheduler.state_dict()
     for relative, state in saved.items():
         fresh = sgd(lr=2.0)
-        with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form .*relative_lr"):
+        with pytest.raises(lrcore.ScheduleError, match=r"they are not of one form, .*relative_lr"):
             lrcore_torch.LRScheduler(fresh, FALLING, relative=not relative).load_state_dict(state)
         for policy, rules in {"keep_checkpoint": relative, "use_config": not relative}.items():
             way: Any = policy

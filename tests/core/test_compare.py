@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lrcore import (
@@ -23,6 +24,7 @@ from lrcore import (
     Linear,
     PiecewiseConstant,
     Polynomial,
+    Product,
     Repeat,
     Schedule,
     Shift,
@@ -35,6 +37,8 @@ HORIZON = 700
 STAIRS = Exponential(init_value=0.1, decay_rate=0.99, decay_steps=10, staircase=True)
 CYCLE = Repeat(Cosine(init_value=1.0, decay_steps=999_983))
 OTHER_CYCLE = Repeat(Linear(init_value=1.0, decay_steps=1_000_003))
+LARGEST = 1.7976931348623157e308
+FLIPPING = Exponential(init_value=0.1, decay_rate=-1.01)
 SLOW = Exponential(init_value=0.1, decay_rate=0.999_999_9)
 
 
@@ -94,6 +98,18 @@ def epochs(changed: bool) -> Schedule:
             69_654,
         ),
         (Exponential(init_value=0.1, decay_rate=0.9) * 0.3, Exponential(init_value=0.03, decay_rate=0.9), 1),
+        (Repeat(staged([1.0, 2, 3, 4]), 4), Repeat(staged([1.0, 2, 3, 4, 1, 2]), 6), 6),
+        (
+            Repeat(Linear(init_value=1, decay_steps=7), mirror=True),
+            Shift(Repeat(Linear(init_value=1, decay_steps=7), mirror=True), 7),
+            0,
+        ),
+        (
+            Repeat(Linear(init_value=1, decay_steps=1000), mirror=True),
+            Interpolate(boundaries=range(0, 5000, 1000), values=[1, 0, 1, 0, 1]),
+            4001,
+        ),
+        (FLIPPING, Join([FLIPPING, Constant(LARGEST)], [80_000]), 80_001),
         (Function(math.sqrt, 1000), Function(lambda step: math.sqrt(step) + (step > 900), 1000), 901),
     ],
 )
@@ -104,7 +120,7 @@ def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: in
     else:
         assert found == Difference(step, first(step), second(step))
         assert found.first != found.second
-        for before in (step - 1, step // 2, 0):
+        for before in {max(0, step - 1), step // 2, 0} - {step}:
             assert first(before) == second(before)
         assert first_difference(second, first) == Difference(step, second(step), first(step))
         assert first_difference(first, second, until=step) is None
@@ -128,6 +144,29 @@ def test_a_verdict_is_that_of_asking_every_step(data: st.DataObject, pair: tuple
     until = data.draw(st.integers(0, HORIZON))
     found = first_difference(first, second, until=until)
     assert (None if found is None else found.step) == by_hand(first, second, until)
+
+
+REAL = Interpolate(boundaries=[0, 137.3, 293.7], values=[0.1, 0.7, 0.03])
+
+
+@example(REAL, 300)
+@example(Shift(Interpolate(boundaries=[0.7, 293.7], values=[0.1, 0.7]), 1), 200)
+@example(Exponential(init_value=0.1, decay_rate=0.3, decay_steps=77.7).warmup(100), 300)
+@given(schedules(leaves=2), st.integers(1, 200))
+def test_cycles_are_compared_with_their_parts(schedule: Schedule, period: int) -> None:
+    """Parts that begin at real times are rounded otherwise later on."""
+    repeated, joined = Repeat(schedule, period), Join([schedule] * 14, range(period, 14 * period, period))
+    found = first_difference(repeated, joined, until=14 * period)
+    assert (found.step if found else None) == by_hand(repeated, joined, 14 * period)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_terms_that_change_places_may_change_the_last_bit(order: Any) -> None:
+    terms = [Linear(init_value=init, decay_steps=101) for init in (0.1, 0.7, 1e-3)]
+    for kind in (Sum, Product):
+        first, second = kind(terms), kind([terms[place] for place in order])
+        found = first_difference(first, second)
+        assert (found.step if found else None) == by_hand(first, second, 102)
 
 
 @given(st.data(), schedules())
@@ -178,20 +217,41 @@ def test_a_tolerance_is_relative_to_the_larger_value() -> None:
     assert first_difference(*long, rtol=1e-14) is None
 
 
-def test_the_host_decides_and_not_numpy() -> None:
-    """A table of the values that numpy gives differs from the schedule where numpy rounds otherwise, and only there."""
-    for schedule in (
+def looked_up(values: Any) -> Schedule:
+    """A table as one formula, of which each value is asked for."""
+    return Function(np.asarray(values).tolist().__getitem__, len(values) - 1)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
         Cosine(init_value=0.1, decay_steps=3000, exponent=2.7),
         Polynomial(init_value=0.1, decay_steps=3000, power=1.7),
         InverseTime(init_value=0.1, power=0.7).cooldown(start=3000, steps=0),
         Exponential(init_value=0.1, decay_rate=0.3, decay_steps=1000.5).cooldown(start=3000, steps=0),
-    ):
-        of_numpy, of_host = schedule.values(range(3001)), [schedule(step) for step in range(3001)]
-        first = first_difference(schedule, staged(of_numpy))
-        differ = np.flatnonzero(of_numpy != of_host)
-        assert (first.step if first else None) == (int(differ[0]) if differ.size else None)
-        assert first_difference(schedule, staged(of_host)) is None
-        assert first_difference(staged(of_host), schedule, rtol=1e-15) is None
+        Interpolate(boundaries=[0, 3000], values=[0.1, 0.001], shape="exponential"),
+        Repeat(Linear(init_value=1, decay_steps=9), value_factor=0.9).cooldown(start=3000, steps=0),
+    ],
+)
+def test_the_host_decides_and_not_numpy(schedule: Schedule) -> None:
+    """A table of the values that numpy gives differs from the schedule where numpy rounds otherwise, and only there."""
+    of_numpy, of_host = schedule.values(range(3001)), [schedule(step) for step in range(3001)]
+    for late in (0, 1000):
+        table = [*of_host[:late], *of_numpy[late:]]
+        differ = [step for step in range(3001) if table[step] != of_host[step]]
+        found = first_difference(schedule, looked_up(table))
+        assert (found.step if found else None) == (differ[0] if differ else None)
+    assert first_difference(schedule, looked_up(of_host)) is None
+    assert first_difference(looked_up(of_numpy), schedule, rtol=1e-14) is None
+
+
+def test_all_of_a_long_search_is_the_hosts() -> None:
+    schedule = Polynomial(init_value=0.1, decay_steps=200_000, power=1.7)
+    of_numpy = schedule.values(range(200_001))
+    table = [*(schedule(step) for step in range(150_000)), *of_numpy[150_000:].tolist()]
+    found = first_difference(schedule, looked_up(table))
+    wanted = next((step for step in range(150_000, 200_001) if table[step] != schedule(step)), None)
+    assert (found.step if found else None) == wanted
 
 
 # --- equal in another form --------------------------------------------------------------------------------------------
@@ -204,6 +264,7 @@ def test_the_host_decides_and_not_numpy() -> None:
         (Every(Exponential(init_value=1, decay_rate=0.9, decay_steps=7, staircase=True), 5), Every(Every(Exponential(init_value=1, decay_rate=0.9), 7), 5)),
         (Every(InverseTime(init_value=1, power=0.5), 30), InverseTime(init_value=1, power=0.5, decay_steps=30, staircase=True)),
         (Shift(Every(SLOW, 10), 3), Shift(Exponential(init_value=0.1, decay_rate=0.999_999_9, decay_steps=10, staircase=True), 3)),
+        (Every(Shift(SLOW, 3), 10), Shift(Exponential(init_value=0.1, decay_rate=0.999_999_9, decay_steps=10, staircase=True), 30)),
         (CYCLE + OTHER_CYCLE, OTHER_CYCLE + CYCLE),
         (Sum([CYCLE, SLOW, OTHER_CYCLE]), (SLOW + CYCLE) + OTHER_CYCLE),
         (CYCLE + Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), OTHER_CYCLE + CYCLE),
@@ -217,9 +278,10 @@ def test_the_host_decides_and_not_numpy() -> None:
         (Clip(STAIRS, min_value=1e-3), Clip(STAIRS, min_value=1e-3, max_value=7.0)),
         (Repeat(Constant(3), 7, mirror=True, length_factor=2), Constant(3)),
         (Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Join([Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Constant(0)], [2_000_000])),
-        (Exponential(init_value=0.1, decay_rate=1.01), Join([Exponential(init_value=0.1, decay_rate=1.01), Constant(1.7976931348623157e308)], [10**6])),
+        (Exponential(init_value=0.1, decay_rate=1.01), Join([Exponential(init_value=0.1, decay_rate=1.01), Constant(LARGEST)], [10**6])),
         (Exponential(init_value=0.1, decay_rate=-0.9), Join([Exponential(init_value=0.1, decay_rate=-0.9), Constant(0)], [10**5])),
         (CYCLE * Exponential(init_value=1, decay_rate=0.5), Join([CYCLE * Exponential(init_value=1, decay_rate=0.5), Constant(0)], [2000])),
+        (Repeat(Linear(init_value=1, decay_steps=1000), mirror=True), Repeat(Interpolate(boundaries=[0, 1000, 2000], values=[1, 0, 1]), 2000)),
         (Function(math.sqrt, 100), Join([Function(math.sqrt), Constant(10)], [100])),
         (Function(math.sqrt) * SLOW, SLOW * Function(math.sqrt)),
     ],
@@ -239,8 +301,9 @@ def test_a_formula_that_is_asked_between_steps_is_not_taken_for_stairs(period: f
     step = by_hand(first, second, 100)
     assert step is not None
     assert first_difference(first, second) == Difference(step, first(step), second(step))
-    first, second = Repeat(smooth, period), Repeat(Every(smooth, 1), period)
-    assert first_difference(first, second) == Difference(step, first(step), second(step))
+    for inner in (smooth, Linear(init_value=1.0, decay_steps=40), smooth + Linear(init_value=1.0, decay_steps=40)):
+        first, second = Repeat(inner, period), Repeat(Every(inner, 1), period)
+        assert first_difference(first, second) == Difference(step, first(step), second(step))
 
 
 # --- what cannot be shown ---------------------------------------------------------------------------------------------
@@ -253,6 +316,7 @@ def test_a_formula_that_is_asked_between_steps_is_not_taken_for_stairs(period: f
         (Function(lambda step: 0.1), Constant(0.1), 2**16),
         (Function(lambda step: 0.1 if step < 3000 else 1 / 0), Constant(0.1), 3000),
         (Function(lambda step: 0.1 if step < 3 else math.nan, 10), Constant(0.1), 3),
+        (Function(lambda step: 1 / 0, 0) * CYCLE, OTHER_CYCLE, 0),
     ],
 )
 def test_what_is_not_shown_is_not_equal(first: Schedule, second: Schedule, ended: int) -> None:
@@ -266,6 +330,14 @@ def test_a_difference_behind_a_part_that_is_too_long_is_not_called_the_first() -
     long, late = Linear(init_value=1, decay_steps=2**30), Constant(2)
     first, second = Join([long, late]), Join([Linear(init_value=2, decay_steps=2**30) * 0.5, Constant(3)])
     assert first_difference(first, second) == Difference(BUDGET)
+
+
+def test_a_mirrored_cycle_asks_for_the_value_at_its_turn() -> None:
+    down = Linear(init_value=1, decay_steps=2**25)
+    first, second = Repeat(down, 2**24, mirror=True), Repeat(Join([down, Constant(5)], [2**24]), 2**24, mirror=True)
+    assert first(2**24) != second(2**24)
+    assert first_difference(first, second) is not None
+    assert first_difference(Repeat(down, 2**24), Repeat(Join([down, Constant(5)], [2**24]), 2**24)) is None
 
 
 @given(schedules())

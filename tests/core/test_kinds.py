@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import find
 
 import lrcore
 from lrcore import (
@@ -28,7 +30,10 @@ from lrcore import (
     Sum,
 )
 from lrcore.schedules.kinds import KINDS as FILE_KINDS
+from tests import oracle
+from tests.frameworks import ROOT
 from tests.kinds import KINDS
+from tests.strategies import schedules
 
 DOWN = Linear(init_value=1.0, decay_steps=4)  # 1, 0.75, 0.5, 0.25, 0, 0, ...
 HALVES = Exponential(init_value=1.0, decay_rate=0.5)  # 1, 0.5, 0.25, ...
@@ -107,6 +112,25 @@ def test_values_at_telling_steps(schedule: Schedule, values: dict[int, float]) -
 def test_there_is_one_of_every_kind() -> None:
     """The contract of the adapters trains with each of these, in the frameworks' own runs."""
     assert {type(schedule) for schedule in KINDS.values()} >= {*FILE_KINDS.values(), Function}
+
+
+@pytest.mark.parametrize("name", FILE_KINDS)
+def test_a_kind_is_everywhere_where_kinds_are(name: str) -> None:
+    """What CONTRIBUTING.md asks of a new one, by name."""
+    cls = FILE_KINDS[name]
+    assert getattr(lrcore, cls.__name__, None) is cls, "export it in lrcore/__init__.py"
+    assert cls.__name__ in lrcore.__all__, "export it in lrcore/__init__.py"
+    assert name in oracle._LENGTHS, "give it to the oracle, tests/oracle.py"
+    assert (ROOT / "docs" / "format" / "examples" / f"{name}.toml").exists(), "give the manual an example"
+    assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8"), "name it in README's table of kinds"
+    wanted: Any = find(schedules(), lambda schedule: any(type(one) is cls for one in _with_parts(schedule)))
+    assert wanted is not None, "draw it in tests/strategies.py"
+
+
+def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.children:
+        yield from _with_parts(part)
 
 
 @pytest.mark.parametrize("make", [Linear, Polynomial, Cosine])

@@ -106,6 +106,8 @@ def test_the_roughest_curve_is_small_and_shows_its_extremes() -> None:
     assert "and 19,989 more" in html(ROUGH)
     spike = PiecewiseConstant(boundaries=[50_000, 50_001, 100_000], values=[0.1, 0.9, 0.1, 0.1])
     assert min(y for _, y in points(spike)) < 40
+    dip = PiecewiseConstant(boundaries=[50_000, 50_001, 100_000], values=[0.9, 0.1, 0.9, 0.9])
+    assert max(y for _, y in points(dip)) > 180
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-320, 1.7e308, -1.7e308, -0.5])
@@ -236,9 +238,9 @@ def test_curves_that_coincide_take_turns(count: int) -> None:
 
 
 def test_a_curve_along_another_leaves_its_edges_to_see() -> None:
-    lines = drawn([Constant(0.1).warmup(number) for number in (5, 6, 7, 8)]).get_lines()
+    lines = drawn([Constant(0.1).warmup(number) for number in range(5, 11)]).get_lines()
     behind = sorted(lines, key=lambda line: line.get_zorder())
-    assert [line.get_linewidth() for line in behind] == sorted({line.get_linewidth() for line in lines}, reverse=True)
+    assert [line.get_linewidth() for line in behind] == sorted((line.get_linewidth() for line in lines), reverse=True)
     assert len({line.get_linewidth() for line in lines}) == 4
 
 
@@ -285,11 +287,18 @@ def test_what_matplotlib_cannot_draw_is_refused() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-320, 1e300, -1e300])
 def test_matplotlib_warns_of_nothing(value: float, tmp_path: Path) -> None:
-    names = {"$x$ \u6f22\u5b57": Constant(value).warmup(10), "_b": Linear(init_value=value, decay_steps=1)}
+    names = {"$\\no{$ \u6f22\u5b57": Constant(value).warmup(10), "_b": Linear(init_value=value, decay_steps=1)}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure.to_file(names, tmp_path / "curves.png", 20)
         COSINE.plot()
+
+
+def test_a_name_is_no_formula(tmp_path: Path) -> None:
+    r"""matplotlib would take what stands between two $ for one, and refuse this."""
+    name = r"$\no{$.toml"
+    figure.to_file({name: COSINE}, tmp_path / "title.png", 20)
+    figure.to_file({name: COSINE, "other": COSINE}, tmp_path / "legend.png", 20)
 
 
 # --- in a terminal ----------------------------------------------------------------------------------------------------

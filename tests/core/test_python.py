@@ -423,7 +423,8 @@ def test_a_tensor_that_is_no_step_is_told_its_adapter(package: str, adapter: str
     tensor, instead = of_package(package), f"use {adapter}, or schedule(int(step)) where the step has a value"
     assert sentence(lambda: DOWN(tensor)) == f"step: {NEEDED}tensor(5); {instead}"
     assert (
-        sentence(lambda: DOWN.values(tensor)) == f"Linear.values: expected integers >= 0; got tensor(5); use {adapter}"
+        sentence(lambda: DOWN.values(tensor))
+        == f"Linear.values: expected integers from 0 to 2**63 - 1; got tensor(5); use {adapter}"
     )
     assert sentence(lambda: PLATEAU.value(tensor, PLATEAU.initial())).endswith(instead)
 
@@ -447,6 +448,11 @@ def test_an_array_whose_value_cannot_be_had_is_refused() -> None:
 
     wrong: Any = Refusing()
     assert sentence(lambda: DOWN(wrong)).startswith(f"step: {NEEDED}<")
-    assert sentence(lambda: DOWN.values(wrong)).startswith("Linear.values: expected integers >= 0; got <")
+    assert sentence(lambda: DOWN.values(wrong)).startswith(
+        "Linear.values: expected integers from 0 to 2**63 - 1; got <"
+    )
     ragged: Any = [[1], [2, 3]]
-    assert sentence(lambda: DOWN.values(ragged)) == "Linear.values: expected integers >= 0; got [[1], [2, 3]]"
+    assert (
+        sentence(lambda: DOWN.values(ragged))
+        == "Linear.values: expected integers from 0 to 2**63 - 1; got [[1], [2, 3]]"
+    )

@@ -170,3 +170,28 @@ def test_a_factor_that_is_no_number_is_named_with_its_step(given: Any) -> None:
         with pytest.raises(lrcore.ScheduleError, match=r"expected a finite number at step 4; got "):
             schedule(6)
         assert schedule(3) == 0.125
+
+
+def test_a_cycle_asks_at_whole_steps_or_is_refused_in_a_sentence() -> None:
+    schedule = lrcore.running_product(1.0, lambda step: 0.5)
+    again = lrcore.Repeat(schedule, period=2.0)
+    assert [again(step) for step in range(4)] == again.values(range(4)).tolist() == [1.0, 0.5, 1.0, 0.5]
+    stretched = lrcore.Repeat(schedule, period=2, length_factor=2)
+    assert [stretched(step) for step in (1, 2, 4)] == [0.5, 1.0, 0.5]
+    for asked in (stretched, lambda step: stretched.values([step])):
+        with pytest.raises(lrcore.ScheduleError, match=r"expected whole steps, .*; got 0\.5; leave length_factor 1"):
+            asked(3)
+
+
+@pytest.mark.parametrize("make", [lrcore.running_product, lrcore.recurrence])
+@pytest.mark.parametrize(
+    ("first", "function", "words"),
+    [
+        ("1", math.sqrt, "init_value: expected a finite number at step 0; got '1'"),
+        (math.inf, math.sqrt, "init_value: expected a finite number at step 0; got inf"),
+        (1.0, 0.5, "expected a Python function; got 0.5"),
+    ],
+)
+def test_wrong_arguments_are_said(make: Any, first: Any, function: Any, words: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=words):
+        make(first, function)

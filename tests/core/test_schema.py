@@ -37,6 +37,10 @@ FOR_LRCORE = {
     "too few values",
     "no knots",
     "geometric from 0",
+    "no update for a cosine",
+    "no update for a line",
+    "no update inside",
+    "too short for ramps",
     "empty join",
     "empty sum",
     "join of endless parts",
@@ -93,7 +97,7 @@ def test_the_fields_of_a_table_say_what_a_file_may_hold() -> None:
     steps, init_value, *_ = fields("warmup")
     assert steps[:6] == (
         "steps", "an integer >= 0 (optimizer updates, at most 2**53)", "updates", True, None,
-        "length in updates; 0 is no warmup.",
+        "length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.",
     )  # fmt: skip
     assert init_value[:6] == ("init_value", "a finite number", "", False, 0.0, "value at step 0.")
     units = {field.name: field.unit for field in fields("plateau") if field.unit}

@@ -112,7 +112,9 @@ def test_a_field_that_is_left_out_has_its_default() -> None:
             Plateau(SAVED, patience=3),
             r"plateaus differ \(plateau\.patience: 10 saved, 3 configured\)",
         ),
-        (Plateau(SAVED), Plateau(CONFIGURED), "at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED), "configured one: at step 6 it gives"),
+        (Plateau(SAVED), Plateau(CONFIGURED, patience=3), "their plateaus differ, and at step 6 it gives"),
+        (Plateau(SAVED), CONFIGURED, "a plateau was saved and one schedule is configured, and at step 6 it gives"),
         (Plateau(SAVED), SAVED, "for a plateau was saved and one schedule is configured"),
         (
             Linear(init_value=1.0, decay_steps=10**9),
@@ -334,8 +336,10 @@ def test_a_function_is_known_by_its_name_and_a_few_values(form: Any) -> None:
         assert lrcore.load_state(state, form(named(body)), "use_config").step == 7
     later = form(named(lambda step: 0.1 / (step + 1) if step < 7 else 0.0))
     assert lrcore.load_state(state, later, "same_past").schedule is later
+    changed = form(named(lambda step: 0.1 / (step + 1) if step < 5 else 0.0))
+    assert lrcore.load_state({**state, "step": 5}, changed, "same_past").schedule is changed
     with pytest.raises(lrcore.ScheduleError, match=r"at the 7 updates already made: .*at step 5, "):
-        lrcore.load_state(state, form(named(lambda step: 0.1 / (step + 1) if step < 5 else 0.0)), "same_past")
+        lrcore.load_state(state, changed, "same_past")
 
 
 def test_another_function_with_the_same_values_is_not_shown_to_be_the_same() -> None:
@@ -368,7 +372,8 @@ def test_a_function_is_asked_once_and_may_fail_beyond_its_use() -> None:
     assert len(str(states[0]["schedule"])) < 500
     assert lrcore.load_state(states[2], both).step == 2
     asked.clear()
-    lrcore.save_state(7, lrcore.Function(rate, horizon=20))
+    held = json.loads(str(lrcore.save_state(7, lrcore.Function(rate, horizon=20))["schedule"]))
+    assert [step for step, _ in held["few_values"]] == [0, 1, 2, 5, 10, 20]
     assert max(asked) == 20
 
 
