@@ -243,7 +243,7 @@ def exact_arrays() -> Library:
 
         @staticmethod
         def clip(x: Value, low: float, high: float) -> Value:
-            """numpy's may give 0.0 for -0.0."""
+            """That of numpy 1 gives 0.0 for -0.0."""
             return np.where(x < low, low, np.where(x > high, high, x))
 
         @staticmethod
@@ -506,8 +506,8 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
     if period == 1 and abs(rate) <= 1 and not staircase:
-        start, fast_power = for_arrays(origin), lib.pow
-        return lambda t: init * fast_power(rate, t - start)
+        fast_power = lib.pow
+        return lambda t: init * fast_power(rate, t - origin)
     scaled, parts, fraction = times_power(lib, rate), split(lib, period, origin), fractional_power(lib, rate)
 
     def value(t: Value) -> Value:
