@@ -84,13 +84,19 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, best))}?" if 0 < len(best) <= 2 else ""
 
 
+_FOR_ADAPTERS = {"LoadedState", "Policy", "Table", "as_schedule", "check_policy", "checked_step"}
+
+
 def missing_name(module: str, name: str) -> AttributeError:
     """The error for a name that a module does not have: what a class of another library is here."""
     import sys
 
     here = sys.modules[module]
     known = [] if name.startswith("_") else getattr(here, "__all__", [])
-    said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
+    if name in _FOR_ADAPTERS:
+        said = f"; it is lrcore.adapting.{name}, for authors of adapters"
+    else:
+        said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{said}", name=name)
 
 

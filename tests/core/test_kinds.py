@@ -27,6 +27,7 @@ from lrcore import (
     Schedule,
     Shift,
     Sum,
+    adapting,
 )
 from lrcore.schedules.kinds import KINDS as FILE_KINDS
 from tests import oracle
@@ -210,8 +211,8 @@ def test_a_repr_is_the_call_that_makes_the_schedule() -> None:
 
 
 def test_as_schedule_takes_a_schedule_or_a_function() -> None:
-    assert lrcore.as_schedule(DOWN) is DOWN
-    assert lrcore.as_schedule(math.sqrt, horizon=4) == Function(math.sqrt, horizon=4)
+    assert adapting.as_schedule(DOWN) is DOWN
+    assert adapting.as_schedule(math.sqrt, horizon=4) == Function(math.sqrt, horizon=4)
 
 
 def test_a_function_is_asked_with_plain_integers_when_and_only_when_its_value_is_wanted() -> None:

@@ -31,6 +31,7 @@ from lrcore import (
     ScheduleError,
     Shift,
     Sum,
+    adapting,
 )
 from tests.accuracy import LARGEST, LAST, TINY, error
 from tests.kinds import KINDS
@@ -44,7 +45,7 @@ def never(step: int) -> float:
     raise AssertionError(f"asked for step {step}")
 
 
-def evaluate(table: lrcore.Table, steps: Any, dtype: Any = "float32") -> Any:
+def evaluate(table: adapting.Table, steps: Any, dtype: Any = "float32") -> Any:
     return table.evaluate(np, np.asarray(steps), lambda array, name: array.astype(name), dtype)
 
 
