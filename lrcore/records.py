@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from types import UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     ClassVar,
@@ -54,23 +55,25 @@ Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square",
 class KeywordAliases(StructMeta):
     """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
 
-    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - the class is what is called
-        own = cls.__struct_fields__
-        renamed = {f"{name}_" if f"{name}_" in own else name: value for name, value in fields.items()}
-        unknown = [name for name in renamed if name not in own]
-        if unknown:
-            known = [name.rstrip("_") for name in own]
-            near = hint(unknown[0], places_of(cls), known, python=True)
-            raise ScheduleTypeError(
-                cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
-            )
-        try:
-            return super().__call__(*args, **renamed)
-        except TypeError:
-            problem = _wrong_arguments(cls, args, renamed)
-            if problem is None:  # the arguments are right, and something else went wrong
-                raise
-            raise ScheduleTypeError(cls.__name__, f"{problem}; write {_form(cls)}") from None
+    if not TYPE_CHECKING:  # a type checker reads the fields, so that it knows what is made of which arguments
+
+        def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805 - the class is what is called
+            own = cls.__struct_fields__
+            renamed = {f"{name}_" if f"{name}_" in own else name: value for name, value in fields.items()}
+            unknown = [name for name in renamed if name not in own]
+            if unknown:
+                known = [name.rstrip("_") for name in own]
+                near = hint(unknown[0], places_of(cls), known, python=True)
+                raise ScheduleTypeError(
+                    cls.__name__, f"expected arguments out of {', '.join(known)}; got {unknown[0]!r}{near}"
+                )
+            try:
+                return super().__call__(*args, **renamed)
+            except TypeError:
+                problem = _wrong_arguments(cls, args, renamed)
+                if problem is None:  # the arguments are right, and something else went wrong
+                    raise
+                raise ScheduleTypeError(cls.__name__, f"{problem}; write {_form(cls)}") from None
 
 
 class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakref=True, forbid_unknown_fields=True):

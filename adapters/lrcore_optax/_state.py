@@ -259,7 +259,8 @@ def _notice_no_report(opt_state: Any, plateau: lrcore.PlateauState | None, sched
     if plateau is None or plateau.reports:
         return
     under = None if schedule is None else _lrcore_schedule(schedule)
-    if max(_counts(opt_state), default=0) >= _report_due.get(under, adapting.report_due(0)):
+    due = _report_due.get(under)
+    if max(_counts(opt_state), default=0) >= (adapting.report_due(0) if due is None else due):
         _report_due[under] = math.inf
         adapting.warn_of_no_report(where, TELL, 3)
 

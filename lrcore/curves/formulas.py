@@ -227,7 +227,9 @@ def exact_arrays() -> Library:
 
         return powers
 
-    class ExactArrays(type(arrays())):  # type: ignore[misc]
+    base: Any = type(arrays())
+
+    class ExactArrays(base):  # type: ignore[misc]
         sin = staticmethod(each(math.sin))
         log = staticmethod(each(SCALARS.log))
         log1p = staticmethod(each(math.log1p))
@@ -250,7 +252,8 @@ def exact_arrays() -> Library:
         def bounded(function: TimeFunction, low: float, high: float) -> TimeFunction:
             return lambda t: ExactArrays.clip(function(t), low, high)
 
-    return ExactArrays()
+    exact: Any = ExactArrays()
+    return exact  # type: ignore[no-any-return]
 
 
 def in_blocks(function: TimeFunction, times: Any) -> Any:

@@ -43,7 +43,9 @@ def _tables(value: Any, path: str, seen: set[int], depth: int) -> Iterator[Table
     seen.add(id(value))
     kind = value.get("kind")
     own = fields_of(KINDS[kind]) if isinstance(kind, str) and kind in KINDS else {}
-    also = dict.fromkeys(["total_steps", "warmup", "cooldown", *(["plateau"] if depth == 1 else [])], False)
+    also: dict[str, bool] = dict.fromkeys(("total_steps", "warmup", "cooldown"), False)
+    if depth == 1:
+        also["plateau"] = False
     yield Table(path, value, {"kind": True, **also, **own})
     for name, cls in BESIDE.items():
         if isinstance(value.get(name), Mapping):

@@ -568,7 +568,8 @@ def as_schedule(schedule: Schedule | Callable[[int], float], horizon: int | None
     given: Any = schedule
     if isinstance(given, type) or not callable(given):
         raise ScheduleError("schedule", f"expected a lrcore schedule or a function of the step; got {short(given)}")
-    return Function(given, horizon)
+    function: Any = schedule
+    return Function(function, horizon)
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------

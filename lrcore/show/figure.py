@@ -83,7 +83,7 @@ def into_axes(given: Any, steps: int | None, axes: Any, label: str | None, *, lo
 
 def _checked_steps(steps: Any, where: str) -> int:
     """A number of steps; 1e5 is one too."""
-    whole = int(steps) if isinstance(steps, float) and steps.is_integer() else steps
+    whole: Any = int(steps) if isinstance(steps, float) and steps.is_integer() else steps
     if isinstance(whole, bool) or not hasattr(whole, "__index__") or not 1 <= operator.index(whole) <= LAST_STEP:
         raise ScheduleError(f"{where}.steps", f"expected an integer from 1 to 2**53; got {short(steps)}")
     return operator.index(whole)

@@ -118,6 +118,7 @@ def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: in
     if step is None:
         assert found is None
     else:
+        assert found is not None
         assert found == Difference(step, first(step), second(step))
         assert found.first != found.second
         for before in {max(0, step - 1), step // 2, 0} - {step}:
@@ -318,6 +319,7 @@ def test_a_formula_that_is_asked_between_steps_is_not_taken_for_stairs(period: f
 )
 def test_what_is_not_shown_is_not_equal(first: Schedule, second: Schedule, ended: int) -> None:
     found = first_difference(first, second)
+    assert found is not None
     assert found == Difference(ended)
     assert not found.found
     assert largest_difference(first, second) is None

@@ -70,7 +70,7 @@ def in_python(place: str, word: str) -> None:
     elif place in BESIDE:
         getattr(lrcore.Constant(0.1), place)(**{word: 1})
     else:
-        make: Callable[..., Any] = KINDS[place] if place in KINDS else getattr(lrcore, place)
+        make: Any = KINDS[place] if place in KINDS else getattr(lrcore, place)
         make(**{word: 1})
 
 

@@ -188,7 +188,7 @@ class Watched:
     def stretched(self, factor: float) -> Watched:
         return self
 
-    def until(self, end: float) -> Watched:
+    def until(self, time: float) -> Watched:
         return self
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
@@ -382,7 +382,7 @@ def test_a_hash_is_computed_once() -> None:
 @given(schedules())
 def test_equal_schedules_hash_equal_whether_the_hash_was_asked_before(schedule: Schedule) -> None:
     hash(schedule)
-    again = lrcore.from_dict(schedule.to_dict())
+    again = reread(schedule)
     assert again == schedule
     assert hash(again) == hash(schedule) == hash(pickle.loads(pickle.dumps(schedule)))
     assert {schedule: 1}[again] == 1
@@ -549,7 +549,7 @@ def test_yaml_reads_and_refuses_alike_with_and_without_libyaml(text: str, monkey
 
 
 def test_yaml_is_read_through_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(yaml.composer.Composer, "get_single_node")  # of PyYAML's own parser
+    monkeypatch.delattr("yaml.composer.Composer.get_single_node")  # of PyYAML's own parser
     assert lrcore.loads("kind: constant\nvalue: 1", "yaml") == Constant(1.0)
 
 
