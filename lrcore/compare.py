@@ -1,8 +1,8 @@
 """Whether two schedules are the same function of the step, by proof and not by sampling.
 
-Two timelines are compared piece by piece. Formulas that are equal in their normal form have equal values. Where they are
-not, every step is compared; where both are stairs, every tick; where both repeat, one common period. Where that takes more
-than `BUDGET` values, equality is not shown, and the result says so.
+Two timelines are compared piece by piece. Formulas with the same normal form have equal values. For the others every step
+is compared; every tick if both are stairs; one common period if both repeat. If that takes more than `BUDGET` values,
+equality is not shown, and the result says so.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from lrcore.curves.timeline import Timeline
 from lrcore.schedules.schedule import Schedule
 
 BUDGET = 2**24
-"""Values of each schedule that one comparison computes at most."""
-_CALLS = 2**16  # of a Python function, where equality cannot be shown anyway
-_FIRST = 64  # steps that are compared without numpy: most pairs differ here
-_SPARSE = 8  # steps to a tick from which on it is faster to compare at the ticks alone
+"""The most values of each schedule that one comparison computes."""
+_MOST_PYTHON_CALLS = 2**16  # of one comparison that cannot be complete: a Python function may be slow
+_SCALAR_STEPS = 64  # the first steps, compared without numpy: most schedules that differ do so here
+_SPARSE_TICK = 8  # steps per tick from which comparing the ticks alone is faster
 
 
 class Difference(Struct, frozen=True):
@@ -101,7 +101,7 @@ def largest_difference(first: Schedule, second: Schedule, until: int | None = No
         Difference(step=4, first=0.0, second=0.5)
     """
     largest, left = Difference(0), BUDGET
-    for span in _unequal(first.timeline, second.timeline, _stop(until)):
+    for span in _unequal_spans(first.timeline, second.timeline, _stop(until)):
         part = span.within(left)
         left -= part.count
         largest = max([largest, *(part.largest(block) for block in part.blocks())], key=lambda one: one.size)
@@ -109,6 +109,7 @@ def largest_difference(first: Schedule, second: Schedule, until: int | None = No
 
 
 def _stop(until: int | None) -> int:
+    """The step below which steps are compared."""
     return LAST_STEP + 1 if until is None else until
 
 
@@ -116,41 +117,43 @@ _arrays = cache(formulas.exact_arrays)
 
 
 class _Search:
-    """One comparison: what counts as equal, and how many values may still be computed."""
+    """One comparison: its tolerance, and how many values it may still compute."""
 
-    def __init__(self, rtol: float, left: int = BUDGET) -> None:
+    def __init__(self, rtol: float, remaining: int = BUDGET) -> None:
         self.rtol = rtol
-        self.left = left
+        self.remaining = remaining
 
     def timelines(self, first: Timeline, second: Timeline, stop: int, start: int = 0) -> Difference | None:
-        found = (self._span(span) for span in _unequal(first, second, stop, start))
+        """The first difference between two timelines from `start` to below `stop`."""
+        found = (self._span(span) for span in _unequal_spans(first, second, stop, start))
         return next((difference for difference in found if difference), None)
 
     def _span(self, span: _Span) -> Difference | None:
-        complete = span.count <= self.left
-        if not complete and self._same_parts(span):
+        """The first difference in a span; its `found` is false where the budget ends the search."""
+        complete = span.count <= self.remaining
+        if not complete and self._has_equal_parts(span):
             return None
-        part = span.within(self.left)
+        part = span.within(self.remaining)
         if lines := part.unrolled():
             found = self.timelines(*lines, part.stop, part.start)
             return found if found or complete else Difference(part.stop)
-        self.left -= part.count
-        found = self._searched(part)
+        self.remaining -= part.count
+        found = self._first_unequal_in_blocks(part)
         return found if found or complete else Difference(part.stop)
 
-    def _searched(self, span: _Span) -> Difference | None:
-        """The first step at which the values differ, one by one at first and then many at a time."""
+    def _first_unequal_in_blocks(self, span: _Span) -> Difference | None:
+        """The first step at which the values differ. The first block is compared step by step, later ones as arrays."""
         blocks = span.blocks()
         for block in itertools.islice(blocks, 1):
-            if difference := self._walked(span, block):
+            if difference := self._first_unequal_step(span, block):
                 return difference
         for block in blocks:
-            if difference := self._walked(span, span.apart(block, self.rtol)):
+            if difference := self._first_unequal_step(span, span.unequal_steps(block, self.rtol)):
                 return difference
         return None
 
-    def _walked(self, span: _Span, steps: Iterable[int]) -> Difference | None:
-        """The first of these steps at which the values that the schedules give differ."""
+    def _first_unequal_step(self, span: _Span, steps: Iterable[int]) -> Difference | None:
+        """The first of these steps at which the values differ or a user's function fails."""
         first, second = span.on_host
         rtol = self.rtol
         for step in steps:
@@ -162,26 +165,28 @@ class _Search:
                 return Difference(step, one, other)
         return None
 
-    def _same_parts(self, span: _Span) -> bool:
-        """Whether both formulas are made in the same way of parts that are shown to be equal."""
+    def _has_equal_parts(self, span: _Span) -> bool:
+        """Whether both formulas combine their parts in the same way, and the parts are shown to be equal."""
         match span.first, span.second:
             case Pointwise(formulas=some) as one, Pointwise(formulas=others) as other:
                 alike = one.operation == other.operation and len(some) == len(others)
                 orders = (others, (others[1], others[0], *others[2:]))
-                return alike and any(self._smaller().pairs(zip(some, order, strict=True), span) for order in orders)
+                return alike and any(
+                    self._search_for_parts().equal_pairs(zip(some, order, strict=True), span) for order in orders
+                )
             case Cycle() as one, Cycle() as other:
                 alike = replace(one, timeline=other.timeline) == other
                 if alike and float(one.length).is_integer() and float(one.origin).is_integer():
                     length = int(one.length) + one.mirror
-                    return self._smaller().timelines(one.timeline, other.timeline, length) is None
+                    return self._search_for_parts().timelines(one.timeline, other.timeline, length) is None
         return False
 
-    def _smaller(self) -> _Search:
-        """A search for a part of the whole, of which each value has to be the same."""
-        return _Search(0.0, self.left // 4)
+    def _search_for_parts(self) -> _Search:
+        """A search that compares parts: without a tolerance, and with a quarter of the remaining budget."""
+        return _Search(0.0, self.remaining // 4)
 
-    def pairs(self, pairs: Iterable[tuple[Formula, Formula]], span: _Span) -> bool:
-        """Whether formulas are shown to be equal over a span, one by one."""
+    def equal_pairs(self, pairs: Iterable[tuple[Formula, Formula]], span: _Span) -> bool:
+        """Whether the two formulas of each pair are shown to be equal over a span."""
         lines = ((Timeline((0,), (one,)), Timeline((0,), (other,))) for one, other in pairs)
         return all(self.timelines(one, other, span.stop, span.start) is None for one, other in lines)
 
@@ -190,7 +195,7 @@ class _Search:
 
 
 class _Span(Struct, frozen=True, dict=True):
-    """Two formulas in their normal form over the steps from `start` to below `stop`."""
+    """Two formulas in their normal form, and the steps from `start` to below `stop` over which they are compared."""
 
     first: Formula
     second: Formula
@@ -212,21 +217,21 @@ class _Span(Struct, frozen=True, dict=True):
 
     @cached_property
     def count(self) -> int:
-        """About how many values a complete search takes."""
+        """About how many values of each formula a complete search computes."""
         length = self.stop - self.start
-        return length if self.tick < _SPARSE else math.ceil(2 * length / self.tick) + 1
+        return length if self.tick < _SPARSE_TICK else math.ceil(2 * length / self.tick) + 1
 
     def within(self, count: int) -> _Span:
-        """The span if it takes so many values at most, otherwise its first steps; fewer of a Python function."""
+        """The span if it takes at most `count` values; otherwise its first steps, fewer if it calls a Python function."""
         if self.count <= count:
             return self
-        most = _CALLS if calls_python(self.first) or calls_python(self.second) else count
+        most = _MOST_PYTHON_CALLS if calls_python(self.first) or calls_python(self.second) else count
         return replace(self, stop=self.start + min(count, most))
 
     def unrolled(self) -> tuple[Timeline, Timeline] | None:
-        """The span as two timelines, if a formula has cycles that can be laid out."""
+        """The span as two timelines with their cycles laid out; None if no cycle can be, or the span is short."""
         lines = [unrolled(formula, self.start, self.stop) for formula in (self.first, self.second)]
-        if lines == [None, None] or self.stop - self.start <= _FIRST:
+        if lines == [None, None] or self.stop - self.start <= _SCALAR_STEPS:
             return None
         first, second = (
             line or Timeline((0,), (one,)) for line, one in zip(lines, (self.first, self.second), strict=True)
@@ -234,20 +239,20 @@ class _Span(Struct, frozen=True, dict=True):
         return first, second
 
     def blocks(self) -> Iterator[Sequence[int]]:
-        """The steps to compare, the first few and then many at a time."""
-        if self.tick < _SPARSE:
-            places = [self.start, *range(self.start + _FIRST, self.stop, BLOCK), self.stop]
+        """The steps to compare: a short block, then long ones."""
+        if self.tick < _SPARSE_TICK:
+            places = [self.start, *range(self.start + _SCALAR_STEPS, self.stop, BLOCK), self.stop]
             yield from (range(*pair) for pair in itertools.pairwise(places))
             return
         ticks = heapq.merge(
             [self.start], *(one.breakpoints(self.start, self.stop) for one in (self.first, self.second))
         )
-        yield list(itertools.islice(ticks, _FIRST))
+        yield list(itertools.islice(ticks, _SCALAR_STEPS))
         while block := list(itertools.islice(ticks, BLOCK)):
             yield block
 
-    def apart(self, block: Sequence[int], rtol: float) -> Sequence[int]:
-        """The steps of a block at which the values differ; all, if a user's function fails there."""
+    def unequal_steps(self, block: Sequence[int], rtol: float) -> Sequence[int]:
+        """The steps of a block at which the values differ; all of them if a user's function fails."""
         import numpy as np
 
         try:
@@ -261,9 +266,9 @@ class _Span(Struct, frozen=True, dict=True):
         return [block[place] for place in places]
 
     def largest(self, block: Sequence[int]) -> Difference:
-        """The largest difference in a block; of size 0 if a user's function fails there."""
+        """The largest difference in a block; of size 0 if a user's function fails."""
         try:
-            if len(block) <= _FIRST:
+            if len(block) <= _SCALAR_STEPS:
                 pairs = (Difference(step, *(one(step) for one in self.on_host)) for step in block)
                 return max(pairs, key=lambda one: one.size)
             first, second = self._values(block)
@@ -281,8 +286,8 @@ class _Span(Struct, frozen=True, dict=True):
         return first, second
 
 
-def _unequal(first: Timeline, second: Timeline, stop: int, start: int = 0) -> Iterator[_Span]:
-    """The spans over which the formulas are not the same, each up to where both repeat themselves."""
+def _unequal_spans(first: Timeline, second: Timeline, stop: int, start: int = 0) -> Iterator[_Span]:
+    """The spans over which the normal forms differ, each cut after one common period if both formulas repeat."""
     for one, other, begin, end in _aligned(first, second, stop):
         start = max(start, begin)
         if one == other or end <= start:
@@ -299,7 +304,7 @@ def _unequal(first: Timeline, second: Timeline, stop: int, start: int = 0) -> It
 
 
 def _aligned(first: Timeline, second: Timeline, stop: int) -> Iterator[tuple[Formula, Formula, int, int]]:
-    """The formulas of two timelines side by side, with the steps between which both hold."""
+    """Pairs of formulas, one of each timeline, with the first step and the end of the range over which both apply."""
     starts = [[math.ceil(start) for start in line.starts] for line in (first, second)]
     places = sorted({place for line in starts for place in line if place < stop})
     current = [0, 0]

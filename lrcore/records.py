@@ -1,4 +1,4 @@
-"""Frozen records whose fields are checked and normalised when they are made, and the words for what is wrong."""
+"""Frozen records: constructors check and normalise the fields, and say in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square",
 
 
 class KeywordAliases(StructMeta):
-    """Lets a constructor take the names that files use for the fields whose own name would shadow a method."""
+    """Lets constructors take the names of the file format: `warmup=` sets the field `warmup_`, since `warmup` is a method."""
 
     if not TYPE_CHECKING:  # a type checker reads the fields, so that it knows what is made of which arguments
 
@@ -71,15 +71,15 @@ class KeywordAliases(StructMeta):
                 return super().__call__(*args, **renamed)
             except TypeError:
                 problem = _wrong_arguments(cls, args, renamed)
-                if problem is None:  # the arguments are right, and something else went wrong
+                if problem is None:  # the arguments are right: the TypeError has another cause
                     raise
-                raise ScheduleTypeError(cls.__name__, f"{problem}; write {_form(cls)}") from None
+                raise ScheduleTypeError(cls.__name__, f"{problem}; write {_call_form(cls)}") from None
 
 
 class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakref=True, forbid_unknown_fields=True):
-    """A frozen record whose fields are checked when it is made: numbers of numpy become plain, -0.0 becomes 0.0.
+    """A frozen record that checks its fields when it is made. numpy numbers become Python numbers, -0.0 becomes 0.0.
 
-    A field of another record may have a `HOW`: what a wrong value is told to write instead.
+    `HOW` is the advice in the error where a field of this type is given something else.
     """
 
     HOW: ClassVar[str] = ""
@@ -116,25 +116,25 @@ class Record(Struct, metaclass=KeywordAliases, frozen=True, kw_only=True, weakre
     __replace__ = replace  # what copy.replace of Python 3.13 calls
 
     def given(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, by the names of files."""
+        """The fields that differ from their defaults, by their names in files."""
         fields = _fields(type(self))
         values = [(one, getattr(self, name)) for name, one in fields.items()]
         return {one.encode_name: value for one, value in values if value != one.default}
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        """The fields that may be left out, by the names of files, with what they are then."""
+        """The defaults of the optional fields, by their names in files."""
         fields = _fields(cls).values()
         return {one.encode_name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form that a file holds: what differs from the defaults, numbers before tables."""
+        """The dictionary that a file holds: the fields that differ from their defaults, tables last."""
         plain = {name: _plain(value) for name, value in self.given().items()}
         return dict(sorted(plain.items(), key=lambda item: isinstance(item[1], dict)))
 
 
 Check: TypeAlias = Callable[[Any], Any]
-"""A value as a field wants it, or an error whose place is the one inside the value: "[3]" of a list, "" of a number."""
+"""Returns the normalised value. Its ScheduleError names the place inside the value: "[3]" in a list, "" for a number."""
 
 
 class _Field(NamedTuple):
@@ -149,7 +149,7 @@ class _Field(NamedTuple):
 
 @cache
 def _fields(cls: type[Struct]) -> dict[str, _Field]:
-    """What is known of each field: how it is checked, the name that a file gives it, its default."""
+    """The check, the name in files and the default of each field."""
     hints = annotations_of(cls)
     return {
         one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
@@ -165,21 +165,21 @@ def annotations_of(cls: type[Struct]) -> dict[str, Any]:
 
 
 def _check_of(annotation: Any, field: str) -> Check:
-    """What an annotation asks of a value; it is worked out once for each field, not for each value."""
+    """The check that an annotation stands for; it is built once per field, not per value."""
     origin, options = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):  # an annotated type makes the former
+    if origin in (Union, UnionType):  # `Annotated[...] | None` is a Union, `int | None` a UnionType
         check = _check_of(next(one for one in options if one is not type(None)), field)
         return lambda value: None if value is None else check(value)
     if origin is tuple:
         return partial(_list, options[0], _check_of(options[0], field))
     if origin is Annotated:
-        return partial(_one, annotation, _whole if options[0] is int else _real, field)
-    return partial(_one, annotation, _as_given if origin is Callable else _instance, field)
+        return partial(_scalar, annotation, _integer if options[0] is int else _finite_number, field)
+    return partial(_scalar, annotation, _as_given if origin is Callable else _instance, field)
 
 
 def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
-    """A list as a tuple. Numbers are checked all at once, and one by one only where that finds something unusual."""
-    value = _python(value)
+    """The list as a tuple. Plain numbers are checked all at once; anything unusual is checked one by one."""
+    value = _without_numpy(value)
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         raise ScheduleError("", f"expected a list; got {short(value)}")
     if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
@@ -194,7 +194,7 @@ def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
 
 
 def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
-    """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
+    """The numbers, checked all at once; None if one is not a plain Python number, or not valid as it is."""
     if not set(map(type, values)) <= {int, float}:
         return None
     try:
@@ -203,24 +203,24 @@ def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ..
         return None
     if get_args(annotation)[0] is int:
         return checked
-    if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
+    if not math.isfinite(sum(checked)):  # a number is not finite, or the sum overflows
         return None
     return tuple([one + 0.0 for one in checked]) if 0.0 in checked else checked
 
 
-def _one(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
-    """A value that is no list."""
-    value = _python(value)
+def _scalar(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
+    """A value that is not a list, converted; the error says what the annotation requires."""
+    value = _without_numpy(value)
     try:
         return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
         raise ScheduleError(
-            "", f"expected {in_words(annotation)}; got {short(value)}{_nearest(annotation, value, field)}"
+            "", f"expected {in_words(annotation)}; got {short(value)}{_advice(annotation, value, field)}"
         ) from None
 
 
-def _python(value: Any) -> Any:
-    """A number or an array of numpy as Python has it."""
+def _without_numpy(value: Any) -> Any:
+    """A numpy number or array as a Python number or list; anything else as it is."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
@@ -229,22 +229,22 @@ def _as_given(annotation: Any, value: Any) -> Any:
 
 
 def _instance(annotation: Any, value: Any) -> Any:
-    """A record, a truth value, or one of a few words."""
+    """A record, a bool, or one of the words of a Literal."""
     if isinstance(annotation, type) and isinstance(value, annotation):
         return value
     return msgspec.convert(value, annotation)
 
 
-def _whole(annotation: Any, value: Any) -> int:
-    """An integer within the annotation's limits; 1e5 is one too."""
+def _integer(annotation: Any, value: Any) -> int:
+    """An integer within the annotation's limits; a float such as 1e5 counts if it is whole."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     count: int = msgspec.convert(value, annotation)
     return count
 
 
-def _real(annotation: Any, value: Any) -> float:
-    """A finite number within the annotation's limits; -0.0 is 0.0."""
+def _finite_number(annotation: Any, value: Any) -> float:
+    """A finite number within the annotation's limits; -0.0 becomes 0.0."""
     if type(value) not in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, (bool, int)):
         value = float(value)
     number: float = msgspec.convert(value, annotation)
@@ -254,7 +254,7 @@ def _real(annotation: Any, value: Any) -> float:
 
 
 def in_words(annotation: Any) -> str:
-    """What the annotation asks for, in words."""
+    """The values that an annotation allows, in words."""
     if get_origin(annotation) is Annotated:
         return str(annotation.__metadata__[0].description)
     if get_origin(annotation) is Literal:
@@ -264,8 +264,8 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
-def _nearest(annotation: Any, value: Any, field: str) -> str:
-    """A hint for what was meant."""
+def _advice(annotation: Any, value: Any, field: str) -> str:
+    """What to write instead, as the end of an error; empty if there is nothing to suggest."""
     if get_origin(annotation) is Literal:
         return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
@@ -274,7 +274,7 @@ def _nearest(annotation: Any, value: Any, field: str) -> str:
 
 
 def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) -> str | None:
-    """What a constructor's call lacks, or has too much of."""
+    """What is wrong with the arguments of a constructor: too many, one given twice, or some missing."""
     places: tuple[str, ...] = cls.__match_args__
     if len(args) > len(places):
         expected = f"only {', '.join(places)} without a name" if places else "its arguments by name"
@@ -288,8 +288,8 @@ def _wrong_arguments(cls: Any, args: Sequence[Any], named: Mapping[str, Any]) ->
     return f"expected {' and '.join(missing)}; got none" if missing else None
 
 
-def _form(cls: Any) -> str:
-    """How the constructor is called. Options whose field has another name than in files are methods in Python."""
+def _call_form(cls: Any) -> str:
+    """The call of a constructor, as an error shows it. Fields that have a method (`warmup_`) are left out."""
     shown = [
         f"{one.encode_name}={'...' if one.is_required else repr(one.default)}"
         for name, one in _fields(cls).items()
@@ -299,35 +299,35 @@ def _form(cls: Any) -> str:
 
 
 def places_of(cls: StructMeta) -> list[str]:
-    """Where the fields of a class stand in the table of foreign words: a kind and `schedule`, `warmup`, `plateau`."""
+    """The keys under which the table of foreign words lists a class: its kind and `schedule`, or `warmup`, `plateau`."""
     kind = cls.__struct_config__.tag
     return [str(kind), "schedule"] if kind else [cls.__name__.removesuffix("Options").lower()]
 
 
 def short(value: Any) -> str:
-    """A value as an error shows it."""
+    """The text of a value in an error, at most 60 characters."""
     try:
         text = str(value).lower() if isinstance(value, bool) else repr(value)
-    except ValueError:  # Python writes out no integer of more than 4,300 digits
+    except ValueError:  # by default Python does not convert integers of more than 4,300 digits
         text = "a number with too many digits to show"
-    text = " ".join(text.split()) if "\n" in text else text  # arrays take several lines
+    text = " ".join(text.split()) if "\n" in text else text  # the repr of an array has several lines
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def json_text(plain: Any) -> str:
-    """A plain form as JSON, the same for equal ones: names sorted, no spaces."""
+    """Plain data as canonical JSON: equal data gives equal text (names sorted, no spaces)."""
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(text: str) -> str:
-    """16 hexadecimal digits that are the same for equal texts."""
+    """The first 16 hexadecimal digits of the text's SHA-256."""
     from hashlib import sha256
 
     return sha256(text.encode()).hexdigest()[:16]
 
 
 def name_of(function: Any) -> str:
-    """What a Python function, or an object that is called like one, is called: the same in every process."""
+    """The name of a Python function or callable object: the same in every process, so without an address."""
     if isinstance(name := getattr(function, "__qualname__", None), str):
         return name
     if isinstance(function, partial):
@@ -347,7 +347,7 @@ def _is_identifying(part: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.to_dict()
-    if isinstance(value, tuple):  # of one type, as its annotation says
+    if isinstance(value, tuple):  # its elements have one type, as its annotation says
         return [_plain(one) for one in value] if value and isinstance(value[0], Record) else list(value)
     if callable(value):
         raise ScheduleError(

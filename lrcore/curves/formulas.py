@@ -1,9 +1,9 @@
-"""The mathematics: each formula is one text for plain floats and for numpy arrays.
+"""The mathematics: each formula is written once, for plain floats and for numpy arrays.
 
 A formula takes its numeric library and its parameters and returns the function of the time t. The libraries are
-`SCALARS` (plain Python numbers), `arrays()` (numpy, imported there) and `exact_arrays()` (numpy too, with the bits of
-`SCALARS`). Times stay integers as long as they can be: differences, quotients and remainders of steps are exact, and only
-a ratio of two of them becomes a float.
+`SCALARS` (plain Python numbers), `arrays()` (numpy) and `exact_arrays()` (numpy, with results equal to those of `SCALARS`
+to the bit). Times stay integers as long as possible: differences, quotients and remainders of steps are exact, and only
+the ratio of two of them becomes a float.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
 TimeFunction: TypeAlias = Callable[[Any], Any]
-Check: TypeAlias = Callable[[Any, Any], float]  # of what a Python function gave, and of the time it was asked for
+Check: TypeAlias = Callable[[Any, Any], float]  # (what a Python function returned, the time) -> the value, if valid
 
 ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
 LAST_STEP = 2**53
-"""Beyond it float64 no longer tells neighbouring steps apart."""
+"""The last step: beyond it float64 cannot represent every integer."""
 BLOCK = 2**14
-"""So many values at a time stay in a processor's cache through all operations of a formula."""
-_LOG_THAT_MAGNIFIES = 20.0  # beyond it the rounding of an exponent costs more than 1e-15
-_POWER_THAT_MAGNIFIES = 8.0
+"""Values computed at a time, few enough to stay in the processor's cache through all operations of a formula."""
+_LARGE_LOG = 20.0  # of a base: from here the rounding of the exponent costs more than 1e-15
+_LARGE_EXPONENT = 8.0  # from here the rounding of the base costs too many digits
 
 
 class Library(Protocol):
-    """The few operations that formulas use, over one kind of number."""
+    """The operations that formulas use, for one kind of number."""
 
     def sin(self, x: Value, /) -> Value: ...
     def sqrt(self, x: Value, /) -> Value: ...
@@ -40,7 +40,7 @@ class Library(Protocol):
     def log1p(self, x: Value, /) -> Value: ...
     def expm1(self, x: Value, /) -> Value: ...
     def pow(self, base: Value, exponent: Value, /) -> Value:
-        """base ** exponent where that is known to be a finite real number: the fast form of `power`."""
+        """base ** exponent, without the checks of `power`: for results that are known to be finite real numbers."""
         ...
 
     def power(self, base: Value, exponent: Value, /) -> Value: ...
@@ -53,12 +53,12 @@ class Library(Protocol):
     def each(self, function: Callable[[Any], Any], checked: Check, /) -> TimeFunction: ...
     def fill(self, value: float, /) -> TimeFunction: ...
     def select(self, starts: Sequence[float], bind: Callable[[int], TimeFunction], /) -> TimeFunction:
-        """Of several functions the one that has begun; `bind` makes each when it is first asked for."""
+        """The function whose start was the last one at or before t; `bind(i)` makes function i at its first use."""
         ...
 
 
 class _Scalars:
-    """Plain Python numbers: like the C library, but infinite where Python would raise."""
+    """Plain Python numbers. The results are those of the C library: infinite where Python would raise an error."""
 
     sin = staticmethod(math.sin)
     sqrt = staticmethod(math.sqrt)
@@ -114,13 +114,13 @@ class _Scalars:
             (begin, end), (before, between, after) = later, map(bind, range(3))
             return lambda t: between(t) if begin <= t < end else before(t) if t < begin else after(t)
 
-        def not_yet_bound(t: float) -> Value:
-            """Stands for a function until one of its times is asked for."""
+        def bind_at_first_use(t: float) -> Value:
+            """Replaces itself by the function that applies at t."""
             number = bisect_right(later, t)
             functions[number] = bind(number)
             return functions[number](t)
 
-        functions: list[TimeFunction] = [not_yet_bound] * len(starts)
+        functions: list[TimeFunction] = [bind_at_first_use] * len(starts)
         return lambda t: functions[bisect_right(later, t)](t)
 
 
@@ -128,7 +128,7 @@ SCALARS: Library = _Scalars()
 
 
 def arrays() -> Library:
-    """The numpy library. numpy is imported here, so that plain use of lrcore does not pay for it."""
+    """The numpy library. numpy is imported here, so that `import lrcore` does not import it."""
     import numpy as np
 
     class Arrays:
@@ -187,7 +187,7 @@ def arrays() -> Library:
                 return by_piece(t, piece)
 
             def by_piece(t: Value, piece: Value) -> Value:
-                """The values at times that are in the order of their pieces."""
+                """The values at times that are sorted by piece."""
                 out = np.empty(t.shape)
                 firsts = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist()]
                 for first, end, number in zip(firsts, [*firsts[1:], t.size], piece[firsts].tolist(), strict=True):
@@ -200,10 +200,10 @@ def arrays() -> Library:
 
 
 def exact_arrays() -> Library:
-    """The numpy library with the very bits of `SCALARS`, at a fraction of what one call for each time costs.
+    """The numpy library with results equal to those of `SCALARS` to the bit, and faster than one call per time.
 
-    The four operations, remainders, roots and comparisons have one right result, so numpy does those. Of the others numpy
-    has its own vector functions, which differ from the C library's in the last bit: here each number gets the latter's.
+    IEEE 754 determines the results of arithmetic, remainders, roots and comparisons, so numpy computes those. Its sine,
+    logarithms and powers may differ from the C library's in the last bit, so these call the C library for each number.
     """
     import numpy as np
 
@@ -216,7 +216,7 @@ def exact_arrays() -> Library:
         return values
 
     def each_power(function: Callable[[float, float], float]) -> Callable[[Value, Value], Value]:
-        """Where exponents count cycles or stairs, neighbours are equal, and one power serves them all."""
+        """One power for each run of equal integer exponents: exponents that count cycles or stairs have long runs."""
         values = each(function)
 
         def powers(base: Value, exponent: Value) -> Value:
@@ -239,13 +239,13 @@ def exact_arrays() -> Library:
 
         @staticmethod
         def round(x: Value) -> Value:
-            """Whole numbers as integers, which a Python function is then given; larger ones are as good as floats."""
+            """Rounded to int64, since a Python function is called with integers; to floats if one reaches 2**53."""
             rounded = np.rint(x)
             return rounded.astype(np.int64) if np.abs(rounded).max(initial=0) < LAST_STEP else rounded
 
         @staticmethod
         def clip(x: Value, low: float, high: float) -> Value:
-            """That of numpy 1 gives 0.0 for -0.0."""
+            """Not np.clip: in numpy 1 it returns 0.0 for -0.0."""
             return np.where(x < low, low, np.where(x > high, high, x))
 
         @staticmethod
@@ -257,7 +257,7 @@ def exact_arrays() -> Library:
 
 
 def in_blocks(function: TimeFunction, times: Any) -> Any:
-    """The values of a function over arrays at an array of times, of the same shape."""
+    """The values of an array function at an array of times, computed block by block."""
     import numpy as np
 
     flat = times.ravel()
@@ -272,7 +272,7 @@ def in_blocks(function: TimeFunction, times: Any) -> Any:
 
 
 def _product_error(a: Value, b: Value, product: Value) -> Value:
-    """a * b - product, exactly (Dekker 1971), for the rounded product of two floats of moderate size."""
+    """a * b - product exactly (Dekker 1971), where product = fl(a * b) and nothing overflows or underflows."""
     a_top = 134217729.0 * a
     a_high = a_top - (a_top - a)
     a_low = a - a_high
@@ -282,23 +282,23 @@ def _product_error(a: Value, b: Value, product: Value) -> Value:
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-def _one_more_error(x: Value, total: Value) -> Value:
-    """1 + x - total, exactly (Knuth 1969), for the rounded total."""
+def _one_plus_error(x: Value, total: Value) -> Value:
+    """1 + x - total exactly (Knuth 1969), where total = fl(1 + x)."""
     part = total - 1.0
     return (1.0 - (total - part)) + (x - part)
 
 
 def _quotient_error(n: Value, d: float, quotient: Value) -> Value:
-    """n / d - quotient, for the rounded quotient."""
+    """n / d - quotient, where quotient = fl(n / d)."""
     product = quotient * d
     return ((n - product) - _product_error(quotient, d, product)) / d
 
 
 def fractional_power(lib: Library, base: float) -> Callable[[Value, float], Value]:
-    """(n, d) -> base ** (n / d), also where a large |log(base)| magnifies the rounding of n / d."""
+    """(n, d) -> base ** (n / d); if |log(base)| is large, corrected for the rounding of n / d."""
     power = lib.power
     slope = math.log(abs(base)) if base else 0.0
-    if abs(slope) < _LOG_THAT_MAGNIFIES:
+    if abs(slope) < _LARGE_LOG:
         return lambda n, d: power(base, n / d)
 
     def value(n: Value, d: float) -> Value:
@@ -309,9 +309,9 @@ def fractional_power(lib: Library, base: float) -> Callable[[Value, float], Valu
 
 
 def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value]:
-    """(n, d) -> (n / d) ** exponent, also where a large exponent magnifies the rounding of n / d."""
+    """(n, d) -> (n / d) ** exponent; if the exponent is large, corrected for the rounding of n / d."""
     power, fast_power = lib.power, lib.pow
-    if exponent <= _POWER_THAT_MAGNIFIES:
+    if exponent <= _LARGE_EXPONENT:
         return lambda n, d: fast_power(n / d, exponent)
 
     def value(n: Value, d: float) -> Value:
@@ -322,7 +322,7 @@ def ratio_power(lib: Library, exponent: float) -> Callable[[Value, float], Value
 
 
 def times_power(lib: Library, base: float) -> Callable[[Value, Value], Value]:
-    """(x, n) -> x * base ** n, where the power grows by halves: it may leave float64 before the product does."""
+    """(x, n) -> x * base ** n; a growing power, which may overflow before the product, is multiplied in halves."""
     fast_power, power, clip = lib.pow, lib.power, lib.clip
     if abs(base) <= 1:
         return lambda x, n: x * fast_power(base, n)
@@ -335,9 +335,10 @@ def times_power(lib: Library, base: float) -> Callable[[Value, Value], Value]:
 
 
 def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], tuple[Value, Value]]:
-    """t -> (whole periods since the origin, what is left): integers by integers, reals by fmod, which is exact too.
+    """t -> (whole periods since the origin, remainder). Whole periods use integers, real ones fmod; both are exact.
 
-    A period that ends within the rounding of t has ended: ten periods of 3.7 are 37, though the float is a little more.
+    A period counts as complete if it ends within the rounding error of t: ten periods of 3.7 end at 37, though the float
+    3.7 is a little larger.
     """
     before, origin = _periods_before(origin, period)
     if period <= LAST_STEP and float(period).is_integer():
@@ -367,18 +368,17 @@ def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], t
 
 
 def _periods_before(origin: float, period: float) -> tuple[float, float]:
-    """How many periods an origin lies from where they may be counted, and what is left: 0 and itself if arrays hold it."""
+    """(periods, remainder) of an origin too large for int64 arithmetic, so that the remainder is small; else (0, origin)."""
     if abs(origin) <= 2**62 or not float(period).is_integer():
         return 0, for_arrays(origin)
     before = -(-int(origin) // int(period))
     return for_arrays(before), for_arrays(int(origin) - before * int(period))
 
 
-# --- shapes: how a ramp leaves one value for another ------------------------------------------------------------------
+# --- shapes: how a ramp goes from one value to another ----------------------------------------------------------------
 #
 # A shape takes the library, the length and its exponent. It returns two functions of (elapsed, remaining): the weight of
-# the value that is left, and the weight of the value that is reached. Both are computed without a subtraction, so that
-# neither end of a ramp loses digits.
+# the first value and the weight of the second. Neither is computed by subtraction, which would cost digits at one end.
 
 Weight: TypeAlias = Callable[[Value, Value], Value]
 
@@ -435,14 +435,14 @@ SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
 }
 
 
-def _straight(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
+def _linear(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
     """start * (1 - x) + end * x, x = (t - first) / (last - first)."""
     length = float(last - first)
     return lambda t: start * ((last - t) / length) + end * ((t - first) / length)
 
 
-def _half_wave(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
-    """start * cos(pi/2 x)**2 + end * sin(pi/2 x)**2: of the two squares the smaller, and one minus it."""
+def _half_cosine(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
+    """start * cos(pi/2 x)**2 + end * sin(pi/2 x)**2; the smaller square is computed, the other is one minus it."""
     sin, turn = lib.sin, math.pi / 2 / (last - first)
 
     def early(t: Value) -> Value:
@@ -458,12 +458,12 @@ def _half_wave(lib: Library, start: float, end: float, first: float, last: float
     return lib.select((first, (first + last) // 2), (early, late).__getitem__)
 
 
-SYMMETRIC = {"linear": _straight, "power": _straight, "cosine": _half_wave}
-"""The ramps that are their own mirror image, their power being 1: the common ones, each in a single call."""
+SYMMETRIC = {"linear": _linear, "power": _linear, "cosine": _half_cosine}
+"""The common ramps, of power 1. Each equals its mirror image, so `rising` makes no difference."""
 
 
 def for_arrays(time: float) -> float:
-    """A time as it is, or the nearest float where it is an integer too large to be subtracted from an array of steps."""
+    """The time, as a float if it is an integer too large for int64 arithmetic with an array of steps."""
     return time if abs(time) <= 2**62 else float(time)
 
 
@@ -475,13 +475,14 @@ def ramp(
 ) -> TimeFunction:
     """start * w + end * (1 - w) for first <= t < last, w the shape's weight.
 
-    With `rising` the shape runs backwards in time, as a warmup does: it is the fall from `end` to `start`, seen in a
-    mirror. The value never leaves the interval of its two ends.
+    With `rising`, as in a warmup, it is the mirror image in time of the ramp from `end` to `start`. The value stays
+    between `start` and `end`.
     """
     first, last, low, high = for_arrays(first), for_arrays(last), min(start, end), max(start, end)
     if power == 1 and shape in SYMMETRIC:
         even = SYMMETRIC[shape](lib, start, end, first, last)
-        return even if 0 in (start, end) else lib.bounded(even, low, high)  # a part of one number cannot exceed it
+        # With one end 0 the value is a product that cannot exceed the other end.
+        return even if 0 in (start, end) else lib.bounded(even, low, high)
     of_left, of_reached = SHAPES[shape](lib, float(last - first), power)
     left, reached = (end, start) if rising else (start, end)
 
@@ -498,7 +499,7 @@ def ramp(
 
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
-    """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); both ends of one sign."""
+    """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); start and end have one sign."""
     first, last = for_arrays(first), for_arrays(last)
     sign, length = math.copysign(1.0, start), float(last - first)
     of_start, of_end = fractional_power(lib, abs(start)), fractional_power(lib, abs(end))
@@ -507,7 +508,10 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
-    """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
+    """init * rate**((t - origin) / period).
+
+    The power of the whole periods and that of the rest are separate factors, so that a large t loses no digits.
+    """
     if period == 1 and abs(rate) <= 1 and not staircase:
         fast_power = lib.pow
         return lambda t: init * fast_power(rate, t - origin)
@@ -523,19 +527,19 @@ def exponential(lib: Library, init: float, rate: float, origin: float, period: f
 def inverse_time(
     lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
 ) -> TimeFunction:
-    """init / (1 + rate * t / period)**exponent, of whole periods only with `staircase`."""
+    """init / (1 + rate * (t - origin) / period)**exponent; with `staircase`, (t - origin) // period."""
     power, parts, start = lib.power, split(lib, period, origin), for_arrays(origin)
-    if exponent > _POWER_THAT_MAGNIFIES:
-        return _inverse_high_power(lib, init, rate, origin, period, exponent, staircase)
+    if exponent > _LARGE_EXPONENT:
+        return _inverse_time_of_large_power(lib, init, rate, origin, period, exponent, staircase)
     if staircase:
         return lambda t: init / power(1.0 + rate * parts(t)[0], exponent)
     return lambda t: init / power(1.0 + rate * ((t - start) / period), exponent)
 
 
-def _inverse_high_power(
+def _inverse_time_of_large_power(
     lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
 ) -> TimeFunction:
-    """The same where a large exponent magnifies the rounding of the base."""
+    """`inverse_time` for a large exponent: corrected for the rounding of the base."""
     power, where, parts, start = lib.power, lib.where, split(lib, period, origin), for_arrays(origin)
 
     def value(t: Value) -> Value:
@@ -544,15 +548,15 @@ def _inverse_high_power(
         grown = rate * periods
         base = 1.0 + grown
         error = _product_error(rate, periods, grown) + rate * _quotient_error(n, d, periods)
-        lost = exponent * (_one_more_error(grown, base) + error) / base
-        # What overflows on the way here belongs to a value of 0.
+        lost = exponent * (_one_plus_error(grown, base) + error) / base
+        # An intermediate result overflows only where the value is 0.
         return init / power(base, exponent) * (1.0 - where(abs(lost) < 1.0, lost, 0.0))
 
     return value
 
 
 def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:
-    """inner((t - origin) // width): the inner clock ticks once in `width` updates."""
+    """inner((t - origin) // width): inner time advances by 1 every `width` updates."""
     if origin == 0 and float(width).is_integer():
         whole = int(width)
         return lambda t: inner(t // whole)
@@ -561,7 +565,7 @@ def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> Ti
 
 
 def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float) -> TimeFunction:
-    """inner(t mod period) * factor**(number of the cycle); with `mirror` odd cycles run backwards."""
+    """inner((t - origin) mod period) * factor**(number of the cycle); with `mirror`, odd cycles run backwards."""
     parts = split(lib, period, origin)
 
     def place(t: Value) -> tuple[Value, Value]:
@@ -580,7 +584,7 @@ def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirro
 
 
 def total(lib: Library, terms: Sequence[TimeFunction]) -> TimeFunction:
-    """The sum of the terms, held at the largest float64."""
+    """The sum of the terms, clipped to the finite float64 numbers."""
     first, rest, clip = terms[0], terms[1:], lib.clip
 
     def value(t: Value) -> Value:
@@ -593,7 +597,7 @@ def total(lib: Library, terms: Sequence[TimeFunction]) -> TimeFunction:
 
 
 def product(lib: Library, factors: Sequence[TimeFunction]) -> TimeFunction:
-    """The product of the factors, held at the largest float64."""
+    """The product of the factors, clipped to the finite float64 numbers."""
     first, rest, clip = factors[0], factors[1:], lib.clip
 
     def value(t: Value) -> Value:

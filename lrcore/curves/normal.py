@@ -1,4 +1,4 @@
-"""What is known of a formula without asking it: a form that equal ones share, when it repeats, what is inside."""
+"""What is known of a formula without evaluating it: its normal form, its repetition, its cycles laid out, its parts."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ from lrcore.curves.pieces import (
 )
 from lrcore.curves.timeline import Timeline
 
-_FADING = (
-    2**24
-)  # steps or cycles within which a formula has to reach 0 or the largest number, to be known to stay there
-_UNROLLED = 2**12  # pieces into which cycles are laid out at most
+_SATURATION_LIMIT = 2**24
+"""The steps or cycles within which a search expects a formula to reach 0 or the largest float64."""
+_MOST_UNROLLED = 2**12  # pieces of cycles that are laid out
 
 # --- normal forms -----------------------------------------------------------------------------------------------------
 
 
 def normal(formula: Formula, *, at_steps: bool = True) -> Formula:
-    """The formula in a form that others with the very same values share, as far as that is known.
+    """The normal form: formulas that share it have equal values. Equal formulas may still have different normal forms.
 
     Args:
-        formula: any.
-        at_steps: whether it is asked at whole times alone; not so in a cycle of a real length.
+        formula: any formula.
+        at_steps: whether it is evaluated at whole times only; this is false inside a cycle of a real length.
 
     Example:
         >>> normal(Stairs(Exponential(0.1, 0.5, 1, False), 10))
@@ -57,7 +56,7 @@ def normal(formula: Formula, *, at_steps: bool = True) -> Formula:
             return _normal_cycle(formula, at_steps=at_steps)
         case Reverse(timeline=inner, about=about):
             line = _normal_line(inner, at_steps=at_steps and _is_whole(about))
-            return _one_constant(line) or replace(formula, timeline=line)
+            return _single_constant(line) or replace(formula, timeline=line)
         case Pointwise(operation=operation, formulas=parts):
             return _normal_pointwise(operation, [normal(part, at_steps=at_steps) for part in parts])
         case Clipped(formula=inner, low=low, high=high):
@@ -67,21 +66,21 @@ def normal(formula: Formula, *, at_steps: bool = True) -> Formula:
 
 
 def _normal_line(line: Timeline, *, at_steps: bool) -> Timeline:
-    """The timeline of formulas in their normal form; of equal ones that follow each other only the first is kept."""
+    """The timeline with its formulas in normal form; neighbours with the same normal form become one piece."""
     formulas_ = [normal(formula, at_steps=at_steps) for formula in line.formulas]
     pieces = list(zip(line.starts, formulas_, strict=True))
     kept = [pieces[0], *(after for before, after in itertools.pairwise(pieces) if before[1] != after[1])]
     return Timeline(tuple(start for start, _ in kept), tuple(formula for _, formula in kept))
 
 
-def _one_constant(line: Timeline) -> Constant | None:
-    """What a timeline is at any time, if it is one constant."""
+def _single_constant(line: Timeline) -> Constant | None:
+    """The constant that is the whole timeline; None if the timeline is anything else."""
     [*others, last] = line.formulas
     return last if isinstance(last, Constant) and not others else None
 
 
 def _normal_ramp(ramp: Ramp) -> Formula:
-    """A ramp of power 1 that is its own mirror image is the same in each direction."""
+    """The ramp without the options that do not change its values: `rising` does not matter for symmetric shapes."""
     if ramp.shape == "exponential":
         return replace(ramp, rising=False, power=1.0)
     if ramp.power == 1 and ramp.shape in SYMMETRIC:
@@ -90,17 +89,20 @@ def _normal_ramp(ramp: Ramp) -> Formula:
 
 
 def _normal_cycle(cycle: Cycle, *, at_steps: bool) -> Formula:
-    """A cycle that begins in its first period: it is the same one whole periods later."""
+    """The cycle with its origin reduced to the first period."""
     whole = _is_whole(cycle.length) and _is_whole(cycle.origin)
     line = _normal_line(cycle.timeline, at_steps=at_steps and whole)
-    if cycle.factor == 1 and (constant := _one_constant(line)):
+    if cycle.factor == 1 and (constant := _single_constant(line)):
         return constant
     period = cycle.period
     return replace(cycle, timeline=line, origin=cycle.origin % period if period and whole else cycle.origin)
 
 
 def _normal_stairs(stairs: Stairs, *, at_steps: bool) -> Formula:
-    """Stairs of an exponential or of inverse time are one; of a sum, the sum of stairs; of stairs, wider stairs."""
+    """The stairs merged into their formula, where that keeps every value.
+
+    A staircase decay gets longer steps, inner stairs get wider, and a sum or product becomes one of stairs.
+    """
     inner, width, origin = stairs.formula, stairs.width, stairs.origin
     if isinstance(inner, Constant):
         return inner
@@ -125,7 +127,10 @@ def _normal_stairs(stairs: Stairs, *, at_steps: bool) -> Formula:
 
 
 def _normal_pointwise(operation: str, parts: Sequence[Formula]) -> Formula:
-    """Parts are taken from left to right: the first two may change places, and a sum that comes first is its own terms."""
+    """The sum or product, flattened and sorted as far as that keeps every value.
+
+    It is computed from left to right: only the first two parts commute, and only a first part may be a nested sum.
+    """
     first, *rest = [*sorted(parts[:2], key=lambda part: not isinstance(part, Pointwise)), *parts[2:]]
     inside = first.formulas if isinstance(first, Pointwise) and first.operation == operation else (first,)
     flat = [*inside, *rest]
@@ -141,12 +146,12 @@ def _is_whole(time: float) -> bool:
 
 
 def unrolled(formula: Formula, start: int, stop: int) -> Timeline | None:
-    """The pieces of a formula between two steps, each cycle laid out; None without cycles, or with too many.
+    """The pieces of a formula between two steps, with its cycles laid out; None if it has no cycles, or too many.
 
-    Only cycles of whole lengths and times are laid out, for then no value changes by a bit.
+    Only cycles of whole lengths and times are laid out: then every value stays the same to the bit.
     """
-    pieces = list(itertools.islice(_laid_out(formula, start, stop), _UNROLLED + 1))
-    if len(pieces) > _UNROLLED or pieces == [(start, formula)]:
+    pieces = list(itertools.islice(_laid_out(formula, start, stop), _MOST_UNROLLED + 1))
+    if len(pieces) > _MOST_UNROLLED or pieces == [(start, formula)]:
         return None
     return Timeline((0, *(begin for begin, _ in pieces[1:])), tuple(piece for _, piece in pieces))
 
@@ -163,7 +168,7 @@ def _laid_out(formula: Formula, start: int, stop: int) -> Iterator[tuple[int, Fo
                     if begin + at < stop:
                         yield max(start, int(begin + at)), piece.delayed(begin)
         case Pointwise(formulas=parts):
-            lines = [list(itertools.islice(_laid_out(part, start, stop), _UNROLLED + 1)) for part in parts]
+            lines = [list(itertools.islice(_laid_out(part, start, stop), _MOST_UNROLLED + 1)) for part in parts]
             for at in sorted({at for line in lines for at, _ in line}):
                 now = [line[bisect_left(line, at + 1, key=lambda piece: piece[0]) - 1][1] for line in lines]
                 yield at, replace(formula, formulas=tuple(now))
@@ -172,7 +177,7 @@ def _laid_out(formula: Formula, start: int, stop: int) -> Iterator[tuple[int, Fo
 
 
 def _is_at_whole_times(formula: Formula) -> bool:
-    """Whether a formula moves in time without rounding."""
+    """Whether all times in a formula are whole, so that it can be delayed without rounding."""
     match formula:
         case Ramp(first=first, last=last):
             return _is_whole(first) and _is_whole(last)
@@ -180,38 +185,42 @@ def _is_at_whole_times(formula: Formula) -> bool:
             if not (_is_whole(time) and all(map(_is_whole, line.starts))):
                 return False
     origin = getattr(formula, "origin", 0)
-    return _is_whole(origin) and all(map(_is_at_whole_times, _inside(formula)))
+    return _is_whole(origin) and all(map(_is_at_whole_times, _parts(formula)))
 
 
 # --- what is known of a formula ---------------------------------------------------------------------------------------
 
 
 def repetition(formula: Formula, start: int, stop: int) -> tuple[int, int] | None:
-    """A step, and the period with which the values repeat from there on (1: they stay); None where it is not known."""
+    """A step, and the period of the values from there on (1 if they are constant); None if no repetition is known."""
     match formula:
         case Constant() | FrozenAt():
             return start, 1
         case Exponential(rate=rate) if -1 < rate < 0:
-            return _held(replace(formula, rate=-rate), start, stop)
+            return _saturation(replace(formula, rate=-rate), start, stop)
         case Exponential() | InverseTime():
-            return _held(formula, start, stop)
+            return _saturation(formula, start, stop)
         case Stairs():
             return _repetition_of_stairs(formula, start, stop)
         case Cycle(factor=1):
             return (start, formula.period) if formula.period else None
         case Cycle(length=length, factor=factor, origin=origin):
-            faded = _held(Exponential(1.0, abs(factor), 1, staircase=True), 0, _FADING) if abs(factor) < 1 else None
+            faded = (
+                _saturation(Exponential(1.0, abs(factor), 1, staircase=True), 0, _SATURATION_LIMIT)
+                if abs(factor) < 1
+                else None
+            )
             return (max(start, math.ceil(origin + (faded[0] + 1) * length)), 1) if faded else None
         case Clipped(formula=inner):
             return repetition(inner, start, stop)
         case Pointwise():
-            return _joint_repetition(formula, start, stop)
+            return _repetition_of_parts(formula, start, stop)
     return None
 
 
-def _held(formula: Exponential | InverseTime, start: int, stop: int) -> tuple[int, int] | None:
-    """The step from which a formula that falls or grows is 0 or the largest number."""
-    value, last = formula.bind(SCALARS), min(stop, start + _FADING)
+def _saturation(formula: Exponential | InverseTime, start: int, stop: int) -> tuple[int, int] | None:
+    """The repetition (step, 1) of a monotone formula that reaches 0 or the largest float64 and stays there."""
+    value, last = formula.bind(SCALARS), min(stop, start + _SATURATION_LIMIT)
     held = value(last)
     if formula.monotone and abs(held) in (0, LARGEST):
         return start + bisect_left(range(start, last), True, key=lambda step: value(step) == held), 1
@@ -227,8 +236,8 @@ def _repetition_of_stairs(stairs: Stairs, start: int, stop: int) -> tuple[int, i
     return begin, 1 if repeat[1] == 1 else int(repeat[1] * stairs.width)
 
 
-def _joint_repetition(formula: Pointwise, start: int, stop: int) -> tuple[int, int] | None:
-    """What repeats when all parts do; a product also stays 0 when a part does."""
+def _repetition_of_parts(formula: Pointwise, start: int, stop: int) -> tuple[int, int] | None:
+    """The repetition of a sum or product whose parts all repeat, or of a product with a part that stays 0."""
     repeats = [repetition(part, start, stop) for part in formula.formulas]
     known = [repeat for repeat in repeats if repeat]
     if formula.operation == "product":
@@ -245,7 +254,7 @@ def _joint_repetition(formula: Pointwise, start: int, stop: int) -> tuple[int, i
 
 
 def tick(formula: Formula) -> float:
-    """The steps between two changes of stairs, infinite for a constant; 0 for what may change at each step."""
+    """The steps between two changes of the value: the width of stairs, infinite for a constant, otherwise 0."""
     match formula:
         case Constant() | FrozenAt():
             return math.inf
@@ -254,17 +263,17 @@ def tick(formula: Formula) -> float:
         case InverseTime(decay_steps=width, staircase=True):
             return width
         case Pointwise() | Clipped():
-            return min(map(tick, _inside(formula)))
+            return min(map(tick, _parts(formula)))
     return 0
 
 
 def calls_python(formula: Formula) -> bool:
-    """Whether a user's function is inside, which takes its time and may raise an error."""
-    return isinstance(formula, UserFunction) or any(map(calls_python, _inside(formula)))
+    """Whether the formula calls a user's function, which may be slow or raise an error."""
+    return isinstance(formula, UserFunction) or any(map(calls_python, _parts(formula)))
 
 
-def _inside(formula: Formula) -> tuple[Formula, ...]:
-    """The formulas that a formula is made of."""
+def _parts(formula: Formula) -> tuple[Formula, ...]:
+    """The formulas inside a formula."""
     match formula:
         case Pointwise(formulas=parts):
             return parts

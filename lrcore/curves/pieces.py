@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class Formula(Protocol):
-    """A function of t as data. `period` is 1 for a constant, the whole period of a cycle, and None otherwise."""
+    """A function of t as data.
+
+    `period` is 1 for a constant, the period of a cycle if it is an integer, and None otherwise.
+    """
 
     @property
     def period(self) -> int | None: ...
@@ -42,7 +45,7 @@ class Formula(Protocol):
         ...
 
     def until(self, time: float) -> Formula:
-        """The formula without what is inside it for later times only."""
+        """The formula without the inner pieces that are not needed up to `time`."""
         ...
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
@@ -50,15 +53,15 @@ class Formula(Protocol):
         ...
 
 
-class _Plain(Struct, frozen=True):
-    """A formula that is the same at all times: nothing is inside it."""
+class _Untruncated(Struct, frozen=True):
+    """A formula that `until` does not shorten."""
 
     def until(self, time: float) -> Self:
         return self
 
 
-class _Smooth(_Plain, frozen=True):
-    """What formulas without breakpoints share."""
+class _Smooth(_Untruncated, frozen=True):
+    """A formula that is monotone, does not repeat and has no breakpoints, unless it says otherwise."""
 
     @property
     def period(self) -> int | None:
@@ -73,7 +76,7 @@ class _Smooth(_Plain, frozen=True):
 
 
 class Constant(_Smooth, frozen=True, gc=False):
-    """value."""
+    """The same value at every t."""
 
     value: float
 
@@ -167,8 +170,8 @@ class InverseTime(_Smooth, frozen=True, gc=False):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
-class UserFunction(_Plain, frozen=True):
-    """A user's Python function. Its value is checked each time: it is the one formula that may be wrong."""
+class UserFunction(_Untruncated, frozen=True):
+    """A user's Python function of (t - origin) / scale. Every value that it returns is checked."""
 
     function: Any
     name: str
@@ -201,7 +204,7 @@ class UserFunction(_Plain, frozen=True):
 
 
 class FrozenAt(_Smooth, frozen=True):
-    """The value that a formula has at one time, for ever; evaluated when it is first asked for."""
+    """The value that a formula has at one time, as a constant; it is computed at each call, not when it is bound."""
 
     formula: Formula
     at: float
@@ -226,7 +229,7 @@ class FrozenAt(_Smooth, frozen=True):
 
 
 class Stairs(Struct, frozen=True):
-    """formula((t - origin) // width): an inner clock that ticks once in `width` updates."""
+    """formula((t - origin) // width): inner time advances by 1 every `width` updates."""
 
     formula: Formula
     width: float
@@ -235,7 +238,7 @@ class Stairs(Struct, frozen=True):
     @property
     def period(self) -> int | None:
         inner = self.formula.period
-        return inner if inner is None or inner == 1 else _whole(inner * self.width)
+        return inner if inner is None or inner == 1 else _whole_period(inner * self.width)
 
     @property
     def monotone(self) -> bool:
@@ -259,7 +262,7 @@ class Stairs(Struct, frozen=True):
 
 
 class Cycle(Struct, frozen=True):
-    """A timeline that repeats; with `mirror` odd cycles run backwards, each cycle is `factor` times the one before."""
+    """A timeline that repeats. With `mirror`, odd cycles run backwards. Each cycle is `factor` times the one before."""
 
     timeline: Timeline
     length: float
@@ -271,7 +274,7 @@ class Cycle(Struct, frozen=True):
     def period(self) -> int | None:
         if self.factor != 1:
             return None
-        return _whole(self.length * 2 if self.mirror else self.length)
+        return _whole_period(self.length * 2 if self.mirror else self.length)
 
     @property
     def monotone(self) -> bool:
@@ -297,20 +300,20 @@ class Cycle(Struct, frozen=True):
         while (start := self.origin + number * self.length) < last:
             turned = self.mirror and number % 2
             reach = math.ceil(self.length if turned else min(self.length, last - start))
-            cuts = heapq.merge(self.timeline.starts, self.timeline.breakpoints(reach))
-            places: Iterable[float] = (start + cut for cut in cuts)  # one by one: nobody may ask for all of them
+            changes = heapq.merge(self.timeline.starts, self.timeline.breakpoints(reach))
+            places: Iterable[float] = (start + change for change in changes)  # a generator: there may be very many
             if turned:
-                places = [start, *sorted(start + self.length - cut for cut in cuts)]
+                places = [start, *sorted(start + self.length - change for change in changes)]
             until = min(last, math.ceil(start + self.length) + 1)
-            for step in (step for place in places for step in _around(place)):
+            for step in (step for place in places for step in _steps_around(place)):
                 if first < step < until:
                     first = step
                     yield step
             number += 1
 
 
-class Reverse(_Plain, frozen=True):
-    """timeline(about - t), after the same timeline ran forwards: it has no part that is new."""
+class Reverse(_Untruncated, frozen=True):
+    """timeline(about - t): the timeline backwards. A forward cycle always precedes it, so `until` cannot drop a piece."""
 
     timeline: Timeline
     about: float
@@ -335,7 +338,7 @@ class Reverse(_Plain, frozen=True):
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         inner = self.timeline.breakpoints(math.floor(self.about - first) + 1)
-        steps = {step for cut in inner for step in _around(self.about - cut)}
+        steps = {step for change in inner for step in _steps_around(self.about - change)}
         yield from sorted(step for step in steps if first < step < last)
 
 
@@ -372,7 +375,7 @@ class Pointwise(Struct, frozen=True):
 
 
 class Clipped(Struct, frozen=True):
-    """A formula that is kept between two values."""
+    """A formula whose value is clipped to [low, high]."""
 
     formula: Formula
     low: float
@@ -405,7 +408,7 @@ class Clipped(Struct, frozen=True):
 def segment(
     shape: str, start: float, end: float, first: float, last: float, power: float = 1.0, *, rising: bool = False
 ) -> Formula:
-    """One ramp. The shape `constant` holds the outer value: `start`, or on the way down of a cooldown `end`."""
+    """A ramp from `start` to `end`; a constant `start` if both are equal or the shape is `constant`."""
     if start == end or shape == "constant":
         return Constant(start)
     if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
@@ -416,10 +419,10 @@ def segment(
 # --- where pieces change ---------------------------------------------------------------------------------------------
 
 
-def _around(place: float) -> tuple[int, ...]:
-    """Where a change may show that a clock begun at a real time, or running backwards, moves to a place.
+def _steps_around(place: float) -> tuple[int, ...]:
+    """The integer steps at which a change of an inner timeline may show, if it falls at the time `place`.
 
-    Forwards it shows at the place; backwards one step later; a cut at a real time is known to one step only.
+    A change shows at `place`, or one step later in a mirrored cycle. If `place` is not whole, it may be off by one step.
     """
     below = math.floor(place)
     return (below, below + 1) if place == below else (below, below + 1, below + 2)
@@ -435,6 +438,7 @@ def _multiples(origin: float, width: float, first: int, last: int) -> Iterator[i
 
 
 def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
+    """The sorted union of sorted streams, without duplicates."""
     previous = None
     for step in heapq.merge(*streams):
         if step != previous:
@@ -442,12 +446,13 @@ def _merged(streams: Iterable[Iterator[int]]) -> Iterator[int]:
         previous = step
 
 
-def _whole(period: float) -> int | None:
+def _whole_period(period: float) -> int | None:
+    """The period as an integer; None if it is not whole."""
     return int(period) if isinstance(period, int) or period.is_integer() else None
 
 
 def finite(name: str, value: Any, step: Any) -> float:
-    """What a Python function gave for a step, as a float; anything but a finite number is refused."""
+    """The value that a Python function returned for a step, as a float; it must be a finite number."""
     if type(value) is float and math.isfinite(value):
         return value
     if isinstance(value, (bool, str, bytes, complex)):

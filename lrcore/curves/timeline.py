@@ -1,4 +1,4 @@
-"""What a schedule becomes: sorted starts with one formula each, so that a value is one bisect and one call."""
+"""Timelines: formulas with sorted starts, so that a value takes one bisection and one call, and the algebra of timelines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from lrcore.curves.pieces import Clipped, Constant, Cycle, Formula, FrozenAt, Po
 from lrcore.errors import ScheduleError
 
 MOST_PIECES = 2**18
-"""Of sums, products and growing cycles, which may have many more pieces than what they are made of."""
-LONGEST_COUNTED = 2**62  # updates: the sum of two such times is still an int64
-_DIGITS = 100  # 1.5**84 has 84 decimals
-_UNITS_OF_ONE = 1 << 1074
+"""The limit for sums, products and growing cycles, which may have many more pieces than their parts."""
+LONGEST_COUNTED = 2**62  # updates; the sum of two such times fits int64
+_DECIMAL_DIGITS = 100  # enough for 1.5**84, which has 84 decimals
+_UNITS_OF_ONE = 1 << 1074  # 1.0 in units of the smallest float64
 _START = operator.itemgetter(0)
 
 
@@ -28,9 +28,9 @@ class Timeline(Struct, frozen=True, dict=True):
     """Formulas and the times at which each begins; the first begins at 0.
 
     Attributes:
-        starts: rising times. Only the knots of `interpolate` and the cycles of `repeat` may be real numbers.
-        formulas: one for each start, in the timeline's own time.
-        length: the updates that the schedule itself takes, None where it has no length of its own.
+        starts: rising times. They are integers, except for knots of `interpolate` and cycles of `repeat`.
+        formulas: one for each start; their t is the timeline's, not the time since the start.
+        length: the updates that the schedule takes; None if it has no length of its own.
     """
 
     starts: tuple[float, ...]
@@ -43,17 +43,17 @@ class Timeline(Struct, frozen=True, dict=True):
 
     @property
     def end(self) -> int | None:
-        """The step from which the value never changes; None where it always may."""
+        """The step from which the last piece is constant; None if it is not constant."""
         return math.ceil(self.starts[-1]) if self.formulas[-1].period == 1 else None
 
     @property
     def period(self) -> int | None:
-        """The period of the last formula, 1 for a constant; None where it does not repeat."""
+        """The period of the last formula: 1 for a constant, None if it does not repeat."""
         return self.formulas[-1].period
 
     def bind(self, lib: Library) -> TimeFunction:
-        """The function of t. Of several formulas each is bound when it is first asked for."""
-        formulas = self.formulas  # not `self`, which keeps the function: garbage would have to be searched for the two
+        """The function of t. If there are several formulas, each is bound at its first use."""
+        formulas = self.formulas  # a closure over `self`, which caches `at`, would be a reference cycle
         if len(formulas) == 1:
             return formulas[0].bind(lib)
         return lib.select(self.starts, lambda number: formulas[number].bind(lib))
@@ -64,7 +64,7 @@ class Timeline(Struct, frozen=True, dict=True):
             first, last = math.ceil(start), min(math.ceil(end), horizon)
             if first >= horizon:
                 return
-            if 0 < first < last:  # a piece between two steps is never asked
+            if 0 < first < last:  # a piece that lies between two steps is never evaluated
                 yield first
             yield from formula.breakpoints(first, last)
 
@@ -76,7 +76,7 @@ class Timeline(Struct, frozen=True, dict=True):
         return Timeline(self.starts[:keep], self.formulas[:keep])
 
     def until(self, time: float) -> Timeline:
-        """The same up to `time`, without what is asked for only later. Of a piece that begins at `time` one value is left."""
+        """The timeline without the pieces after `time`. A piece that begins at `time` is frozen there."""
         kept = bisect_left(self.starts, time)
         starts, ends = self.starts[:kept], (*self.starts[1:kept], time)
         pieces = tuple(formula.until(end) for formula, end in zip(self.formulas[:kept], ends, strict=False))
@@ -85,7 +85,7 @@ class Timeline(Struct, frozen=True, dict=True):
         return Timeline(starts, pieces)
 
     def delayed(self, by: float) -> Timeline:
-        """value(t - by), to be put after something else."""
+        """value(t - by), as a part of a longer timeline: its first piece begins at `by`."""
         return Timeline(
             tuple(start + by for start in self.starts), tuple(formula.delayed(by) for formula in self.formulas)
         )
@@ -98,7 +98,7 @@ class Timeline(Struct, frozen=True, dict=True):
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
 
     def held(self) -> Timeline:
-        """The same up to LAST_STEP, from where it holds its value if it goes on for ever, or longer than int64 can count."""
+        """The timeline frozen at LAST_STEP, unless it becomes constant within LONGEST_COUNTED updates."""
         if self.end is not None and self.end <= LONGEST_COUNTED:
             return self
         line, now = self.before(LAST_STEP), sum(start <= LAST_STEP for start in self.starts) - 1
@@ -121,7 +121,7 @@ class Timeline(Struct, frozen=True, dict=True):
     # --- in value -----------------------------------------------------------------------------------------------------
 
     def clipped(self, low: float, high: float) -> Timeline:
-        """The value kept in [low, high]; where a formula only falls or only rises, it is cut at the very step."""
+        """The value clipped to [low, high]. A monotone formula is divided where it enters and leaves the interval."""
         starts: list[float] = []
         pieces: list[Formula] = []
         for start, end, formula in zip(self.starts, (*self.starts[1:], LAST_STEP), self.formulas, strict=True):
@@ -132,19 +132,19 @@ class Timeline(Struct, frozen=True, dict=True):
 
 
 def constant(value: float, length: int | None = None) -> Timeline:
-    """One value for ever."""
+    """The same value at every step."""
     return Timeline((0,), (Constant(value),), length)
 
 
 def ramp(shape: str, start: float, end: float, length: int, power: float = 1.0, *, rising: bool = False) -> Timeline:
-    """From `start` at 0 to exactly `end` at `length`, held from there on."""
+    """From `start` at step 0 to exactly `end` at step `length`, constant from there on."""
     if length == 0:
         return constant(end, 0)
     return Timeline((0, length), (segment(shape, start, end, 0, length, power, rising=rising), Constant(end)), length)
 
 
 def join(timelines: Sequence[Timeline], boundaries: Sequence[int]) -> Timeline:
-    """Each timeline from its boundary on, by its own clock; one of length 0 is skipped."""
+    """The timelines in sequence: each begins at its boundary with its own t = 0; one of length 0 is skipped."""
     starts: list[float] = []
     pieces: list[Formula] = []
     for timeline, start, end in zip(timelines, (0, *boundaries), (*boundaries, math.inf), strict=True):
@@ -168,7 +168,7 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
         for start, formula in zip(timeline.starts, timeline.formulas, strict=True)
     ]
     changes.sort(key=_START)
-    combined = _Combined(operation, len(timelines))
+    combined = _Folded(operation, len(timelines))
     starts: list[float] = []
     pieces: list[Formula] = []
     for start, changed in itertools.groupby(changes, key=_START):
@@ -183,9 +183,9 @@ def pointwise(operation: str, timelines: Sequence[Timeline]) -> Timeline:
 
 
 def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: float) -> Timeline:
-    """The timeline's first `period` updates, again and again."""
+    """The first `period` updates of the timeline, repeated for ever."""
     inner = _one_cycle(timeline, period, mirror=mirror)
-    # A period of 1 would not do: a cycle of one step is constant at whole steps only, and a real period asks between them.
+    # `period == 1` does not suffice: it also holds for one-step cycles, which still vary between whole steps.
     if len(inner.formulas) == 1 and isinstance(inner.formulas[0], Constant | FrozenAt) and value_factor == 1:
         return inner
     return Timeline((0,), (Cycle(inner, period, mirror, value_factor),))
@@ -194,7 +194,7 @@ def cycles(timeline: Timeline, period: float, *, mirror: bool, value_factor: flo
 def growing_cycles(
     timeline: Timeline, period: float, *, mirror: bool, value_factor: float, length_factor: float
 ) -> Timeline:
-    """Cycles of which each is `length_factor` times as long as the one before: piece by piece, up to the last step."""
+    """Cycles that are each `length_factor` times as long as the one before, laid out up to LAST_STEP."""
     inner = _one_cycle(timeline, period, mirror=mirror)
     starts: list[float] = []
     pieces: list[Formula] = []
@@ -205,7 +205,7 @@ def growing_cycles(
             "Repeat.length_factor",
             f"expected at most {MOST_PIECES} pieces up to step 2**53; got about {count * len(inner.starts):.0f}",
         )
-    for number, (start, stretch, turn) in enumerate(_growing(period, length_factor)):
+    for number, (start, stretch, turn) in enumerate(_growing_spans(period, length_factor)):
         part = inner.stretched(stretch)
         if mirror and number % 2:
             part = Timeline((0,), (Reverse(part, turn),))
@@ -217,16 +217,16 @@ def growing_cycles(
 
 
 def _one_cycle(timeline: Timeline, period: float, *, mirror: bool) -> Timeline:
-    """The pieces of one cycle; running backwards asks for the value AT the period too, which the next piece has."""
+    """The pieces of one cycle. A mirrored cycle begins with the value at `period` itself, so it includes that piece."""
     return timeline.before(math.nextafter(period, math.inf) if mirror else period)
 
 
-class _Combined:
-    """The sum or product of formulas, of which one is replaced at a time; the constants among them are folded."""
+class _Folded:
+    """A sum or product of formulas that can be replaced one at a time; its constants are folded into one."""
 
     def __init__(self, operation: str, count: int) -> None:
         self.operation = operation
-        self.numbers: _Terms | _Factors = _Terms(count) if operation == "sum" else _Factors(count)
+        self.numbers: _ExactSum | _OrderedProduct = _ExactSum(count) if operation == "sum" else _OrderedProduct(count)
         self.others: dict[int, Formula] = {}
 
     def put(self, number: int, formula: Formula) -> None:
@@ -247,8 +247,8 @@ class _Combined:
         return Pointwise(self.operation, (*others, Constant(folded)))
 
 
-class _Terms:
-    """Numbers and their sum, which is exact: in units of 2**-1074, the smallest float64, each is an integer."""
+class _ExactSum:
+    """The exact sum of float64 numbers, as integers in units of 2**-1074, the smallest float64."""
 
     neutral = 0.0
 
@@ -263,15 +263,15 @@ class _Terms:
         self.terms[number] = term
 
     def folded(self) -> float:
-        """The nearest float64, held at the largest."""
+        """The float64 nearest to the sum, clipped to the largest finite one."""
         try:
             return self.total / _UNITS_OF_ONE
         except OverflowError:
             return LARGEST if self.total > 0 else -LARGEST
 
 
-class _Factors:
-    """Numbers and their product, in their order: another order would round to another product."""
+class _OrderedProduct:
+    """The product of numbers from left to right: another order would round differently."""
 
     neutral = 1.0
 
@@ -282,13 +282,13 @@ class _Factors:
         self.factors[number] = value
 
     def folded(self) -> float:
-        """The product, held at the largest float64; 0 with a factor of 0, even where others overflow before it."""
+        """The product, clipped to the finite float64 numbers; 0 if a factor is 0, even if the others overflow."""
         product = math.prod(self.factors)
         return 0.0 if math.isnan(product) else min(max(product, -LARGEST), LARGEST) + 0.0
 
 
 def _scaled(formula: Formula, factor: float) -> Formula:
-    combined = _Combined("product", 2)
+    combined = _Folded("product", 2)
     combined.put(0, formula)
     combined.put(1, Constant(factor))
     return combined.formula()
@@ -297,7 +297,7 @@ def _scaled(formula: Formula, factor: float) -> Formula:
 def _clipped_pieces(
     formula: Formula, start: float, end: float, low: float, high: float
 ) -> Iterable[tuple[float, Formula]]:
-    """The pieces of one formula between its start and its end, each either inside the limits or a constant."""
+    """The pieces of a clipped formula: a monotone one is divided into constants and the part between the limits."""
     if isinstance(formula, Constant):
         return [(start, Constant(min(max(formula.value, low), high)))]
     if not (formula.monotone and start < end and float(start).is_integer() and float(end).is_integer()):
@@ -318,9 +318,9 @@ def _clipped_pieces(
 
 
 def _first_time(reached: Callable[[float], bool], first: int, last: int) -> float:
-    """The first time in [first, last) at which `reached` holds, `last` if there is none; it holds from there on.
+    """The first time in [first, last) at which `reached` holds, `last` if there is none; it must hold from there on.
 
-    To the float, not just to the step: in a cycle that is stretched, a schedule is asked between its steps.
+    The time is exact to the float, because a stretched cycle is evaluated between whole steps.
     """
     if first >= last or reached(first):
         return first
@@ -339,7 +339,7 @@ def _first_time(reached: Callable[[float], bool], first: int, last: int) -> floa
 
 
 def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: int | None) -> Timeline:
-    """A timeline in which of several pieces that begin together only the last is kept."""
+    """The timeline without empty pieces: of several that begin together, the last is kept."""
     if all(map(operator.lt, starts, starts[1:])):
         return Timeline(tuple(starts), tuple(pieces), length)
     ends = (*starts[1:], math.inf)
@@ -348,24 +348,24 @@ def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: i
 
 
 def from_pieces(starts: Sequence[float], pieces: Sequence[Formula], length: int | None = None) -> Timeline:
-    """A timeline of pieces that may be empty."""
+    """The timeline of some pieces; empty ones are dropped."""
     return _without_empty(starts, pieces, length)
 
 
-def _growing(period: float, factor: float) -> Iterator[tuple[float, float, float]]:
-    """The start of each cycle, how much longer than the first it is, and its length.
+def _growing_spans(period: float, factor: float) -> Iterator[tuple[float, float, float]]:
+    """Yields (start, stretch factor, length) of each cycle up to LAST_STEP.
 
-    In decimals, as the numbers were written: binary cycles of 1000, 1000 * 1.1 and 1000 * 1.21 add up to more than 3310.
+    They are computed in decimal, as the numbers are written: in binary, 1000 * (1 + 1.1 + 1.1**2) is above 3310.
     """
-    exact = Context(prec=_DIGITS)
+    exact = Context(prec=_DECIMAL_DIGITS)
     length, growth = Decimal(str(period)), Decimal(str(factor))
     start, stretch = Decimal(0), Decimal(1)
     while start < LAST_STEP:
         turn = exact.multiply(length, stretch)
-        yield _time(start), _time(stretch), _time(turn)
+        yield _integer_if_whole(start), _integer_if_whole(stretch), _integer_if_whole(turn)
         start, stretch = exact.add(start, turn), exact.multiply(stretch, growth)
 
 
-def _time(exact: Decimal) -> float:
-    """An integer where it is one, so that differences of times stay exact."""
+def _integer_if_whole(exact: Decimal) -> float:
+    """The number as an int if it is whole, so that differences of times stay exact; otherwise as a float."""
     return int(exact) if exact == exact.to_integral_value() else float(exact)

@@ -1,4 +1,4 @@
-"""How a schedule becomes a table: which clock it needs, and a lookup or cubics that are fitted to it."""
+"""Lowering: choose the clock of a schedule's table, then look its values up or fit cubics to them."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LAST_COUNT = 2**31 - 1
-"""Where the frameworks' int32 counters end, and every table with them."""
+"""The largest step of every table: the frameworks count in int32."""
 
-PIECE_LIMIT = 32_768
-LOOKUP_LIMIT = 2**18
-LONGEST_LOOKUP = 2**22
-MANY = 128  # steps of one piece, from which on arrays are faster than one call for each
-HEAD = 256  # steps that are looked up one by one in every table
-SAMPLES = 24
-TOLERANCE = 0.1  # float32 ulp at the samples, beside the half of one that the last rounding costs
-LEAST = 2**26  # of a polynomial, which rounding may change by 1.5 at any step: here an ulp of float32 is 8
-NEGLIGIBLE = 2.0**-60  # beside the limit of an endless schedule
-SMALLEST = 2.0**-127  # float32 has no normal number below its double
-NODES = (0.0, 0.2813, 0.6792, 0.9604)  # Chebyshev's of degree 4, stretched until the first is at 0
-HEADROOM = 1.004  # for what a cubic reaches between its samples
+PIECE_LIMIT = 32_768  # rows of a table of cubics
+LOOKUP_LIMIT = 2**18  # entries up to which `auto` makes a lookup
+LONGEST_LOOKUP = 2**22  # the longest horizon of a lookup, which then has one entry more
+ARRAY_THRESHOLD = 128  # steps of one piece from which numpy is faster than one call per step
+EXACT_HEAD = 256  # the first steps, each in a row of its own and therefore exact
+SAMPLES_PER_CUBIC = 24  # intervals between the entries at which a cubic is compared with the schedule
+TOLERANCE = 0.1  # error allowed at the samples, in ulp of float32; the final rounding adds up to 0.5
+SMALLEST_FIXED_POINT = 2**26  # of a cubic's values: the rounding error of 1.5 units stays below 1/5 ulp of float32
+NEGLIGIBLE_RATIO = 2.0**-60  # a value nearer to its limit than this part of the limit counts as settled
+HALF_SMALLEST_NORMAL = 2.0**-127  # half of the smallest normal float32: smaller values become 0
+CHEBYSHEV_NODES = (0.0, 0.2813, 0.6792, 0.9604)  # of degree 4 on [0, 1], scaled about 1 so that the first is 0
+OVERSHOOT = 1.004  # factor by which a cubic may exceed its samples between them
 
 ArrayFunction: TypeAlias = Callable[[Any], Any]
-Reach: TypeAlias = Callable[[int], float]
+Distance: TypeAlias = Callable[[int], float]
 Method: TypeAlias = Literal["auto", "lookup", "cubics"]
 
 
 class Lowering(Record, frozen=True, kw_only=True):
-    """What `lower` is asked for, checked."""
+    """The options of `lower`, checked."""
 
     horizon: Steps | None = None
     method: Method = "auto"
@@ -95,7 +95,7 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
     where = f"lower({type(schedule).__name__})"
     last = LAST_COUNT if request.horizon is None else min(request.horizon, LAST_COUNT)
     line = schedule.timeline.until(last)
-    clock = _clock(line, min(last, _faded(line, last) if line.end is None else line.end))
+    clock = _clock(line, min(last, _settled_step(line, last) if line.end is None else line.end))
     calls_python = any(map(_calls_python, line.formulas))
     if request.method == "cubics" and calls_python:
         raise ScheduleError(where, "a Python function is looked up, not fitted; got method 'cubics'")
@@ -125,21 +125,22 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
 
 
 def _clock(line: Timeline, last: int) -> Clock:
+    """The clock up to step `last`: its tail is one period if the last piece repeats, otherwise the final staircases."""
     start, period = math.ceil(line.starts[-1]), line.period
     if period is None or period == 1 or start + period > last:
-        return Clock(last, *_stairs(line))
-    tick, origin = _grid(line.formulas[-1])
+        return Clock(last, *_staircase_tail(line))
+    tick, origin = _stair_grid(line.formulas[-1])
     tick = 1 if (start - origin) % tick else tick
     return Clock(last, start, tick, period // tick)
 
 
-def _stairs(line: Timeline) -> tuple[int, int]:
-    """The step from which one clock drives all stairs to the end, and the updates of its tick."""
+def _staircase_tail(line: Timeline) -> tuple[int, int]:
+    """The start of the longest tail whose staircases change together, and the updates between two changes."""
     start = math.ceil(line.starts[-1])
     moving = [formula for formula in line.formulas if formula.period != 1]
-    tick, origin = _grid(moving[-1]) if moving else (1, 0)
+    tick, origin = _stair_grid(moving[-1]) if moving else (1, 0)
     for begin, formula in zip(reversed(line.starts), reversed(line.formulas), strict=True):
-        width, zero = (tick, origin) if formula.period == 1 else _grid(formula)
+        width, zero = (tick, origin) if formula.period == 1 else _stair_grid(formula)
         if width != tick or (zero - origin) % tick or (begin - origin) % tick:
             break
         start = int(begin)
@@ -147,25 +148,25 @@ def _stairs(line: Timeline) -> tuple[int, int]:
     return start, tick if aligned else 1
 
 
-def _grid(formula: Formula) -> tuple[int, int]:
-    """The whole updates for which a formula of stairs holds each value, and a step at which it changes; 1 if it has none."""
+def _stair_grid(formula: Formula) -> tuple[int, int]:
+    """The width of a formula's stairs in whole updates, and a step at which a stair begins; a width of 1 without stairs."""
     match formula:
         case Stairs(width=width, origin=origin):
             grid = width, origin
         case Exponential(staircase=True) | InverseTime(staircase=True):
             grid = formula.decay_steps, formula.origin
         case Pointwise(formulas=parts):
-            grids = {_grid(part) for part in parts if part.period != 1}
+            grids = {_stair_grid(part) for part in parts if part.period != 1}
             grid = grids.pop() if len(grids) == 1 else (1, 0)
         case Clipped(formula=inner):
-            grid = _grid(inner)
+            grid = _stair_grid(inner)
         case _:
             grid = 1, 0
     return (int(grid[0]), int(grid[1])) if all(float(number).is_integer() for number in grid) else (1, 0)
 
 
 def _by_entry(line: Timeline, clock: Clock) -> Timeline:
-    """The timeline with entries for steps, good for its breakpoints."""
+    """The timeline indexed by entry instead of step; only its `breakpoints` are meaningful."""
     if clock.tick == 1:
         return line
 
@@ -187,16 +188,16 @@ def _by_entry(line: Timeline, clock: Clock) -> Timeline:
     return Timeline((*line.starts[:before], *tail), (*line.formulas[:before], *slow))
 
 
-def _faded(line: Timeline, last: int) -> int:
-    """The step from which float32 no longer tells the last formula from its limit, `last` if that is later."""
+def _settled_step(line: Timeline, last: int) -> int:
+    """The first step from which float32 cannot tell the last formula from its limit, `last` if there is none before it."""
     start = math.ceil(line.starts[-1])
-    limit, reach = _settling(line.formulas[-1], last)
-    small = min(abs(limit), LARGEST) * NEGLIGIBLE or SMALLEST
-    return start + bisect_left(range(start, last), True, key=lambda step: reach(step) < small)
+    limit, distance = _limit_and_distance(line.formulas[-1], last)
+    small = min(abs(limit), LARGEST) * NEGLIGIBLE_RATIO or HALF_SMALLEST_NORMAL
+    return start + bisect_left(range(start, last), True, key=lambda step: distance(step) < small)
 
 
-def _settling(formula: Formula, last: float) -> tuple[float, Reach]:
-    """The limit of a formula, and how far from it the formula may be from a step on; `last` is the last that is asked."""
+def _limit_and_distance(formula: Formula, last: float) -> tuple[float, Distance]:
+    """The limit of a formula, and a function: the largest distance from the limit at a step and later ones, up to `last`."""
     match formula:
         case Constant() | FrozenAt():
             return float(formula.bind(SCALARS)(0)), lambda step: 0.0
@@ -207,65 +208,74 @@ def _settling(formula: Formula, last: float) -> tuple[float, Reach]:
             value = formula.bind(SCALARS)
             return 0.0, lambda step: abs(float(value(step)))
         case Stairs(inner, width, origin):
-            limit, reach = _settling(inner, (last - origin) // width)
-            return limit, lambda step: reach(int((step - origin) // width))
-        case Cycle(length=length, factor=factor, origin=origin) if _may_fade(formula, last):
-            peak = _peak(formula)
+            limit, distance = _limit_and_distance(inner, (last - origin) // width)
+            return limit, lambda step: distance(int((step - origin) // width))
+        case Cycle(length=length, factor=factor, origin=origin) if _never_grows(formula, last):
+            peak = _peak_bound(formula)
             return 0.0, lambda step: peak * abs(factor) ** ((step - origin) // length)
         case Clipped(inner, low, high):
-            return _clipped(*_settling(inner, last), low, high)
+            return _limit_of_clip(*_limit_and_distance(inner, last), low, high)
         case Pointwise(operation, parts):
-            limits, reaches = zip(*(_settling(part, last) for part in parts), strict=True)
-            return _sum(limits, reaches) if operation == "sum" else _product(limits, reaches)
+            limits, distances = zip(*(_limit_and_distance(part, last) for part in parts), strict=True)
+            return _limit_of_sum(limits, distances) if operation == "sum" else _limit_of_product(limits, distances)
     return 0.0, lambda step: math.inf
 
 
-def _clipped(limit: float, reach: Reach, low: float, high: float) -> tuple[float, Reach]:
+def _limit_of_clip(limit: float, distance: Distance, low: float, high: float) -> tuple[float, Distance]:
+    """The limit and distance of a clipped formula, from those of the formula inside."""
+
     def clipped(step: int) -> float:
-        far = reach(step)
+        far = distance(step)
         return 0.0 if limit + far <= low or limit - far >= high else far
 
     return min(max(limit, low), high), clipped
 
 
-def _sum(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
-    return sum(limits), lambda step: sum(reach(step) for reach in reaches)
+def _limit_of_sum(limits: Sequence[float], distances: Sequence[Distance]) -> tuple[float, Distance]:
+    """The limit and distance of a sum, from those of its terms."""
+    return sum(limits), lambda step: sum(distance(step) for distance in distances)
 
 
-def _product(limits: Sequence[float], reaches: Sequence[Reach]) -> tuple[float, Reach]:
-    def reach_of_product(step: int) -> float:
-        far = [reach(step) for reach in reaches]
+def _limit_of_product(limits: Sequence[float], distances: Sequence[Distance]) -> tuple[float, Distance]:
+    """The limit and distance of a product, from those of its factors."""
+
+    def distance_of_product(step: int) -> float:
+        far = [distance(step) for distance in distances]
         most = [abs(limit) + one for limit, one in zip(limits, far, strict=True)]
         if 0 in limits:
             return math.prod(most)
         return sum(one * math.prod(most[:n] + most[n + 1 :]) for n, one in enumerate(far))
 
-    return math.prod(limits), reach_of_product
+    return math.prod(limits), distance_of_product
 
 
-def _may_fade(cycle: Cycle, last: float) -> bool:
-    """Whether a second cycle is asked, and no later one is larger. To see zeros alone a Python function is not called."""
-    grows_not = abs(cycle.factor) < 1 or (abs(cycle.factor) == 1 and not _calls_python(cycle))
-    return grows_not and last - cycle.origin >= cycle.length
+def _never_grows(cycle: Cycle, last: float) -> bool:
+    """Whether the steps up to `last` hold a whole cycle, and no cycle exceeds the one before.
+
+    Cycles of equal size settle only if all their values are 0. A Python function is not called to find that out.
+    """
+    is_bounded = abs(cycle.factor) < 1 or (abs(cycle.factor) == 1 and not _calls_python(cycle))
+    return is_bounded and last - cycle.origin >= cycle.length
 
 
-def _peak(cycle: Cycle) -> float:
-    """Not less than what one cycle reaches: twice what it shows at its breakpoints, if they can be counted, and between."""
+def _peak_bound(cycle: Cycle) -> float:
+    """An upper bound of one cycle: twice the largest sample; infinite if it has too many breakpoints to sample them all."""
     line, end = cycle.timeline, math.ceil(cycle.length)
     most = LONGEST_LOOKUP if end <= LONGEST_LOOKUP and abs(cycle.factor) < 1 else PIECE_LIMIT
     breakpoints = list(islice(line.breakpoints(end), most + 1))
     if len(breakpoints) > most:
         return math.inf
-    steps: set[float] = {0, end, *breakpoints, *(end * part // SAMPLES for part in range(SAMPLES))}
+    steps: set[float] = {0, end, *breakpoints, *(end * part // SAMPLES_PER_CUBIC for part in range(SAMPLES_PER_CUBIC))}
     calls_python = _calls_python(cycle)
     if not cycle.mirror and calls_python:
-        steps.remove(end)  # which belongs to the next cycle
+        steps.remove(end)  # it belongs to the next cycle: do not call the function there
     if not float(cycle.length).is_integer() and not calls_python:
-        steps |= {step - 0.5 for step in steps if step}  # later cycles ask between the steps, where not all need be 0
+        steps |= {step - 0.5 for step in steps if step}  # later cycles are evaluated between whole steps, too
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 
 def _calls_python(formula: Formula) -> bool:
+    """Whether the formula calls a user's function with each step; FrozenAt calls it with one time only and does not count."""
     match formula:
         case UserFunction():
             return True
@@ -279,7 +289,7 @@ def _calls_python(formula: Formula) -> bool:
 
 
 def _longest_lookup(clock: Clock) -> int:
-    """The last horizon for which this clock has few enough entries."""
+    """The longest horizon that this clock covers with LONGEST_LOOKUP + 1 entries."""
     tick = 1 if clock.period else clock.tick
     return max(LONGEST_LOOKUP, clock.start + (LONGEST_LOOKUP + 1 - clock.start) * tick - 1)
 
@@ -287,11 +297,11 @@ def _longest_lookup(clock: Clock) -> int:
 def _lookup(line: Timeline, clock: Clock) -> Lookup:
     import numpy as np
 
-    return Lookup(clock, _host_values(line, clock.step(np.arange(clock.entries))))
+    return Lookup(clock, _exact_values(line, clock.step(np.arange(clock.entries))))
 
 
-def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The very values of `line.at` at rising steps: each piece is bound once, and those of many steps to arrays."""
+def _exact_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The values of `line.at` at rising steps, to the bit; each piece is bound once, a piece with many steps to numpy."""
     import numpy as np
 
     exact, values, first = exact_arrays(), np.empty(steps.shape), 0
@@ -299,7 +309,7 @@ def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64
     for formula, end in zip(line.formulas, ends, strict=True):
         if isinstance(formula, Constant):
             values[first:end] = formula.value
-        elif end - first >= MANY:
+        elif end - first >= ARRAY_THRESHOLD:
             values[first:end] = in_blocks(formula.bind(exact), steps[first:end])
         elif end > first:
             values[first:end] = list(map(formula.bind(SCALARS), steps[first:end].tolist()))
@@ -309,16 +319,17 @@ def _host_values(line: Timeline, steps: NDArray[np.int64]) -> NDArray[np.float64
 
 # --- fitting ----------------------------------------------------------------------------------------------------------
 #
-# All rows are fitted at once. A candidate is the cubic through four of its steps; it is compared with the schedule at up
-# to SAMPLES more, in the very integers that will be evaluated, and halved if it misses. A single step always fits.
+# All rows are fitted at once. The candidate for a row is the cubic through four of its entries. It is evaluated in the
+# table's integer arithmetic and compared with the schedule at SAMPLES_PER_CUBIC + 1 entries. A row that misses is halved;
+# a row of a single entry always fits.
 
 
 def _cubics(line: Timeline, clock: Clock) -> Cubics | None:
-    """The cubics, None if there would be too many."""
+    """The table of cubics; None if it needs more than PIECE_LIMIT rows."""
     import numpy as np
 
     breakpoints = islice(_by_entry(line, clock).breakpoints(clock.entries), PIECE_LIMIT)
-    starts = np.unique([*range(min(HEAD, clock.entries)), *breakpoints])
+    starts = np.unique([*range(min(EXACT_HEAD, clock.entries)), *breakpoints])
     ends = np.append(starts[1:], clock.entries)
     fitted, function = np.empty((0, 7), dtype=np.int64), line.bind(arrays())
 
@@ -335,36 +346,39 @@ def _cubics(line: Timeline, clock: Clock) -> Cubics | None:
         starts, ends = np.concatenate([starts, middles]), np.concatenate([middles, ends])
     fitted = fitted[np.argsort(fitted[:, 0])]
     exponents = fitted[:, 6]
-    fitted[:, 2] = _first_values(line, clock.step(fitted[:, 0]), exponents)
+    fitted[:, 2] = _constant_terms(line, clock.step(fitted[:, 0]), exponents)
     rows32 = fitted[:, :6].astype(np.int32)
     return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
 
 
 def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[Any, Any]:
-    """Rows (start, shift, c0, c1, c2, c3, exponent) of value 2**(31 - exponent), exponents odd, and which of them fit."""
+    """Rows (start, shift, c0, c1, c2, c3, exponent), and which of them fit.
+
+    The polynomial of a row gives value * 2**(31 - exponent). The exponent is odd, so that the scale has a square root.
+    """
     import numpy as np
 
     last = (ends - starts - 1)[:, None]
     shift = 30 - np.frexp(last)[1]
-    nodes = np.rint(last * np.array(NODES)).astype(np.int64)
-    samples = last * np.arange(SAMPLES + 1) // SAMPLES
+    nodes = np.rint(last * np.array(CHEBYSHEV_NODES)).astype(np.int64)
+    samples = last * np.arange(SAMPLES_PER_CUBIC + 1) // SAMPLES_PER_CUBIC
     values = in_range(value(starts[:, None] + np.concatenate([nodes, samples], axis=1)))
-    exponent = np.minimum(np.frexp(np.abs(values).max(axis=1, keepdims=True) * HEADROOM)[1], 128) | 1
+    exponent = np.minimum(np.frexp(np.abs(values).max(axis=1, keepdims=True) * OVERSHOOT)[1], 128) | 1
     wanted = np.ldexp(values, 31 - exponent)
-    coefficients = np.rint(_through(nodes * 2.0 ** (shift - 30), wanted[:, :4]))
+    coefficients = np.rint(_cubics_through(nodes * 2.0 ** (shift - 30), wanted[:, :4]))
     sound = (np.abs(coefficients[:, 1:]).sum(axis=1) < 2**30) & (shift[:, 0] >= 0)
     coefficients[~sound, 1:] = 0
     columns = [column[:, None].astype(np.int32) for column in coefficients.T]
     got = polynomial(np, (samples << np.maximum(shift, 0)).astype(np.int32), *columns)
     wanted = wanted[:, 4:]
     missed = np.abs(got - wanted) > TOLERANCE * np.ldexp(1.0, np.frexp(wanted)[1] - 24)
-    steady = (np.abs(wanted).min(axis=1) >= LEAST) | ~coefficients[:, 1:].any(axis=1)
+    steady = (np.abs(wanted).min(axis=1) >= SMALLEST_FIXED_POINT) | ~coefficients[:, 1:].any(axis=1)
     fits = sound & steady & ~missed.any(axis=1) | (last[:, 0] == 0)
     return np.column_stack([starts, shift, coefficients.astype(np.int64), exponent]), fits
 
 
-def _through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The cubics through four points of which the first is at 0; constants where the points are fewer."""
+def _cubics_through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of the cubics through four points each, the first at u = 0; a constant where two points coincide."""
     import numpy as np
 
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -378,11 +392,14 @@ def _through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
     return coefficients
 
 
-def _first_values(line: Timeline, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """c0 of each row from the host's own value, such that its float32 is that of the value: no second rounding."""
+def _constant_terms(line: Timeline, steps: NDArray[np.int64], exponents: NDArray[np.int64]) -> NDArray[np.int64]:
+    """c0 of each row: the value at its first entry, rounded so that float32(c0) == float32(value).
+
+    Plain rounding to an integer, then to float32, would round twice.
+    """
     import numpy as np
 
-    values = in_range(_host_values(line, steps))
+    values = in_range(_exact_values(line, steps))
     wanted = np.ldexp(values, 31 - exponents)
     c0 = np.rint(wanted)
     return (c0 + np.where(c0.astype(np.float32) != wanted.astype(np.float32), np.sign(wanted - c0), 0)).astype(np.int64)

@@ -1,8 +1,8 @@
-"""What compiled frameworks evaluate instead of Python: a schedule lowered into arrays, read with integer arithmetic.
+"""Tables: a schedule as arrays, which compiled frameworks evaluate with integer arithmetic.
 
-A compiled training step cannot call back into Python for a learning rate, and formulas rewritten in float32 disagree
-with themselves and with one another. So a schedule becomes a table of its float64 values, and the one evaluation here is
-written over a tiny array namespace (`Namespace`) that numpy, `jax.numpy` and `keras.ops` all are.
+A compiled training step cannot call Python for a learning rate, and a formula in float32 gives other bits in each
+framework and compiler. So a schedule is lowered to a table of its float64 values. The one evaluation here uses only the
+operations of `Namespace`, which numpy, `jax.numpy` and `keras.ops` share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Array: TypeAlias = Any  # whatever the namespace computes with
+Array: TypeAlias = Any  # an array of the namespace's framework
 Cast: TypeAlias = Callable[[Any, str], Any]
 Floating: TypeAlias = Literal["float32", "float64"]
 
@@ -76,13 +76,13 @@ class Table(Protocol):
 
 
 class Clock(Struct, frozen=True):
-    """How a step becomes the number of an entry, in integers. One entry is one step up to the tail.
+    """The map from a step to the index of its entry, in integers. Before the tail, each step has an entry of its own.
 
     Attributes:
-        last: the step from which the value is held.
+        last: the step from which the table holds its value.
         start: the step at which the tail begins.
-        tick: the updates for which one entry of the tail holds.
-        period: the entries in one cycle of the tail; 0 if it does not repeat.
+        tick: the updates that one entry of the tail lasts.
+        period: the entries in one cycle of the tail; 0 if the tail does not repeat.
     """
 
     last: int
@@ -113,7 +113,7 @@ class Clock(Struct, frozen=True):
 
 
 class Lookup(Struct, frozen=True, eq=False, dict=True, weakref=True):
-    """A table with one value per entry: exactly the float64 value of the schedule, rounded once."""
+    """A table with one value per entry: the float64 value of the schedule, rounded once if float32 is asked for."""
 
     clock: Clock
     values: NDArray[np.float64]
@@ -141,14 +141,14 @@ class Cubics(Struct, frozen=True, eq=False, weakref=True):
     """A table of cubic polynomials, evaluated in fixed point.
 
     Row i holds for the entries from starts[i] on. With u = (entry - start) 2**shift / 2**30, in [0, 1), the value is
-    (c0 + u (c1 + u (c2 + u c3))) root**2, the sum in 32-bit integers: a compiler may fuse and reorder floating-point sums
-    as it likes, but there is none here, so every compiler gives the same bits. Nor is there a constant factor: multiplied
-    with a row's before anything else, as TensorFlow does, it would leave float32's range.
+    (c0 + u (c1 + u (c2 + u c3))) root**2. The polynomial is computed in 32-bit integers, which give the same bits
+    with every compiler; floating-point sums may be fused and reordered. The factor root**2 includes the 2**-31 of the fixed
+    point: TensorFlow would multiply a factor common to all rows by that of the row first and leave float32's range.
 
     Attributes:
-        starts: the first entry of each row.
+        starts: the first entry of each row, rising.
         rows: start, shift, c0, c1, c2, c3 of each row.
-        roots: a power of two for each row, so that small values keep their digits.
+        roots: the square root of each row's scale, a power of two; scales differ so that small values keep their digits.
     """
 
     clock: Clock
@@ -175,7 +175,7 @@ class Cubics(Struct, frozen=True, eq=False, weakref=True):
 
 
 def polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:
-    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30, to within 1.5."""
+    """c0 + u (c1 + u (c2 + u c3)) in 32-bit integers, u in units of 2**-30; the error is below 1.5."""
     high, low = xp.right_shift(u, 15), xp.bitwise_and(u, 2**15 - 1)
 
     def times_u(c: Array) -> Array:
@@ -187,7 +187,10 @@ def polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Arr
 
 
 def in_range(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 for what float32 has no normal number for, since compilers differ there; its largest one for what is beyond."""
+    """The values clipped to the range of float32, and 0 for those that would be subnormal in it.
+
+    Compilers differ in whether they keep subnormal numbers.
+    """
     import numpy as np
 
     limits = np.finfo(np.float32)
