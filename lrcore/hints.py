@@ -1,6 +1,6 @@
-"""What a wrong word was probably meant to be: what frameworks call a thing first, then spelling.
+"""Suggestions for an unknown word: first from the words of other frameworks, then by spelling.
 
-`foreign_words.toml` beside this module is the table. It is read when the first error needs it, and not before.
+The table of foreign words is `foreign_words.toml`, beside this module. It is read when the first error needs it.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from lrcore.errors import ScheduleTypeError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_LONGEST = 60
-"""Characters of a word that is compared with others; a longer one is a text, not a misspelt word."""
+_MAX_WORD_LENGTH = 60
+"""Characters of a word; a longer text is not compared with the known words."""
 
-
-_MOST_EXTRA = 4
-"""By how many characters words can differ that are the same but for two letters and the signs between their parts."""
+_MAX_LENGTH_DIFFERENCE = 4
+"""Words that differ more in length are not similar: similar ones differ by two letters at most, and by separators."""
 
 
 class Meaning(NamedTuple):
-    """What one word of others is here.
+    """The meaning in lrcore of a word of other frameworks.
 
     Attributes:
-        words: for each framework the words that it has for this.
-        places: where the word may be met: kinds, `warmup`, `plateau`, `kind`, a constructor, ...
+        words: the words for it, by framework.
+        places: where the word may occur: kinds, `warmup`, `plateau`, `kind`, a constructor, ...
         says: what the word is, a clause of which the word is the subject; "" if files know the word.
-        in_python: the same for an argument in Python, where that is something else.
+        in_python: the same for an argument in Python, if it differs.
     """
 
     words: dict[str, list[str]]
@@ -40,13 +39,13 @@ class Meaning(NamedTuple):
     in_python: str
 
     def sentence(self, word: str, *, python: bool = False) -> str:
-        """The clause about this word; "" if it is a right word here."""
+        """The sentence about this word; "" if lrcore knows the word here."""
         says = self.in_python or _in_python(self.says) if python else self.says
         return f"{word} {says.replace('{word}', word)}" if says else ""
 
 
 def hint(word: Any, places: Sequence[str], known: Iterable[str], *, python: bool = False) -> str:
-    """What to do about a word that does not exist: "; T_max is `decay_steps`", "; did you mean 'power'?" or nothing.
+    """The advice about an unknown word: "; T_max is `decay_steps`", "; did you mean 'power'?" or nothing.
 
     Args:
         word: what was found.
@@ -60,12 +59,12 @@ def hint(word: Any, places: Sequence[str], known: Iterable[str], *, python: bool
 
 
 def foreign(word: Any, places: Sequence[str], known: Iterable[str] = (), *, python: bool = False) -> str:
-    """What the table says of a word at a place; "" if nothing, or if it is a known word that is only written otherwise."""
-    if not isinstance(word, str) or len(word) > _LONGEST:
+    """What the table says about a word; "" if nothing, or if it is a known word with other separators or capitals."""
+    if not isinstance(word, str) or len(word) > _MAX_WORD_LENGTH:
         return ""
     name = re.sub(r"\.v[0-9]+$", "", word).rpartition(".")[2]  # torch.optim.lr_scheduler.StepLR, decaying.v1
-    plain, shown = _plain(name), word.lstrip("-") if word.isprintable() else repr(word)
-    if plain in map(_plain, known):
+    plain, shown = _normalized(name), word.lstrip("-") if word.isprintable() else repr(word)
+    if plain in map(_normalized, known):
         return ""
     for place in places:
         words = meanings().get(place, {})
@@ -76,8 +75,8 @@ def foreign(word: Any, places: Sequence[str], known: Iterable[str] = (), *, pyth
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str:
-    """The nearest of the known words; nothing if none is near, for a wrong hint is worse than none."""
-    if not isinstance(word, str) or len(word) > _LONGEST:
+    """Suggest the nearest of the known words; "" if none is near, because a wrong hint is worse than none."""
+    if not isinstance(word, str) or len(word) > _MAX_WORD_LENGTH:
         return ""
     near = {one: distance for one in known if (distance := _distance(word, one)) is not None}
     best = [one for one in near if near[one] == min(near.values())]
@@ -88,7 +87,7 @@ _FOR_ADAPTERS = {"LoadedState", "Policy", "Table", "as_schedule", "check_policy"
 
 
 def missing_name(module: str, name: str) -> AttributeError:
-    """The error for a name that a module does not have: what a class of another library is here."""
+    """The error for an unknown name of a module, which says what a class of another library is in lrcore."""
     import sys
 
     here = sys.modules[module]
@@ -101,7 +100,7 @@ def missing_name(module: str, name: str) -> AttributeError:
 
 
 def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a function say what an unknown argument is called here, as files do.
+    """Make a function raise an error with a hint for an unknown argument, as files do.
 
     Args:
         place: the place of the function's arguments in the table.
@@ -128,17 +127,17 @@ def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 
 @cache
 def meanings() -> dict[str, dict[str, Meaning]]:
-    """For each place what is known of each foreign word, by its plain spelling."""
+    """The meanings of the foreign words at each place, by their normalized spelling."""
     by_place: dict[str, dict[str, Meaning]] = {}
     for meaning in table():
         for place in meaning.places:
             for words in meaning.words.values():
-                by_place.setdefault(place, {}).update((_plain(word), meaning) for word in words)
+                by_place.setdefault(place, {}).update((_normalized(word), meaning) for word in words)
     return by_place
 
 
 def table() -> list[Meaning]:
-    """The table as it is written, with groups of places written out."""
+    """The entries of the table, with groups of places expanded."""
     import tomllib
     from importlib.resources import files
 
@@ -156,7 +155,7 @@ def table() -> list[Meaning]:
 
 
 def _in_python(says: str) -> str:
-    """A clause about a file as one about a call: `warmup.steps` is `steps` of .warmup(...)."""
+    """Rewrite a clause about a file as one about a call: `warmup.steps` is `steps` of .warmup(...)."""
     says = re.sub(r"`(warmup|cooldown)\.(\w+)`", r"`\2` of .\1(...)", says)
     says = re.sub(r"a table `(warmup|cooldown)`( beside a schedule of any kind)?", r".\1(...)", says)
     says = re.sub(r"a table `plateau`.*", "lrcore.Plateau(schedule, ...)", says).replace("= true", "= True")
@@ -166,39 +165,39 @@ def _in_python(says: str) -> str:
 # --- spelling ---------------------------------------------------------------------------------------------------------
 
 
-def _plain(word: str) -> str:
-    """A word without what frameworks write differently: T_max, t_max, --t-max."""
+def _normalized(word: str) -> str:
+    """A word in lower case without separators: T_max, t_max and --t-max are the same."""
     return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _distance(word: str, known: str) -> int | None:
-    """How many letters are wrong; None if so many that it is another word.
+    """The number of wrong letters; None if the words are not similar.
 
-    Words are compared part by part, for max_value has two wrong letters and all of another meaning.
+    Words are compared part by part, because max_value differs from min_value by two letters and means the opposite.
     """
-    if abs(len(word) - len(known)) > _MOST_EXTRA:
+    if abs(len(word) - len(known)) > _MAX_LENGTH_DIFFERENCE:
         return None
-    if _plain(word) == _plain(known):
+    if _normalized(word) == _normalized(known):
         return 0
     parts, right = re.split("[_-]", word.lower()), re.split("[_-]", known)
     if len(parts) != len(right):
-        return 1 if _edits(_plain(word), _plain(known), 1) == 1 and len(known) > 4 else None
-    wrong = [_edits(part, other, _may_differ(other)) for part, other in zip(parts, right, strict=True)]
+        return 1 if _edit_distance(_normalized(word), _normalized(known), 1) == 1 and len(known) > 4 else None
+    wrong = [_edit_distance(part, other, _allowed_edits(other)) for part, other in zip(parts, right, strict=True)]
     total = sum(wrong)
     return (
         total
-        if total <= 2 and all(one <= _may_differ(other) for one, other in zip(wrong, right, strict=True))
+        if total <= 2 and all(one <= _allowed_edits(other) for one, other in zip(wrong, right, strict=True))
         else None
     )
 
 
-def _may_differ(part: str) -> int:
-    """Wrong letters that a part of a word may have: `up` none, `init` one, `boundaries` two."""
+def _allowed_edits(part: str) -> int:
+    """The wrong letters allowed in a part of a word: none in `up`, one in `init`, two in `boundaries`."""
     return 0 if len(part) < 3 else 1 if len(part) < 6 else 2
 
 
-def _edits(word: str, other: str, most: int) -> int:
-    """Letters that were changed, left out, added or swapped with the next; more than `most` if that many are not enough."""
+def _edit_distance(word: str, other: str, most: int) -> int:
+    """The edit distance of two words, where a swap of neighbours is one edit; it may be `most` + 1 for any larger one."""
     if abs(len(word) - len(other)) > most:
         return most + 1
     before: list[int] = []

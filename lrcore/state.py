@@ -1,4 +1,4 @@
-"""What a checkpoint holds, the same in every framework, and what happens when it does not fit the configuration.
+"""The state in a checkpoint, the same in every framework, and the policies for one that does not match the configuration.
 
 A state is a fixed set of plain keys: the version of the format, the step, the schedule as one JSON text, and the state of
 a plateau as one JSON text. It goes through `torch.load(weights_only=True)`, JSON, pickle and the distributed
@@ -16,15 +16,15 @@ from msgspec import Struct
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
 from lrcore.mismatches import (
-    carried_over,
+    carry_over_plateau,
     description,
-    in_form_of,
-    kept,
+    fill_arithmetic,
+    match_form,
     mismatches,
     past_of,
-    plateaus,
+    plateau_options,
+    rebuild_saved,
     refusal,
-    with_arithmetic,
 )
 from lrcore.records import json_text, short
 from lrcore.schedules.schedule import Schedule
@@ -38,12 +38,12 @@ POLICIES: tuple[Policy, ...] = ("error", "keep_checkpoint", "use_config", "same_
 
 
 class LoadedState(Struct, frozen=True):
-    """What a checkpoint says, after the policy has spoken.
+    """The content of a checkpoint, after the policy for mismatches was applied.
 
     Attributes:
         step: updates already made.
-        schedule: what to go on with, in the form in which it was configured: one schedule, a list or a dict.
-        plateau: the plain form of a plateau's state, None where there is none.
+        schedule: what to continue with, in the form in which it was configured: one schedule, a list or a dict.
+        plateau: the plain form of a plateau's state; None without a plateau.
     """
 
     step: int
@@ -73,7 +73,7 @@ def save_state(step: int, schedule: Any, plateau: Mapping[str, Any] | None = Non
     return {
         "format": FORMAT,
         "step": checked_step(step, "save_state"),
-        "schedule": _own_text(schedule) or json_text(description(schedule)),
+        "schedule": _schedule_text(schedule) or json_text(description(schedule)),
         "plateau": "" if plateau is None else json_text(dict(plateau)),
     }
 
@@ -90,9 +90,9 @@ def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: 
         on_mismatch: what to do when the two differ. "error" raises, "keep_checkpoint" goes on with the saved schedule,
             "use_config" with the configured one. "same_past" goes on with the configured one if both have the same values
             at every update already made, and raises otherwise: for a run that is extended or branches off. A plateau
-            that was told a metric has the same past only with the same options; one that has reduced nothing may go.
-            Under "use_config", what a plateau remembers and means something else under the configured options begins anew,
-            with a warning.
+            that has received a metric has the same past only with the same options; one that has reduced nothing may be
+            removed. Under "use_config", the parts of a plateau's state that mean something else with the configured options
+            are reset, with a warning.
         where: the caller, for messages.
 
     Raises:
@@ -111,24 +111,24 @@ the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to ke
     """
     check_policy(on_mismatch, where)
     step, text, plateau = _plain_state(state, where)
-    if text == _own_text(schedule):
+    if text == _schedule_text(schedule):
         return LoadedState(step, schedule, plateau)
     configured = description(schedule)
-    saved = in_form_of(configured, with_arithmetic(json.loads(text), configured))
+    saved = match_form(configured, fill_arithmetic(json.loads(text), configured))
     if on_mismatch == "use_config":
-        return LoadedState(step, schedule, carried_over(plateau, saved, configured, schedule, where))
+        return LoadedState(step, schedule, carry_over_plateau(plateau, saved, configured, schedule, where))
     past = past_of(step, plateau, where) if on_mismatch == "same_past" else None
     found = list(mismatches(saved, configured, schedule, past, where))
     if not found:
-        goes_on = past is None or plateaus(saved) == plateaus(configured)
+        goes_on = past is None or plateau_options(saved) == plateau_options(configured)
         return LoadedState(step, schedule, plateau if goes_on else None)
     if on_mismatch == "keep_checkpoint":
-        return LoadedState(step, kept(saved, configured, schedule, where), plateau)
+        return LoadedState(step, rebuild_saved(saved, configured, schedule, where), plateau)
     raise ScheduleError(where, refusal(found, saved, configured, step, past))
 
 
 def check_policy(on_mismatch: Any, where: str) -> None:
-    """Refuse a policy that does not exist; adapters call it when they are made.
+    """Refuse a policy that does not exist; adapters call it at construction.
 
     Raises:
         ScheduleError: it is none of error, keep_checkpoint, use_config and same_past.
@@ -144,7 +144,7 @@ def check_policy(on_mismatch: Any, where: str) -> None:
 
 
 def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | None]:
-    """The parts of a state, or an error that says what was found instead."""
+    """Check a state, and return its step, the text of its schedule and the state of its plateau."""
     if not isinstance(state, Mapping):
         raise ScheduleError(where, f"expected a state saved by lrcore, a dict; got {short(state)}")
     missing = [key for key in KEYS if key not in state]
@@ -178,8 +178,8 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _own_text(schedule: Any) -> str | None:
-    """The text of one schedule, which it makes once for all its states; None for all else, and with a Python function inside."""
+def _schedule_text(schedule: Any) -> str | None:
+    """The cached text of one schedule; None for anything else, and if it contains a Python function."""
     if not isinstance(schedule, Schedule):
         return None
     try:

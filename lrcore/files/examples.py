@@ -1,4 +1,4 @@
-"""The right form of what was written wrongly, in the syntax of the file, with what the user gave in it."""
+"""Corrected examples for errors, in the syntax of the file and with the values of the user."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, get_args
 from lrcore.records import Shape
 from lrcore.schedules.kinds import KINDS
 
-_STEPS = 100
-LONGEST = 120
-"""Characters of an example; a longer one would hide the sentence around it."""
+_EXAMPLE_STEPS = 100
+MAX_CHARACTERS = 120
+"""The length of an example; a longer one would hide the sentence around it."""
 
-_PARTS: dict[str, dict[str, Any]] = {
+_EXAMPLES: dict[str, dict[str, Any]] = {
     "constant": {"value": 0.1},
     "linear": {"init_value": 0.1, "decay_steps": 1000},
     "polynomial": {"init_value": 0.1, "decay_steps": 1000, "power": 2},
@@ -23,38 +23,38 @@ _PARTS: dict[str, dict[str, Any]] = {
     "piecewise_constant": {"boundaries": [500], "values": [0.1, 0.01]},
     "interpolate": {"boundaries": [0, 500], "values": [0.1, 0.01]},
 }
-"""A plain example of each kind that stands alone."""
+"""An example of each kind that has no child schedules."""
 
 
 def ramp(name: str, value: Any, beside: Mapping[str, Any], format: str) -> str:  # noqa: A002 - the word users know
-    """What to write for a warmup or a cooldown that is no table.
+    """What to write for a warmup or a cooldown that is not a table.
 
     Args:
         name: warmup or cooldown.
-        value: what stands there instead.
+        value: what the file has instead.
         beside: the table of the schedule.
         format: toml, json, yaml or dict.
     """
-    if value is None and (lost := {one: beside[one] for one in ("steps", "shape", "power") if one in beside}):
-        return f"its fields stand beside it: write {written(name, lost, format)}"
+    if value is None and (misplaced := {one: beside[one] for one in ("steps", "shape", "power") if one in beside}):
+        return f"its fields stand beside it: write {formatted(name, misplaced, format)}"
     if value is None or value is False or _number(value) == 0:
         return f"leave it out for no {name}"
     number, total, note = _number(value), _number(beside.get("total_steps")), ""
-    table: dict[str, Any] = {"steps": _STEPS}
+    table: dict[str, Any] = {"steps": _EXAMPLE_STEPS}
     if number is not None and number.is_integer():
         table = {"steps": int(number)}
     elif number is not None and 0 < number < 1:
-        table = {"steps": _STEPS if total is None else round(number * total)}
+        table = {"steps": _EXAMPLE_STEPS if total is None else round(number * total)}
         note = f", with steps in updates: {value} times those of the run"
     elif isinstance(value, str) and value in get_args(Shape):
-        table = {"steps": _STEPS, "shape": value}
+        table = {"steps": _EXAMPLE_STEPS, "shape": value}
     if name == "cooldown" and "total_steps" not in beside and not _has_an_end(beside.get("kind")):
         table = {"start": 1000, **table}
-    return f"write {written(name, table, format)}{note}"
+    return f"write {formatted(name, table, format)}{note}"
 
 
 def plateau(value: Any, format: str) -> str:  # noqa: A002
-    """What to write for a plateau that is no table."""
+    """What to write for a plateau that is not a table."""
     if value is False or value is None:
         return "leave it out for no plateau"
     number = None if value is True else _number(value)
@@ -65,34 +65,38 @@ def plateau(value: Any, format: str) -> str:  # noqa: A002
         table["patience"] = int(number)
     elif isinstance(value, str) and value in {"min", "max"}:
         table["mode"] = value
-    return f"write {written('plateau', table, format)}"
+    return f"write {formatted('plateau', table, format)}"
 
 
 def schedule(name: str, value: Any, format: str) -> str:  # noqa: A002
-    """What to write for a schedule that is no table; `name` is "" for one in a list."""
+    """What to write for a schedule that is not a table; `name` is "" for one in a list."""
     if isinstance(value, (list, tuple)):
         return "several schedules are the `schedules` of kind 'join', 'sum' or 'product'"
-    return f"write {written(name, part(value), format)}"
+    return f"write {formatted(name, example_of(value), format)}"
 
 
 def schedules(value: Any, format: str) -> str:  # noqa: A002
-    """What to write for schedules that are no list."""
-    only = dict(value) if isinstance(value, Mapping) and "kind" in value else part(value)
-    text = written("schedules", [only], format)
-    return f"write {text}" if len(text) <= LONGEST else f"write {written('schedules', [part('cosine')], format)}"
+    """What to write for `schedules` that is not a list."""
+    only = dict(value) if isinstance(value, Mapping) and "kind" in value else example_of(value)
+    text = formatted("schedules", [only], format)
+    return (
+        f"write {text}"
+        if len(text) <= MAX_CHARACTERS
+        else f"write {formatted('schedules', [example_of('cosine')], format)}"
+    )
 
 
-def part(value: Any) -> dict[str, Any]:
-    """A schedule of the kind that was named, or a constant of the number that was given."""
+def example_of(value: Any) -> dict[str, Any]:
+    """An example of the kind that `value` names; for a number, a constant schedule."""
     number = _number(value)
     if number is not None:
         return {"kind": "constant", "value": number}
-    kind = value if isinstance(value, str) and value in _PARTS else "cosine"
-    return {"kind": kind, **_PARTS[kind]}
+    kind = value if isinstance(value, str) and value in _EXAMPLES else "cosine"
+    return {"kind": kind, **_EXAMPLES[kind]}
 
 
-def written(name: str, value: Any, format: str) -> str:  # noqa: A002
-    """A field as a file of the format has it, in one line."""
+def formatted(name: str, value: Any, format: str) -> str:  # noqa: A002
+    """Format a field in the syntax of the file, on one line."""
     if format == "toml":
         return f"{name} = {_toml(value)}" if name else _toml(value)
     if format == "yaml":
@@ -117,7 +121,7 @@ def _yaml(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """The number that is meant, also by a text; none for true, for an infinite one and for what is no number."""
+    """The number that a value or its text gives; None for a boolean, a number of 2**53 or more, and anything else."""
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
     except (ValueError, OverflowError):

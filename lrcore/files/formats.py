@@ -16,7 +16,7 @@ def _read_yaml(text: str) -> Any:
         if hasattr(yaml, "CSafeLoader"):
             return yaml.load(text, Loader=_yaml_loader(yaml.CSafeLoader))
     except (yaml.YAMLError, ValueError, LookupError):
-        pass  # PyYAML's own parser, eight times slower, says more exactly what it found and where
+        pass  # parse again with PyYAML's Python parser: it is eight times slower, but its errors are more exact
     try:
         return yaml.load(text, Loader=_yaml_loader(yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -25,7 +25,7 @@ def _read_yaml(text: str) -> Any:
         raise ValueError(f"{problem} (at line {mark.line + 1}, column {mark.column + 1})") from None
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
-    except LookupError as error:  # PyYAML's own, for `!!bool x` and `!!int ""`
+    except LookupError as error:  # PyYAML raises it for `!!bool x` and `!!int ""`
         raise ValueError(f"a value does not fit its tag: {error}") from None
 
 
@@ -44,24 +44,27 @@ def _import_yaml() -> Any:
 
 @cache
 def _yaml_loader(safe: Any) -> Any:
-    """A safe loader of PyYAML, over libyaml or over its own parser, with the rules that lrcore's files have beside YAML's.
+    """Derive a loader with lrcore's rules from a safe loader of PyYAML, libyaml's or the Python one.
 
-    Each such rule belongs into this class: every YAML text is read by it.
+    Every YAML text is read by it, so every such rule belongs here.
     """
     from yaml import MappingNode
     from yaml.constructor import ConstructorError
 
     class Loader(safe):  # type: ignore[misc]
-        """A key given twice is an error, as it is in TOML; a merged one may be given again."""
+        """Refuses a key that is given twice, as TOML does; a merged key may be given again."""
 
         def __init__(self, stream: str) -> None:
             super().__init__(stream)
-            self.compared: set[Any] = set()
+            self.checked: set[Any] = set()
 
         def flatten_mapping(self, node: MappingNode) -> None:
-            """Called before a mapping is made, and again where it is merged into others: with its merged keys by then."""
-            if node not in self.compared:
-                self.compared.add(node)
+            """Check the keys of a node once.
+
+            PyYAML calls this before it makes a mapping, and again at each merge; the node then has the merged keys, too.
+            """
+            if node not in self.checked:
+                self.checked.add(node)
                 own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
                 keys = [self.construct_object(key, deep=True) for key in own]
                 number = first_repeated(keys)
@@ -69,11 +72,11 @@ def _yaml_loader(safe: Any) -> Any:
                     raise ConstructorError(None, None, _given_twice(keys[number]), own[number].start_mark)
             super().flatten_mapping(node)
 
-    return _with_clear_scalars(Loader)
+    return _with_own_scalars(Loader)
 
 
-def _with_clear_scalars(loader: Any) -> Any:
-    """The same loader with the scalars of `yaml_scalars`."""
+def _with_own_scalars(loader: Any) -> Any:
+    """Make a loader read scalars by the rules of `yaml_scalars`."""
     import re
 
     from lrcore.files.yaml_scalars import PLAIN, plain_scalar, tagged_integer, tagged_real
@@ -96,7 +99,7 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def first_repeated(keys: Sequence[Any]) -> int | None:
-    """The place of the first key that was there before; what cannot be a key at all is left to the parser."""
+    """The index of the first repeated key. Unhashable keys are skipped, because the parser refuses them."""
     seen = set()
     for number, key in enumerate(keys):
         if isinstance(key, Hashable):

@@ -1,4 +1,4 @@
-"""Places inside a file: what `key` takes, and what errors name, so that one can be typed as the other."""
+"""Paths inside a file. Errors write them in the syntax that the argument `key` takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key: TypeAlias = str | Sequence[str | int]
 
 _NAME = r"[^.\[\]\"'][^.\[\]]*"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'[^']*'"
-_STEP = re.compile(rf"(?P<dot>\.)?(?:\[(?P<index>-?[0-9]+)\]|(?P<quoted>{_QUOTED})|(?P<name>{_NAME}))")
+_KEY_PART = re.compile(rf"(?P<dot>\.)?(?:\[(?P<index>-?[0-9]+)\]|(?P<quoted>{_QUOTED})|(?P<name>{_NAME}))")
 _EXPECTED = "expected the name of a table, as in train.groups[0].schedule, or a list of names and indices"
 
 
@@ -45,7 +45,7 @@ def parts(key: Key) -> tuple[str, ...]:
 
 
 def at(path: str, name: Any) -> str:
-    """The place of a name in the table at `path`.
+    """The path of a name in the table at `path`.
 
     Example:
         >>> at("train", "lr"), at("train", "a.b"), at("", "lr")
@@ -55,12 +55,12 @@ def at(path: str, name: Any) -> str:
 
 
 def beneath(path: str, place: str) -> str:
-    """A place that is written already, such as values[1], in the table at `path`."""
+    """The path of a place inside the table at `path`, where the place is already formatted, such as values[1]."""
     return f"{path}.{place}" if path and place else path or place
 
 
 def quoted(name: str) -> str:
-    """A name as a key has it: in quotes where it would be read as something else."""
+    """Put a name in quotes if it would otherwise be read as something else in a key."""
     if re.fullmatch(_NAME, name) and name.isprintable():
         return name
     return json.dumps(name, ensure_ascii=not name.isprintable())
@@ -69,12 +69,12 @@ def quoted(name: str) -> str:
 def _split(key: str) -> tuple[str, ...]:
     found, end = [], 0
     while end < len(key):
-        step = _STEP.match(key, end)
-        is_index = step is not None and step["index"] is not None
-        if step is None or (step["dot"] is not None) != (end > 0 and not is_index):
+        part = _KEY_PART.match(key, end)
+        is_index = part is not None and part["index"] is not None
+        if part is None or (part["dot"] is not None) != (end > 0 and not is_index):
             break
-        found.append(step["index"] or step["name"] or _unquoted(step["quoted"]))
-        end = step.end()
+        found.append(part["index"] or part["name"] or _unquoted(part["quoted"]))
+        end = part.end()
     if not found or end < len(key):
         raise ScheduleError("key", f"{_EXPECTED}; got {short(key)}")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Where the words of a file stand, where they belong, and how each format moves one."""
+"""Finds misplaced fields of a file and the tables they belong to, and says how to move them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lrcore.schedules.plateau import PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Warmup
 
 BESIDE: dict[str, type[msgspec.Struct]] = {"warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}
-"""The tables that may stand beside the fields of a schedule; `plateau` beside the outermost alone."""
+"""The tables that a schedule may have beside its fields; only the outermost schedule may have `plateau`."""
 
 
 class Table(NamedTuple):
-    """One table of a file: its place, what it holds and the fields that it may hold, each with whether it must."""
+    """One table of a file: its path, its content, and the fields that it may have, each with whether it is required."""
 
     path: str
     content: Mapping[Any, Any]
@@ -28,12 +28,12 @@ class Table(NamedTuple):
 
 @cache
 def fields_of(cls: type[msgspec.Struct]) -> dict[str, bool]:
-    """The names that a file has for the fields of a class, and which of them are required."""
+    """The names of the fields of a class in a file, each with whether it is required."""
     return {field.encode_name: field.required for field in msgspec.structs.fields(cls)}
 
 
 def tables(top: Any, path: str) -> list[Table]:
-    """The tables of a schedule, from the outside in; each once, for a table of YAML may contain itself."""
+    """The tables of a schedule, outermost first. Each is listed once, because a YAML table may contain itself."""
     return list(_tables(top, path, set(), 1))
 
 
@@ -57,8 +57,11 @@ def _tables(value: Any, path: str, seen: set[int], depth: int) -> Iterator[Table
             yield from _tables(one, f"{at(path, 'schedules')}[{number}]", seen, depth + 1)
 
 
-def standing(word: str, here: str, known: Iterable[Table]) -> Table | None:
-    """The table in which a word stands that is missed here: one that may not hold it, or need not."""
+def find_misplaced(word: str, here: str, known: Iterable[Table]) -> Table | None:
+    """Find the table that has a field which is missing at `here`.
+
+    Such a table does not know the field, or is directly inside `here` and does not require it.
+    """
     for one in known:
         own = one.path.rpartition(".")[0] == here and one.fields.get(word) is False
         if one.path != here and word in one.content and (word not in one.fields or own):
@@ -66,24 +69,24 @@ def standing(word: str, here: str, known: Iterable[Table]) -> Table | None:
     return None
 
 
-def belonging(word: str, here: str, known: Sequence[Table]) -> Table | None:
-    """The nearest table around or inside this one that may hold a word and lacks it."""
+def find_owner(word: str, here: str, known: Sequence[Table]) -> Table | None:
+    """Find the nearest table around or inside `here` that may have such a field and lacks it."""
     around = [one for one in reversed(known) if _is_inside(here, one.path)]
     inside = [one for one in known if _is_inside(one.path, here)]
     return next((one for one in (*around, *inside) if word in one.fields and word not in one.content), None)
 
 
 def move(source: str, target: str, format: str) -> str:  # noqa: A002 - the word users know
-    """How a key gets from one table into another."""
+    """Say how to move a field from one table to another."""
     if not _is_inside(source, target):
         return {
             "toml": f"write it below {_header(target)}",
-            "yaml": f"indent it below {_last(target)}",
+            "yaml": f"indent it below {_last_name(target)}",
             "json": f"write it within the braces of {target}",
         }.get(format, f"write it in {target}")
     return {
         "toml": f"move it out of {source}, for in TOML a key below {_header(source)} belongs to {source}",
-        "yaml": f"move it out of {source}: indent it no deeper than {_last(source)}",
+        "yaml": f"move it out of {source}: indent it no deeper than {_last_name(source)}",
         "json": f"move it out of the braces of {source}",
     }.get(format, f"move it out of {source}")
 
@@ -93,10 +96,10 @@ def _is_inside(path: str, outer: str) -> bool:
 
 
 def _header(path: str) -> str:
-    """The line above the fields of a TOML table."""
+    """The header of a TOML table."""
     name = re.sub(r"\[\d+\]", "", path)
     return f"[[{name}]]" if path.endswith("]") else f"[{name}]"
 
 
-def _last(path: str) -> str:
+def _last_name(path: str) -> str:
     return path.rpartition(".")[2]

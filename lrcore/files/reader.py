@@ -1,7 +1,7 @@
-"""TOML, JSON, YAML or a dict to a schedule and back, and the words of every error about a file.
+"""Reads a schedule from TOML, JSON, YAML or a dict, and writes it.
 
-Tables are read from the outside in: each is checked against the fields of its kind before anything is made of it, so
-that an error names the innermost place, what is required there, what was found and the nearest right word.
+Tables are read from the outside in. Each is checked against the fields of its kind before a schedule is made of it, so
+that an error names the innermost path, what is required there, what was found and the nearest right word.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ FORMAT = 1
 
 _FORMATS = {"toml": "toml", "json": "json", "yaml": "yaml", "yml": "yaml"}
 _STANDARD_INPUT = "standard input"
-_TOP = ("plateau", "format", "$schema")
+_ROOT_FIELDS = ("plateau", "format", "$schema")
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
-_CHILDREN = {"schedule", "schedules"}
-_ENDS_SHOWN = 60  # characters of a long path, from either end
+_CHILD_FIELDS = {"schedule", "schedules"}
+_ENDS_SHOWN = 60  # characters shown of each end of a long path
 RecordT = TypeVar("RecordT", bound=Record)
 
 
@@ -157,7 +157,7 @@ def _known_format(format: Any) -> str:  # noqa: A002
 def _standard_input() -> str:
     try:
         return _decoded(sys.stdin.buffer.read(), _STANDARD_INPUT)
-    except (OSError, AttributeError) as error:  # a notebook's and a windowed program's has no bytes
+    except (OSError, AttributeError) as error:  # sys.stdin of a notebook or a windowed program has no `buffer`
         reason = error if isinstance(error, OSError) else "none that is open"
         raise ScheduleError(_STANDARD_INPUT, f"expected an input that can be read; got: {reason}") from None
 
@@ -170,7 +170,7 @@ def _decoded(data: bytes, where: str) -> str:
 
 
 def _parsed(text: str, format: str | None, key: Key | None, where: str) -> Schedule | Plateau:  # noqa: A002
-    """The schedule in a text, whose format is found out where it is None."""
+    """The schedule in a text; if the format is None, every format is tried."""
     if not text.strip():
         raise ScheduleError(
             where,
@@ -191,7 +191,7 @@ def _parsed(text: str, format: str | None, key: Key | None, where: str) -> Sched
 
 
 def _in_any_format(text: str) -> tuple[str, Any]:
-    """The first format in which the text is a table or a list, and what it holds."""
+    """The first format in which the text is a table or a list, and its data."""
     problems = []
     for name, read in READERS.items():
         try:
@@ -215,7 +215,7 @@ def _one_line(error: Exception) -> str:
 
 
 class _Reader:
-    """Turns nested tables into schedules; knows the file, for errors."""
+    """Reads schedules from nested tables; its errors name the file and the path."""
 
     def __init__(self, file: str, format: str) -> None:  # noqa: A002
         self.file = file
@@ -229,7 +229,7 @@ class _Reader:
 
     @cached_property
     def advice(self) -> Advice:
-        """What errors advise, which is read for the first of them."""
+        """The advice for errors, which is imported at the first one."""
         from lrcore.files.advice import Advice
 
         return Advice(self.format, *self.top)
@@ -245,7 +245,7 @@ class _Reader:
         return dict(value)
 
     def inside(self, value: Any, part: str, path: str) -> tuple[Any, str]:
-        """What a table or a list at `path` holds under a name or an index, and where that is."""
+        """Look up a name or an index in the table or list at `path`; return the value and its path."""
         if isinstance(value, Mapping):
             names, place = {str(name): name for name in value}, at(path, part)
             if part not in names:
@@ -262,22 +262,23 @@ class _Reader:
         return value[int(part)], f"{path}[{int(part)}]"
 
     def root(self, value: Any, path: str) -> Schedule | Plateau:
-        """The outermost schedule, beside which a table `plateau` may stand."""
+        """Read the outermost schedule, which may have a table `plateau`."""
         self.top = value, path
-        self.check_kind_is_here(value, path)
+        self.check_has_kind(value, path)
         table = self.table(value, path)
-        self.check_top(table, path)
+        self.check_root_fields(table, path)
         if "plateau" not in table:
             return self.schedule(table, path, 1)
         options = self.record(table, "plateau", path, PlateauOptions)
         return Plateau(self.schedule(table, path, 1), **options.given())
 
-    def check_kind_is_here(self, value: Any, path: str) -> None:
-        """Refuse a larger table, or a list, with the key of a schedule inside it."""
+    def check_has_kind(self, value: Any, path: str) -> None:
+        """Refuse a larger table or a list that has a schedule inside, and name the key of that schedule."""
         beside = [value.get(name) for name in (*_RAMPS, "plateau")] if isinstance(value, Mapping) else []
-        is_lost = any(isinstance(one, Mapping) and "kind" in one for one in beside)  # below the header of another table
-        is_here = is_lost or (isinstance(value, Mapping) and "kind" in value)
-        inner = "" if is_here else _first_with_a_kind(value, path)
+        # A kind may be written below the header of another table.
+        is_misplaced = any(isinstance(one, Mapping) and "kind" in one for one in beside)
+        is_here = is_misplaced or (isinstance(value, Mapping) and "kind" in value)
+        inner = "" if is_here else _find_schedule(value, path)
         if not inner:
             return
         hint = f"the table '{inner}' has one: {'give that one' if self.format == 'dict' else 'ask for it by that key'}"
@@ -285,8 +286,8 @@ class _Reader:
             raise self.error(at(path, "kind"), f"required; got none; {hint}")
         raise self.error(path, f"expected a table with a kind; got a list; {hint}")
 
-    def check_top(self, table: dict[str, Any], path: str) -> None:
-        """Take out what only the outermost table may say about itself."""
+    def check_root_fields(self, table: dict[str, Any], path: str) -> None:
+        """Check the fields `format` and `$schema` of the outermost table, and remove them."""
         number = table.pop("format", FORMAT)
         whole = isinstance(number, int) and not isinstance(number, bool)
         if whole and number > FORMAT:
@@ -309,10 +310,10 @@ class _Reader:
         kind = self.kind(table, path)
         ramps = {name: self.record(table, name, path, cls) for name, cls in _RAMPS.items() if name in table}
         self.total_steps(table, ramps, kind, path)
-        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(_TOP if depth == 1 else ())))
-        for name in _CHILDREN & table.keys():
+        self.check_names(table, kind, path, extra=(*_RAMPS, "total_steps", *(_ROOT_FIELDS if depth == 1 else ())))
+        for name in _CHILD_FIELDS & table.keys():
             table[name] = self.children(name, table[name], at(path, name), depth)
-        made: Schedule = self.made(kind, table | ramps, path)
+        made: Schedule = self.construct(kind, table | ramps, path)
         return made
 
     def kind(self, table: dict[str, Any], path: str) -> type[Schedule]:
@@ -327,14 +328,14 @@ class _Reader:
         return KINDS[name]
 
     def record(self, beside: dict[str, Any], name: str, path: str, cls: type[RecordT]) -> RecordT:
-        """A table without a kind, taken out of its schedule's: a warmup, a cooldown, a plateau."""
+        """Read a warmup, a cooldown or a plateau, and remove it from the table of its schedule."""
         value, path = beside[name], at(path, name)
         if not isinstance(value, Mapping):
             found = f"{_found(value)}{self.advice.no_table(value, name, beside)}"
             raise self.error(path, f"expected a table; got {found}")
         table = dict(beside.pop(name))
         self.check_names(table, cls, path)
-        made: RecordT = self.made(cls, table, path)
+        made: RecordT = self.construct(cls, table, path)
         return made
 
     def children(self, name: str, value: Any, path: str, depth: int) -> Any:
@@ -346,7 +347,7 @@ class _Reader:
         return tuple(self.schedule(one, f"{path}[{number}]", depth + 1) for number, one in enumerate(value))
 
     def total_steps(self, table: dict[str, Any], ramps: dict[str, Any], kind: type[Schedule], path: str) -> None:
-        """`total_steps` counts the warmup and the cooldown too; a schedule is stored without it."""
+        """Replace `total_steps`, which includes warmup and cooldown, by `decay_steps` or the start of the cooldown."""
         if "total_steps" not in table:
             return
         place = at(path, "total_steps")
@@ -357,14 +358,14 @@ class _Reader:
             raise self.error(place, error.problem + self.advice.value(given, error.problem)) from None
         warmup, cooldown = (ramps[name].steps if name in ramps else 0 for name in _RAMPS)
         rest = total - warmup - cooldown
-        if rest < 0 or (rest == 0 < total and kind in _WITH_A_LENGTH):
-            raise self.error(place, _too_short(total, ramps, kind))
+        if rest < 0 or (rest == 0 < total and kind in _KINDS_WITH_DECAY_STEPS):
+            raise self.error(place, _too_few_steps(total, ramps, kind))
         if "cooldown" in ramps and ramps["cooldown"].start not in (None, total - cooldown):
             end = ramps["cooldown"].start + cooldown
             raise self.error(
                 place, f"expected {end}, where the cooldown ends, or a cooldown without start; got {total}"
             )
-        if kind in _WITH_A_LENGTH:
+        if kind in _KINDS_WITH_DECAY_STEPS:
             if "decay_steps" in table:
                 raise self.error(place, "expected decay_steps or total_steps; got both")
             table["decay_steps"] = rest
@@ -389,7 +390,7 @@ class _Reader:
             if required and name not in table:
                 raise self.error(at(path, name), f"required; got none{self.advice.missing(name, path)}")
 
-    def made(self, cls: Any, fields: dict[str, Any], path: str) -> Any:
+    def construct(self, cls: Any, fields: dict[str, Any], path: str) -> Any:
         try:
             return cls(**fields)
         except ScheduleError as error:
@@ -398,15 +399,15 @@ class _Reader:
             raise self.error(beneath(path, place), error.problem + advice) from None
 
 
-_WITH_A_LENGTH = [kind for kind in KINDS.values() if fields_of(kind).get("decay_steps")]
+_KINDS_WITH_DECAY_STEPS = [kind for kind in KINDS.values() if fields_of(kind).get("decay_steps")]
 
 
-def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
-    """What is wrong with a total that its warmup and cooldown take or exceed: the two numbers that meet."""
+def _too_few_steps(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> str:
+    """The problem of a `total_steps` that the warmup and the cooldown fill or exceed."""
     taken = [name for name in _RAMPS if name in ramps and ramps[name].steps]
     least = sum(ramps[name].steps for name in taken)
     steps = f"{least}, the steps of {' and '.join(taken)}"
-    if kind not in _WITH_A_LENGTH:
+    if kind not in _KINDS_WITH_DECAY_STEPS:
         return f"expected at least {steps}; got {total}"
     decay = f"{kind.__struct_config__.tag} decay"
     if total < least:
@@ -414,10 +415,10 @@ def _too_short(total: int, ramps: Mapping[str, Any], kind: type[Schedule]) -> st
     return f"expected more than {steps}, which leave the {decay} no update; got {total}; raise it, or shorten them"
 
 
-def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:
-    """The place of the first table inside that describes a schedule; "" if none is near."""
+def _find_schedule(value: Any, path: str, levels: int = 3, seen: set[int] | None = None) -> str:
+    """The path of the first schedule inside a value, searched to a depth of `levels`; "" if there is none."""
     seen = set() if seen is None else seen
-    if id(value) in seen:  # YAML may hold one thing in very many places
+    if id(value) in seen:  # aliases of YAML may repeat one value in very many places
         return ""
     seen.add(id(value))
     if isinstance(value, Mapping):
@@ -427,15 +428,16 @@ def _first_with_a_kind(value: Any, path: str, levels: int = 3, seen: set[int] | 
     else:
         return ""
     for place, one in inside:
-        if isinstance(one, Mapping) and any(one.get("kind") == kind for kind in KINDS):  # others have kinds too
+        # Tables of other programs may have a kind, too.
+        if isinstance(one, Mapping) and any(one.get("kind") == kind for kind in KINDS):
             return place
-        if levels and (found := _first_with_a_kind(one, place, levels - 1, seen)):
+        if levels and (found := _find_schedule(one, place, levels - 1, seen)):
             return found
     return ""
 
 
 def _value_at(place: str, fields: Mapping[str, Any]) -> Any:
-    """What was given at a place like `values[1]`."""
+    """The value of a field or of an entry, such as `values[1]`."""
     name, *indices = place.replace("]", "").split("[")
     value = fields.get(name)
     for index in indices:

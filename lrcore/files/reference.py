@@ -1,6 +1,6 @@
-"""What a file may say, field by field: the one source of the JSON Schema and of the pages about files.
+"""The fields of a file as data: the one source of the JSON Schema and of the manual's pages about files.
 
-Names, types and defaults are those of the classes; the descriptions are read from their docstrings.
+Names, types and defaults come from the classes, descriptions from their docstrings.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import Cooldown, Schedule, Warmup
 
 TABLES: dict[str, type[Record]] = {**KINDS, "warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}
-"""Every table that a file may hold: the kinds by their names, and the three that stand beside them."""
+"""Every table that a file may have: the kinds by their names, and warmup, cooldown and plateau."""
 
 _DOCUMENTED: dict[str, Any] = {"warmup": Schedule.warmup, "cooldown": Schedule.cooldown, "plateau": Plateau}
-_OF_FILES = {
+_FILE_FIELDS = {
     "total_steps": (
         "updates of warmup, decay and cooldown together, in place of decay_steps; or, of a kind that has no end, where "
         "the cooldown ends, in place of its start"
@@ -34,13 +34,13 @@ class Field(NamedTuple):
     """One field of a table in a file.
 
     Attributes:
-        name: as a file has it.
+        name: its name in a file.
         type: what is required, in words.
         unit: what a number counts: "updates", "reports" or "".
         required: whether a file must have it.
-        default: what holds where it is left out; None for nothing.
+        default: the value if it is left out; None if it has no default.
         description: what it means.
-        annotation: the type as Python has it, without None.
+        annotation: its type in Python, without None.
     """
 
     name: str
@@ -64,30 +64,30 @@ def fields(table: str) -> tuple[Field, ...]:
         >>> fields("every")[1].type, fields("every")[1].unit
         ('an integer >= 1 (optimizer updates, at most 2**53)', 'updates')
     """
-    cls, told = TABLES[table], _arguments(table)
+    cls, descriptions = TABLES[table], _argument_descriptions(table)
     hints = get_type_hints(cls, include_extras=True)
     if table in KINDS:
-        told |= {name: summary(name) for name in ("warmup", "cooldown")}
+        descriptions |= {name: summary(name) for name in ("warmup", "cooldown")}
     own = [
-        _field(one.encode_name, hints[one.name], told[one.encode_name], one.default, required=one.required)
+        _field(one.encode_name, hints[one.name], descriptions[one.encode_name], one.default, required=one.required)
         for one in msgspec.structs.fields(cls)
     ]
     if table not in KINDS:
         return tuple(own)
     return (
         *sorted(own, key=lambda one: one.name in ("warmup", "cooldown")),
-        _field("total_steps", Steps, of_files("total_steps")),
+        _field("total_steps", Steps, file_field("total_steps")),
     )
 
 
 def summary(table: str) -> str:
-    """What a table is, in the first paragraph of its docstring."""
-    return " ".join(_text(table).split("\n\n")[0].split())
+    """The description of a table: the first paragraph of its docstring."""
+    return " ".join(_docstring(table).split("\n\n")[0].split())
 
 
-def of_files(name: str) -> str:
-    """The description of what only a file has: total_steps, format, $schema."""
-    return _OF_FILES[name]
+def file_field(name: str) -> str:
+    """The description of a field that only files have: total_steps, format or $schema."""
+    return _FILE_FIELDS[name]
 
 
 def _field(
@@ -107,19 +107,19 @@ def _unit(annotation: Any) -> str:
     return str((annotation.__metadata__[0].extra or {}).get("unit", ""))
 
 
-def _text(table: str) -> str:
+def _docstring(table: str) -> str:
     return inspect.getdoc(_DOCUMENTED.get(table, TABLES[table])) or ""
 
 
-def _arguments(table: str) -> dict[str, str]:
-    """The section `Args` of a docstring: a text for each name."""
-    _, _, section = _text(table).partition("\nArgs:\n")
-    told: dict[str, list[str]] = {}
+def _argument_descriptions(table: str) -> dict[str, str]:
+    """The descriptions in the section `Args` of a docstring, by name."""
+    _, _, section = _docstring(table).partition("\nArgs:\n")
+    descriptions: dict[str, list[str]] = {}
     for line in section.splitlines():
         if line and not line.startswith("    "):
             break
         if begun := re.match(r"    (\w+): (.*)", line):
-            told[begun[1]] = [begun[2]]
+            descriptions[begun[1]] = [begun[2]]
         elif line:
-            told[next(reversed(told))].append(line.strip())
-    return {name: " ".join(lines) for name, lines in told.items()}
+            descriptions[next(reversed(descriptions))].append(line.strip())
+    return {name: " ".join(lines) for name, lines in descriptions.items()}

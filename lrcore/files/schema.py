@@ -7,18 +7,18 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from lrcore.files.reader import FORMAT
-from lrcore.files.reference import TABLES, Field, fields, of_files, summary
+from lrcore.files.reference import TABLES, Field, fields, file_field, summary
 from lrcore.records import Record
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.schedule import Schedule
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-"""The newest that the language servers of TOML and YAML read."""
+"""The newest dialect that the language servers of TOML and YAML support."""
 
-_TOP = {
+_ROOT_FIELDS = {
     "plateau": {"$ref": "#/definitions/plateau"},
-    "format": {"description": of_files("format"), "const": FORMAT},
-    "$schema": {"description": of_files("$schema"), "type": "string"},
+    "format": {"description": file_field("format"), "const": FORMAT},
+    "$schema": {"description": file_field("$schema"), "type": "string"},
 }
 
 
@@ -41,7 +41,7 @@ def schema() -> dict[str, Any]:
         "definitions": {
             "any_kind": _any_kind(),
             "schedule": _inner_schedule(),
-            **{name: _kind(name) if name in KINDS else _table(name) for name in TABLES},
+            **{name: _kind_schema(name) if name in KINDS else _table_schema(name) for name in TABLES},
         },
     }
 
@@ -51,18 +51,18 @@ def _any_kind() -> dict[str, Any]:
         "type": "object",
         "properties": {"kind": {"description": "which kind of schedule it is", "enum": list(KINDS)}},
         "required": ["kind"],
-        "additionalProperties": True,  # said for Tombi, which otherwise takes the fields of the kinds for unknown ones
+        "additionalProperties": True,  # explicit for Tombi, which otherwise reports the fields of the kinds as unknown
         "allOf": [{"if": _has_kind(name), "then": {"$ref": f"#/definitions/{name}"}} for name in KINDS],
     }
 
 
 def _inner_schedule() -> dict[str, Any]:
-    refused = {name: _refused(f"{name} stands in the outermost table alone") for name in _TOP}
+    refused = {name: _not_allowed(f"{name} stands in the outermost table alone") for name in _ROOT_FIELDS}
     return {"allOf": [{"$ref": "#/definitions/any_kind"}], "properties": refused, "additionalProperties": True}
 
 
-def _refused(reason: str) -> dict[str, Any]:
-    """A field that must not be there; editors show the reason."""
+def _not_allowed(reason: str) -> dict[str, Any]:
+    """The schema of a field that is not allowed; editors show the reason."""
     return {"not": {}, "errorMessage": reason}
 
 
@@ -70,44 +70,44 @@ def _has_kind(name: str) -> dict[str, Any]:
     return {"type": "object", "properties": {"kind": {"const": name}}, "required": ["kind"]}
 
 
-def _table(name: str) -> dict[str, Any]:
+def _table_schema(name: str) -> dict[str, Any]:
     own = fields(name)
     return {
         "description": summary(name),
         "type": "object",
-        "properties": {field.name: _described(field) for field in own},
+        "properties": {field.name: _field_schema(field) for field in own},
         "required": [field.name for field in own if field.required],
-        "additionalProperties": _refused(f"unknown field; {name} has {', '.join(field.name for field in own)}"),
+        "additionalProperties": _not_allowed(f"unknown field; {name} has {', '.join(field.name for field in own)}"),
     }
 
 
-def _kind(name: str) -> dict[str, Any]:
-    table = _table(name)
-    table["properties"] = {"kind": {"const": name}, **table["properties"], **_TOP}
+def _kind_schema(name: str) -> dict[str, Any]:
+    table = _table_schema(name)
+    table["properties"] = {"kind": {"const": name}, **table["properties"], **_ROOT_FIELDS}
     if "decay_steps" in table["required"]:
         table["required"].remove("decay_steps")
         table["if"] = {"required": ["total_steps"]}
-        table["then"] = {"properties": {"decay_steps": _refused("expected decay_steps or total_steps; got both")}}
+        table["then"] = {"properties": {"decay_steps": _not_allowed("expected decay_steps or total_steps; got both")}}
         table["else"] = {"required": ["decay_steps"]}
     else:
-        start = _refused("total_steps says where the cooldown ends; leave its start out")
+        start = _not_allowed("total_steps says where the cooldown ends; leave its start out")
         ends_there = {"properties": {"start": start}}
         table["dependencies"] = {"total_steps": {"required": ["cooldown"], "properties": {"cooldown": ends_there}}}
     return table
 
 
-def _described(field: Field) -> dict[str, Any]:
+def _field_schema(field: Field) -> dict[str, Any]:
     default = {} if field.default is None else {"default": field.default}
-    return {"description": field.description, **_type(field.annotation), **default}
+    return {"description": field.description, **_type_schema(field.annotation), **default}
 
 
-def _type(annotation: Any) -> dict[str, Any]:
-    """The type alone, without null, which a file leaves out."""
+def _type_schema(annotation: Any) -> dict[str, Any]:
+    """The schema of a type, without null: a file leaves the field out instead."""
     if get_origin(annotation) is tuple:
-        return {"type": "array", "items": _type(get_args(annotation)[0])}
+        return {"type": "array", "items": _type_schema(get_args(annotation)[0])}
     if get_origin(annotation) is Literal:
         return {"enum": list(get_args(annotation))}
     if isinstance(annotation, type) and issubclass(annotation, Record):
         name = "schedule" if annotation is Schedule else annotation.__name__.lower()
-        return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # beside a bare `$ref` a description does not count
+        return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # draft 7 ignores a description beside `$ref`
     return {name: value for name, value in msgspec.json.schema(annotation).items() if name != "description"}

@@ -1,8 +1,8 @@
-"""What a plain scalar of YAML is: a number where people and YAML 1.2 see one, and never another number than that.
+"""Reads the plain scalars of YAML as users and YAML 1.2 do.
 
-PyYAML reads YAML 1.1, to which 3e-4 is text, 0100 is 64 and 1:30 is 90. Here 3e-4 is a number, and what YAML 1.1 would
-turn into another number than it says stays a text that knows its line: only where a number is wanted it is an error,
-for a larger file may hold a time or a mode of a file elsewhere. Dates stay texts too.
+PyYAML reads YAML 1.1, in which 3e-4 is text, 0100 is 64 and 1:30 is 90. Here 3e-4 is a number. A text that YAML 1.1 reads
+as a different number becomes an `UnclearNumber`, a text that knows its line: it is an error only where a number is
+expected, because a larger file may hold a time or a file mode elsewhere. Dates stay text, too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from typing import Any
 
 PLAIN = "!plain"
-"""The tag that a loader gives to every scalar without quotes."""
+"""The tag that a loader gives to every unquoted scalar."""
 
-_WORDS = {
+_NAMED_VALUES = {
     spelling: value
     for word, value in {
         "null": None, "true": True, "yes": True, "on": True, "false": False, "no": False, "off": False,
@@ -30,11 +30,11 @@ _CLOCK = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 
 
 class UnclearNumber(str):
-    """A text that YAML 1.1 takes for another number than it says.
+    """A text that YAML 1.1 reads as a different number.
 
     Attributes:
-        line: where it stands, 1 for the first line.
-        reading: how it is read, for an error.
+        line: its line, 1 for the first one.
+        reading: how YAML reads it and what to write, for an error.
     """
 
     __slots__ = ("line", "reading")
@@ -43,37 +43,39 @@ class UnclearNumber(str):
 
 
 def plain_scalar(text: str, line: int) -> Any:
-    """What a scalar without quotes is.
+    """The value of an unquoted scalar.
 
     Example:
         >>> [plain_scalar(text, 1) for text in ("3e-4", "1_000", "0x1F", "yes", "2001-01-01", "0100")]
         [0.0003, 1000, 31, True, '2001-01-01', '0100']
     """
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in _NAMED_VALUES:
+        return _NAMED_VALUES[text]
     if text[0] not in "0123456789+-.":
         return text
     if _INTEGER.fullmatch(text):
         return _as_integer(text)
     if _LEADING_ZERO.fullmatch(text):
-        return _unclear(text, line, _octal(text))
+        return _unclear(text, line, _leading_zero_reading(text))
     if _REAL.fullmatch(text):
         return float(text)
     if _CLOCK.fullmatch(text):
-        return _unclear(text, line, f"YAML 1.1 reads {text} as {_sixties(text)}, YAML 1.2 as text: write the number")
+        return _unclear(
+            text, line, f"YAML 1.1 reads {text} as {_sexagesimal(text)}, YAML 1.2 as text: write the number"
+        )
     return text
 
 
 def tagged_integer(text: str) -> int:
-    """A scalar with the tag `!!int`; a ValueError for one that is none, or that YAML 1.1 reads as another number."""
+    """The value of a scalar with the tag `!!int`; a ValueError if it is no integer or YAML 1.1 reads another number."""
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"{text!r} is no integer for !!int")
     return _as_integer(text)
 
 
 def tagged_real(text: str) -> float:
-    """A scalar with the tag `!!float`, as `tagged_integer`."""
-    word = _WORDS.get(text)
+    """The value of a scalar with the tag `!!float`, as in `tagged_integer`."""
+    word = _NAMED_VALUES.get(text)
     if isinstance(word, float):
         return word
     if not _REAL.fullmatch(text):
@@ -91,7 +93,7 @@ def _unclear(text: str, line: int, reading: str) -> UnclearNumber:
     return unclear
 
 
-def _octal(text: str) -> str:
+def _leading_zero_reading(text: str) -> str:
     digits = text.replace("_", "")
     decimal = int(digits)
     if set(digits) <= set("+-01234567") and int(digits, 8) != decimal:
@@ -99,7 +101,7 @@ def _octal(text: str) -> str:
     return f"a number has no leading zero: write {decimal}"
 
 
-def _sixties(text: str) -> int | float:
+def _sexagesimal(text: str) -> int | float:
     sign = -1 if text[0] == "-" else 1
     *high, last = text.replace("_", "").lstrip("+-").split(":")
     total: int | float = float(last) if "." in last else int(last)

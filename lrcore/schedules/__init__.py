@@ -1,1 +1,1 @@
-"""Schedules: what one is, the kinds, recipes made of kinds, and the plateau."""
+"""Schedules: the base class, the kinds, recipes built from kinds, and the plateau."""

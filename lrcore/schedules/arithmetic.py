@@ -1,7 +1,7 @@
-"""What operators make of schedules, and the sentence for those that have no answer.
+"""The arithmetic operators of schedules, and the errors of the operators that they do not support.
 
-A schedule is a function of the step and no number: it can be scaled and added to, and everything else is asked of its
-values.
+A schedule is a function of the step, not a number. Schedules can be scaled, added and multiplied; any other computation
+needs the value at a step.
 """
 
 from __future__ import annotations
@@ -23,38 +23,43 @@ _COMPUTE = "compute with {value}, in a lrcore.Function if a schedule shall come 
 _ADD = "a plateau scales all of its schedule, so add there: plateau.replace(schedule=plateau.schedule + other)"
 
 
-def _refused(form: str, advice: str) -> Callable[..., NoReturn]:
-    """The method of an operator that has no answer. In `form` {} is the class; in `advice` {value} is where numbers are."""
+def _unsupported(form: str, advice: str) -> Callable[..., NoReturn]:
+    """Return an operator method that raises a ScheduleTypeError.
+
+    Args:
+        form: the operation, with {} for the name of the class.
+        advice: what to do instead, with {value} for the call that gives a number.
+    """
 
     def refuse(self: NoNumber, *_: Any) -> NoReturn:
-        problem = f"expected a number; got {short(self)}; {advice.format(value=self._value)}"
+        problem = f"expected a number; got {short(self)}; {advice.format(value=self._value_call)}"
         raise ScheduleTypeError(form.format(type(self).__name__), problem)
 
     return refuse
 
 
 class NoNumber:
-    """Operators that only numbers have."""
+    """Refuses the operators that only numbers have."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # so that a number or an array of numpy asks the schedule what `*` and `+` mean
-    _value = "schedule(step)"
+    __array_ufunc__ = None  # makes numpy's numbers and arrays call the schedule's own `*` and `+`
+    _value_call = "schedule(step)"
 
-    __lt__ = _refused("{} < other", _ASK)
-    __le__ = _refused("{} <= other", _ASK)
-    __gt__ = _refused("{} > other", _ASK)
-    __ge__ = _refused("{} >= other", _ASK)
-    __float__ = _refused("float({})", _ASK)
-    __int__ = _refused("int({})", _ASK)
-    __round__ = _refused("round({})", _COMPUTE)
-    __abs__ = _refused("abs({})", _COMPUTE)
-    __pow__ = _refused("{} ** other", _COMPUTE)
-    __rpow__ = _refused("other ** {}", _COMPUTE)
-    __mod__ = _refused("{} % other", _COMPUTE)
-    __rmod__ = _refused("other % {}", _COMPUTE)
-    __floordiv__ = _refused("{} // other", _COMPUTE)
-    __rfloordiv__ = _refused("other // {}", _COMPUTE)
-    __rtruediv__ = _refused("other / {}", _COMPUTE)
+    __lt__ = _unsupported("{} < other", _ASK)
+    __le__ = _unsupported("{} <= other", _ASK)
+    __gt__ = _unsupported("{} > other", _ASK)
+    __ge__ = _unsupported("{} >= other", _ASK)
+    __float__ = _unsupported("float({})", _ASK)
+    __int__ = _unsupported("int({})", _ASK)
+    __round__ = _unsupported("round({})", _COMPUTE)
+    __abs__ = _unsupported("abs({})", _COMPUTE)
+    __pow__ = _unsupported("{} ** other", _COMPUTE)
+    __rpow__ = _unsupported("other ** {}", _COMPUTE)
+    __mod__ = _unsupported("{} % other", _COMPUTE)
+    __rmod__ = _unsupported("other % {}", _COMPUTE)
+    __floordiv__ = _unsupported("{} // other", _COMPUTE)
+    __rfloordiv__ = _unsupported("other // {}", _COMPUTE)
+    __rtruediv__ = _unsupported("other / {}", _COMPUTE)
 
 
 class ScheduleArithmetic(NoNumber):
@@ -63,7 +68,7 @@ class ScheduleArithmetic(NoNumber):
     __slots__ = ()
 
     def __mul__(self: Schedule, factor: float | Schedule) -> Schedule:  # type: ignore[misc]
-        """The schedule times a number, or the product of two."""
+        """The schedule times a number or another schedule."""
         if _is_plateau(factor):
             return NotImplemented
         from lrcore.schedules.kinds import Product
@@ -77,22 +82,22 @@ class ScheduleArithmetic(NoNumber):
         return self * _inverse(divisor, "schedule / divisor")
 
     def __add__(self: Schedule, other: float | Schedule) -> Schedule:  # type: ignore[misc]
-        """The sum with a number or another schedule. Plus 0 it is the schedule itself; a sum takes one more part.
+        """The sum with a number or another schedule. Adding 0 gives the schedule itself; adding to a `Sum` appends a term.
 
-        So `sum(schedules)`, which starts from 0, is `Sum(schedules)`, however many they are.
+        Therefore `sum(schedules)`, which starts from 0, equals `Sum(schedules)`.
         """
         if _is_plateau(other):
             return NotImplemented
         from lrcore.schedules.kinds import Sum
 
         added = _operand(other, "schedule + other")
-        return self if added is not other and not added(0) else Sum((*_parts(self), added))
+        return self if added is not other and not added(0) else Sum((*_terms(self), added))
 
     def __radd__(self: Schedule, other: float) -> Schedule:  # type: ignore[misc]
         return self + other
 
     def __sub__(self: Schedule, other: float | Schedule) -> Schedule:  # type: ignore[misc]
-        """The schedule less a number or another schedule."""
+        """The schedule minus a number or another schedule."""
         if _is_plateau(other):
             return NotImplemented
         return self + (-other if _is_schedule(other) else -_number(other, "schedule - other"))
@@ -109,10 +114,10 @@ class ScheduleArithmetic(NoNumber):
 
 
 class PlateauArithmetic(NoNumber):
-    """`plateau * 2` and `plateau / 2`: the same plateau over its schedule scaled."""
+    """`plateau * 2` and `plateau / 2`: the same plateau with a scaled schedule."""
 
     __slots__ = ()
-    _value = "plateau.value(step, state)"
+    _value_call = "plateau.value(step, state)"
 
     def __mul__(self: Plateau, factor: float | Schedule) -> Plateau:  # type: ignore[misc]
         """The plateau of the scaled schedule."""
@@ -127,12 +132,12 @@ class PlateauArithmetic(NoNumber):
     def __neg__(self: Plateau) -> Plateau:  # type: ignore[misc]
         return self * -1.0
 
-    __add__ = __radd__ = _refused("{} + other", _ADD)
-    __sub__ = _refused("{} - other", _ADD)
-    __rsub__ = _refused("other - {}", _ADD)
+    __add__ = __radd__ = _unsupported("{} + other", _ADD)
+    __sub__ = _unsupported("{} - other", _ADD)
+    __rsub__ = _unsupported("other - {}", _ADD)
 
 
-# --- the other side ---------------------------------------------------------------------------------------------------
+# --- operands ---------------------------------------------------------------------------------------------------------
 
 
 def _is_plateau(value: Any) -> bool:
@@ -143,8 +148,8 @@ def _is_schedule(value: Any) -> bool:
     return isinstance(value, ScheduleArithmetic)
 
 
-def _parts(schedule: Schedule) -> tuple[Schedule, ...]:
-    """What a sum adds up, so that a long sum is not a deep one."""
+def _terms(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The terms of a sum, which keep repeated additions flat; any other schedule is one term."""
     from lrcore.schedules.kinds import Sum
 
     bare = isinstance(schedule, Sum) and schedule.warmup_ is None and schedule.cooldown_ is None
@@ -152,24 +157,24 @@ def _parts(schedule: Schedule) -> tuple[Schedule, ...]:
 
 
 def _operand(value: Any, where: str) -> Schedule:
-    """A schedule as it is, a number as a constant one."""
+    """Return a schedule as it is, and a number as a `Constant`."""
     from lrcore.schedules.kinds import Constant
 
     return value if _is_schedule(value) else Constant(_number(value, where, "a finite number or a schedule"))
 
 
 def _number(value: Any, where: str, expected: str = "a finite number") -> float:
-    """A number of Python or numpy, or of any library that tells its value."""
+    """Convert a number of Python, numpy or another library to a float."""
     from lrcore.schedules.kinds import Constant
 
     try:
         return Constant(value).value
-    except Exception:  # noqa: BLE001 - a traced tensor, which has no value yet, raises its framework's own
-        raise ScheduleTypeError(where, f"expected {expected}; got {short(value)}{_instead(value)}") from None
+    except Exception:  # noqa: BLE001 - a traced tensor has no value; each framework raises an exception of its own
+        raise ScheduleTypeError(where, f"expected {expected}; got {short(value)}{_advice(value)}") from None
 
 
-def _instead(value: Any) -> str:
-    """What to do with what is no number."""
+def _advice(value: Any) -> str:
+    """The advice for an operand that is not a number."""
     if _is_schedule(value):
         return "; compute with the values of both, in a lrcore.Function if a schedule shall come of it"
     if adapter := adapter_of(value):

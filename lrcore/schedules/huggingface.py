@@ -1,4 +1,4 @@
-"""The names of Hugging Face's `get_scheduler`, and the schedules that they give."""
+"""The names of Hugging Face's `get_scheduler`, and the equivalent schedules."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def _constant_with_warmup(*, learning_rate: float, num_warmup_steps: int) -> Sch
 
 
 def _linear(*, learning_rate: float, num_warmup_steps: int, num_training_steps: int) -> Schedule:
-    rest = _rest(num_warmup_steps, num_training_steps)
-    return _warmed(Linear(init_value=learning_rate, decay_steps=rest), learning_rate, num_warmup_steps)
+    rest = _decay_steps(num_warmup_steps, num_training_steps)
+    return _with_warmup(Linear(init_value=learning_rate, decay_steps=rest), learning_rate, num_warmup_steps)
 
 
 def _polynomial(
     *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, lr_end: float = 1e-7, power: float = 1.0
 ) -> Schedule:
-    rest = _rest(num_warmup_steps, num_training_steps)
+    rest = _decay_steps(num_warmup_steps, num_training_steps)
     decay = Polynomial(init_value=learning_rate, end_value=lr_end, decay_steps=rest, power=power)
-    return _warmed(decay, learning_rate, num_warmup_steps)
+    return _with_warmup(decay, learning_rate, num_warmup_steps)
 
 
 def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int | None = None) -> Schedule:
@@ -44,8 +44,8 @@ def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int
 def _cosine(
     *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
 ) -> Schedule:
-    rest = _rest(num_warmup_steps, num_training_steps)
-    return _warmed(_waves(learning_rate, 0.0, rest, num_cycles), learning_rate, num_warmup_steps)
+    rest = _decay_steps(num_warmup_steps, num_training_steps)
+    return _with_warmup(_cosine_periods(learning_rate, 0.0, rest, num_cycles), learning_rate, num_warmup_steps)
 
 
 def _cosine_with_restarts(
@@ -53,12 +53,12 @@ def _cosine_with_restarts(
 ) -> Schedule:
     from fractions import Fraction
 
-    rest = _rest(num_warmup_steps, num_training_steps)
+    rest = _decay_steps(num_warmup_steps, num_training_steps)
     starts = [Fraction(rest) * number / Fraction(num_cycles) for number in range(math.ceil(num_cycles) + 1)]
     knots = [float(start) for start in starts for _ in range(2)][1:-1]
     values = [learning_rate, 0.0] * (len(starts) - 1)
     restarts = Interpolate(boundaries=knots, values=values, shape="cosine")
-    return _warmed(Join([restarts, Constant(0.0)], boundaries=[rest]), learning_rate, num_warmup_steps)
+    return _with_warmup(Join([restarts, Constant(0.0)], boundaries=[rest]), learning_rate, num_warmup_steps)
 
 
 def _cosine_with_min_lr(
@@ -70,9 +70,9 @@ def _cosine_with_min_lr(
     min_lr: float | None = None,
     min_lr_rate: float | None = None,
 ) -> Schedule:
-    end = _floor(learning_rate, min_lr, min_lr_rate, "cosine_with_min_lr")
-    rest = _rest(num_warmup_steps, num_training_steps)
-    return _warmed(_waves(learning_rate, end, rest, num_cycles), learning_rate, num_warmup_steps)
+    end = _end_value(learning_rate, min_lr, min_lr_rate, "cosine_with_min_lr")
+    rest = _decay_steps(num_warmup_steps, num_training_steps)
+    return _with_warmup(_cosine_periods(learning_rate, end, rest, num_cycles), learning_rate, num_warmup_steps)
 
 
 def _cosine_warmup_with_min_lr(
@@ -85,9 +85,9 @@ def _cosine_warmup_with_min_lr(
     min_lr_rate: float | None = None,
     warmup_lr_rate: float | None = None,
 ) -> Schedule:
-    """Theirs runs one update ahead: the peak is at num_warmup_steps - 1."""
-    end = _floor(learning_rate, min_lr, min_lr_rate, "cosine_warmup_with_min_lr")
-    decay = _waves(learning_rate, end, max(1, _rest(num_warmup_steps, num_training_steps)), num_cycles)
+    """Hugging Face's version is one update ahead: its peak is at num_warmup_steps - 1."""
+    end = _end_value(learning_rate, min_lr, min_lr_rate, "cosine_warmup_with_min_lr")
+    decay = _cosine_periods(learning_rate, end, max(1, _decay_steps(num_warmup_steps, num_training_steps)), num_cycles)
     if warmup_lr_rate is None or num_warmup_steps == 0:
         return Shift(decay.warmup(num_warmup_steps), 1)
     first = learning_rate * warmup_lr_rate
@@ -124,7 +124,7 @@ def _warmup_stable_decay(
     start = num_warmup_steps + num_stable_steps
     stable = Constant(learning_rate).warmup(num_warmup_steps, init_value=end, shape=warmup_type)
     if decay_type == "cosine" and num_cycles != 0.5:
-        waves = _waves(learning_rate, end, num_decay_steps, num_cycles)
+        waves = _cosine_periods(learning_rate, end, num_decay_steps, num_cycles)
         return Join([stable, waves, Constant(end)], boundaries=[start, start + num_decay_steps])
     return stable.cooldown(num_decay_steps, start=start, end_value=end, shape=decay_type)
 
@@ -141,7 +141,7 @@ def _reduce_lr_on_plateau(
     min_lr: float = 0.0,
     eps: float = 1e-8,
 ) -> Plateau:
-    """Torch's machine; its absolute `min_lr` and `eps` become parts of the rate."""
+    """torch's ReduceLROnPlateau; its absolute `min_lr` and `eps` are divided by the learning rate."""
     if threshold_mode not in ("rel", "abs"):
         raise ScheduleError(
             "reduce_lr_on_plateau.threshold_mode", f"expected one of rel, abs; got {short(threshold_mode)}"
@@ -183,8 +183,8 @@ _NAMES: dict[str, Callable[..., Schedule | Plateau]] = {
     "warmup_stable_decay": _warmup_stable_decay,
     "greedy": _greedy,
 }
-_RUN = ("num_warmup_steps", "num_training_steps")
-_WORDS = ("warmup_type", "decay_type", "mode", "threshold_mode")
+_LENGTH_OPTIONS = ("num_warmup_steps", "num_training_steps")
+_TEXT_OPTIONS = ("warmup_type", "decay_type", "mode", "threshold_mode")
 
 
 def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
@@ -220,11 +220,11 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     make = _NAMES[name]
     if name == "greedy":
         return make()
-    from inspect import signature  # as costly to import as all of lrcore
+    from inspect import signature  # importing inspect takes as long as importing lrcore
 
     parameters = signature(make).parameters
     for option in options:
-        if option not in parameters and option not in _RUN:
+        if option not in parameters and option not in _LENGTH_OPTIONS:
             raise ScheduleError(
                 name,
                 f"expected options from {', '.join(parameters)}; "
@@ -235,7 +235,11 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
             raise ScheduleError(f"{name}.{option}", "required; got none")
     given = {option: value for option, value in options.items() if option in parameters}
     for option, value in {"learning_rate": learning_rate, **given}.items():
-        if option not in _WORDS and value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+        if (
+            option not in _TEXT_OPTIONS
+            and value is not None
+            and (isinstance(value, bool) or not isinstance(value, Real))
+        ):
             raise ScheduleError(f"{name}.{option}", f"expected a number; got {short(value)}")
     try:
         return make(learning_rate=learning_rate, **given)
@@ -245,26 +249,30 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
         raise ScheduleError(name, f"expected numbers that give a schedule; got {given} ({error})") from None
 
 
-def _rest(num_warmup_steps: int, num_training_steps: int) -> int:
-    """The updates after the warmup; none if the warmup takes them all."""
+def _decay_steps(num_warmup_steps: int, num_training_steps: int) -> int:
+    """The updates after the warmup; 0 if the warmup takes the whole run or more."""
     return max(0, num_training_steps - num_warmup_steps)
 
 
-def _warmed(decay: Schedule, learning_rate: float, steps: int) -> Schedule:
-    """The decay after a rise to the learning rate, which a decay of no length no longer begins with."""
+def _with_warmup(decay: Schedule, learning_rate: float, steps: int) -> Schedule:
+    """Put a linear warmup before the decay.
+
+    A decay of 0 updates starts at its end value, so the warmup to the learning rate is joined to it.
+    """
     if decay(0) == learning_rate:
         return decay.warmup(steps)
     return Join([Linear(init_value=0.0, end_value=learning_rate, decay_steps=steps), decay], boundaries=[steps])
 
 
-def _floor(learning_rate: float, min_lr: float | None, min_lr_rate: float | None, name: str) -> float:
+def _end_value(learning_rate: float, min_lr: float | None, min_lr_rate: float | None, name: str) -> float:
+    """The end value, which exactly one of `min_lr` and `min_lr_rate` gives."""
     if (min_lr is None) == (min_lr_rate is None):
         raise ScheduleError(f"{name}.min_lr", f"expected either min_lr or min_lr_rate; got {min_lr} and {min_lr_rate}")
     return min_lr if min_lr is not None else learning_rate * (min_lr_rate or 0.0)
 
 
-def _waves(init_value: float, end_value: float, steps: int, num_cycles: float) -> Schedule:
-    """`num_cycles` full waves of a cosine in `steps` updates, held from there on; half a wave is the usual decay."""
+def _cosine_periods(init_value: float, end_value: float, steps: int, num_cycles: float) -> Schedule:
+    """`num_cycles` periods of a cosine in `steps` updates, then constant; half a period is the usual decay."""
     if num_cycles == 0.5:
         return Cosine(init_value=init_value, end_value=end_value, decay_steps=steps)
     if steps == 0 or num_cycles == 0:

@@ -26,11 +26,7 @@ from lrcore.records import (
 )
 from lrcore.schedules.schedule import Schedule, check_power, kind_of, named_segment
 
-if TYPE_CHECKING:
-    pass
-
-
-LONGEST = 2**512  # updates: with what cycles add to it, a time is still a float
+_MAX_UPDATES = 2**512  # updates; with this limit every time fits float64, even after cycles are added to it
 
 
 class Constant(Schedule, frozen=True, tag="constant"):
@@ -80,7 +76,7 @@ class Polynomial(Schedule, frozen=True, kw_only=True, tag="polynomial"):
         init_value: value at step 0.
         end_value: value at and after step `decay_steps`.
         decay_steps: the length D in updates.
-        power: exponent > 0 of the part of the way that is left.
+        power: exponent > 0 of the remaining fraction 1 - t / D.
 
     Source: `keras.optimizers.schedules.PolynomialDecay`, `optax.polynomial_schedule`, `mxnet.lr_scheduler.PolyScheduler`.
 
@@ -107,8 +103,8 @@ class Cosine(Schedule, frozen=True, kw_only=True, tag="cosine"):
         init_value: value at step 0.
         end_value: value at and after step `decay_steps`.
         decay_steps: the length D in updates, of the decay alone.
-        exponent: exponent > 0 of the half cosine, as in optax. Up to 30 every value is within 1e-14 of itself; beyond, a
-            power magnifies the last bit of the sine: 3e-14 at 100.
+        exponent: exponent > 0 of the half cosine, as in optax. Up to 30 the relative error is below 1e-14; a
+            larger exponent magnifies the last bit of the sine: 3e-14 at 100.
 
     Source: Loshchilov and Hutter 2017, SGDR, https://arxiv.org/abs/1608.03983; `optax.cosine_decay_schedule`. torch's
     CosineAnnealingLR rises again after D: that is `Repeat(cosine, mirror=True)`.
@@ -161,7 +157,7 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
             first = math.ceil(self.decay_steps) if self.staircase else 1
             before_and_after = (pieces.Constant(self.init_value), pieces.Constant(0.0))
             return Timeline((0, first), before_and_after, first)
-        # Between steps, where a cycle may ask, a negative rate has no real power.
+        # A cycle may evaluate the formula between steps, where a negative rate has no real power.
         staircase = self.staircase or self.decay_rate < 0
         formula = pieces.Exponential(self.init_value, self.decay_rate, self.decay_steps, staircase)
         return Timeline((0,), (formula,))
@@ -268,7 +264,7 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
             raise ScheduleError("Interpolate.boundaries", "expected at least one knot; got none")
         _check_rising(self.boundaries, "Interpolate.boundaries")
         _check_count(self.values_, len(self.boundaries), "Interpolate.values", "one for each boundary")
-        knots = [_plain_time(knot) for knot in self.boundaries]
+        knots = [_exact_time(knot) for knot in self.boundaries]
         power = 1.0 if self.power is None else self.power
         parts: list[pieces.Formula] = [pieces.Constant(self.values_[0])]
         for (first, last), (start, end) in zip(
@@ -337,7 +333,7 @@ class Join(Schedule, frozen=True, tag="join"):
         def __init__(self, schedules: Sequence[Schedule], boundaries: Sequence[int] | None = None) -> None: ...
 
     def _lower(self) -> Timeline:
-        _check_some(self.schedules, "Join.schedules")
+        _check_not_empty(self.schedules, "Join.schedules")
         boundaries = self._own_lengths() if self.boundaries is None else self.boundaries
         _check_count(boundaries, len(self.schedules) - 1, "Join.boundaries", "one fewer than schedules")
         _check_rising(boundaries, "Join.boundaries")
@@ -374,7 +370,7 @@ class Sum(Schedule, frozen=True, tag="sum"):
         def __init__(self, schedules: Sequence[Schedule]) -> None: ...
 
     def _lower(self) -> Timeline:
-        _check_some(self.schedules, "Sum.schedules")
+        _check_not_empty(self.schedules, "Sum.schedules")
         return timeline.pointwise("sum", [part.timeline for part in self.schedules])
 
 
@@ -398,7 +394,7 @@ class Product(Schedule, frozen=True, tag="product"):
         def __init__(self, schedules: Sequence[Schedule]) -> None: ...
 
     def _lower(self) -> Timeline:
-        _check_some(self.schedules, "Product.schedules")
+        _check_not_empty(self.schedules, "Product.schedules")
         return timeline.pointwise("product", [part.timeline for part in self.schedules])
 
 
@@ -481,7 +477,7 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
 
     def _lower(self) -> Timeline:
         line = self.schedule.timeline
-        period = _plain_time(self.period) if self.period is not None else line.length
+        period = _exact_time(self.period) if self.period is not None else line.length
         if period is None:
             raise ScheduleError(
                 "Repeat.period",
@@ -496,7 +492,7 @@ class Repeat(Schedule, frozen=True, tag="repeat"):
             period,
             mirror=self.mirror,
             value_factor=self.value_factor,
-            length_factor=_plain_time(self.length_factor),
+            length_factor=_exact_time(self.length_factor),
         )
 
 
@@ -504,7 +500,7 @@ class Every(Schedule, frozen=True, tag="every"):
     """schedule(t // steps): a schedule written in epochs, driven per update.
 
     Args:
-        schedule: what moves on once in `steps` updates.
+        schedule: the schedule whose clock ticks once in `steps` updates.
         steps: updates per tick of its clock, >= 1: the steps of an epoch.
 
     Example:
@@ -519,7 +515,7 @@ class Every(Schedule, frozen=True, tag="every"):
 
     def _lower(self) -> Timeline:
         line = self.schedule.timeline.decimated(self.steps)
-        if line.starts[-1] > LONGEST:  # several of them, one inside the other, multiply
+        if line.starts[-1] > _MAX_UPDATES:  # the factors of nested `Every` multiply
             raise ScheduleError(
                 "Every.steps", "expected a schedule that takes at most 2**512 updates; got a longer one"
             )
@@ -590,11 +586,11 @@ def _check_count(given: Sequence[Any], count: int, where: str, rule: str) -> Non
         raise ScheduleError(where, f"expected {count} ({rule}); got {len(given)}")
 
 
-def _check_some(schedules: Sequence[Schedule], where: str) -> None:
+def _check_not_empty(schedules: Sequence[Schedule], where: str) -> None:
     if not schedules:
         raise ScheduleError(where, "expected at least one schedule; got none")
 
 
-def _plain_time(time: float) -> float:
-    """A time as an int where it is one, so that differences of times stay exact."""
+def _exact_time(time: float) -> float:
+    """Convert a whole time to an int, so that differences of times stay exact."""
     return int(time) if float(time).is_integer() else time

@@ -1,4 +1,4 @@
-"""How a schedule or a plateau draws itself: asked in a notebook, or for the axes of matplotlib."""
+"""The methods that draw a schedule or a plateau, with matplotlib or in a notebook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """The drawing itself is `lrcore.show`'s, which is imported when a picture is asked for and not before."""
+    """The methods that draw; they import `lrcore.show` when they are called."""
 
     __slots__ = ()
 
@@ -21,7 +21,7 @@ class Pictures:
         label: str | None = None,
         log: bool = False,
     ) -> Axes:
-        """Draw the schedule with matplotlib; of a plateau, what it is before any reduction.
+        """Draw the schedule with matplotlib; of a plateau, its schedule before any reduction.
 
         Several can be drawn into the same axes: `a.plot(); b.plot()`.
 

@@ -1,7 +1,7 @@
-"""The one thing that is not a function of the step: a rate that is reduced when a metric stops improving.
+"""The plateau, which reduces the rate when a metric stops improving: the one thing that is no function of the step.
 
-One state machine, `state, metric -> state`, whose options make it each of the four that frameworks have. Its scale
-multiplies any schedule. The same text runs over plain numbers and over the arrays of a compiled framework.
+It is a state machine, `state, metric -> state`, whose options reproduce the plateaus of four frameworks. Its scale
+multiplies any schedule. The same code runs on Python's floats and on the arrays of a compiled framework.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Metrics: TypeAlias = Annotated[
 ]
 Arithmetic: TypeAlias = Literal["lrcore", "torch", "keras", "optax", "paddle"]
 
-UPDATES_WITHOUT_REPORT = 10_000  # after which an adapter warns of a plateau that is never told a metric
-_LOADING = 5  # the caller of an adapter's method that calls load_state, in `warnings.warn`
+UPDATES_WITHOUT_REPORT = 10_000  # an adapter warns after this many updates without a metric
+_LOAD_STACKLEVEL = 5  # of `warnings.warn`: the caller of the adapter's method that calls load_state
 
 
 class PlateauState(NamedTuple):
-    """What a `Plateau` remembers between two reports: six plain numbers, immutable, and a tree of leaves to JAX.
+    """What a `Plateau` remembers between two reports: six plain numbers, immutable; a pytree in JAX.
 
     Attributes:
         best: the best metric; infinite before the first.
         bad: reports since the last improvement.
-        cooldown: reports that are still to come before bad ones count again.
+        cooldown: reports left until bad ones count again.
         scale: what the schedule is multiplied by.
         reports: how many metrics were reported.
-        mean: the mean of the metrics that are being gathered for the next judgement; 0 where none is.
+        mean: the mean of the metrics collected for the next judgement; 0 if there are none.
     """
 
     best: float
@@ -62,7 +62,7 @@ class PlateauState(NamedTuple):
     mean: float
 
     def to_dict(self) -> dict[str, int | float | str]:
-        """The state in what every JSON reader takes: a number that is not finite becomes "inf", "-inf" or "nan".
+        """The state as data for strict JSON: a number that is not finite becomes "inf", "-inf" or "nan".
 
         Example:
             >>> PlateauState(math.inf, 0, 0, 1.0, 0, 0.0).to_dict()
@@ -91,8 +91,8 @@ class PlateauState(NamedTuple):
             raise ScheduleError(
                 where, f"expected a plateau's state, with {', '.join(cls._fields)}; got {found or 'no keys'}"
             )
-        counts = {name: _count(plain[name], f"{where}.{name}") for name in ("bad", "cooldown", "reports")}
-        best, mean, scale = (_restored(plain[name], f"{where}.{name}") for name in ("best", "mean", "scale"))
+        counts = {name: _checked_count(plain[name], f"{where}.{name}") for name in ("bad", "cooldown", "reports")}
+        best, mean, scale = (_float_from_plain(plain[name], f"{where}.{name}") for name in ("best", "mean", "scale"))
         if not 0 <= scale <= 1:
             raise ScheduleError(f"{where}.scale", f"expected a number from 0 to 1; got {short(plain['scale'])}")
         return cls(best=best, mean=mean, scale=scale, **counts)
@@ -129,33 +129,33 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
     """A schedule that is multiplied by `factor` each time a metric has not improved for more than `patience` reports.
 
     A metric m is better than the best one b if m < b - rtol * abs(b) - atol, with mode max if m > b + rtol * abs(b) + atol;
-    NaN never is. A better one becomes the best and ends the bad ones; any other is bad. When more than `patience` bad ones
-    came in a row the scale falls, and they are counted anew after `cooldown` further reports. The scale holds for the
-    updates that follow the report. Nothing is hidden: `state = plateau.update(state, metric)`.
+    NaN is never better. A better metric becomes the best one and resets the count of bad reports; any other report is bad.
+    After more than `patience` bad reports in a row the scale is multiplied by `factor`, and counting starts again after
+    `cooldown` further reports. A new scale applies to the updates after the report. The state is explicit:
+    `state = plateau.update(state, metric)`.
 
     An adapter warns once when 10,000 updates were made and no metric was reported.
 
     Args:
         schedule: what is multiplied.
-        factor: of a reduction: 0 <= factor < 1.
-        patience: bad reports in a row that are tolerated; 0 reduces at the first. (-1 reduces at each improvement, and then
-            alone: optax's patience of 0.)
-        mode: whether a "min" or a "max" of the metric is wanted.
-        rtol: by what part of abs(best) a metric has to be better, >= 0. Of a best value of 0 every part is 0: there only
-            atol is a margin.
-        atol: by how much a metric has to be better, >= 0.
+        factor: multiplies the scale at a reduction: 0 <= factor < 1.
+        patience: bad reports in a row that are tolerated; 0 reduces at the first. (-1 reduces at each improvement and
+            only then, as optax's patience of 0 does.)
+        mode: whether a better metric is lower ("min") or higher ("max").
+        rtol: the required improvement as a fraction of abs(best), >= 0. For a best value of 0 only atol counts.
+        atol: the required improvement as an absolute number, >= 0.
         cooldown: reports after a reduction that count as neither good nor bad.
-        min_scale: where the scale stops falling, a part of the schedule's value: 0 <= min_scale <= 1.
-        eps: a reduction of the scale by no more than this is left out.
-        accumulate: metrics of which the mean is judged: one report is `accumulate` of them.
+        min_scale: lower limit of the scale: 0 <= min_scale <= 1.
+        eps: a reduction of the scale by this much or less is skipped.
+        accumulate: number of metrics that are averaged; their mean counts as one report.
         accept_first: whether the first metric is the best one even if it is infinite or NaN (after which nothing is
             better). Otherwise it is compared with infinity.
         watch_in_cooldown: whether a metric that comes during the cooldown can become the best.
-        arithmetic: whose rule says what is better. "lrcore" is the rule above. The name of a framework is the rule of its
-            own plateau, with its rounding. torch: b * (1 - rtol) - atol in float64. optax: the same in float32. paddle:
+        arithmetic: whose rule says what is better. "lrcore" is the rule above. The name of a framework selects the rule of
+            its own plateau, with its rounding. torch: b * (1 - rtol) - atol in float64. optax: the same in float32. paddle:
             b - b * rtol - atol, which is NaN for an infinite b. keras: float32(m + atol) against float32(b * (1 - rtol)).
-            In these the margin of rtol lies on the wrong side of a best value below zero: a metric that is a little worse
-            counts as better, and one that becomes worse little by little reduces nothing. They take negative margins, too.
+            By these rules and with a best value below zero, rtol accepts a slightly worse metric as better, so a metric
+            that worsens slowly never causes a reduction. They also accept negative margins.
 
     Raises:
         ScheduleError: a wrong argument.
@@ -238,13 +238,13 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
         Raises:
             ScheduleError: the metric is not a number, or `state` is not a plateau's.
         """
-        return self._on_numbers(_checked_state(state, "Plateau.update"), _as_float(metric))
+        return self._float_transition(_checked_state(state, "Plateau.update"), _as_float(metric))
 
     def transition(self, where: Where) -> Callable[[PlateauState, Value], PlateauState]:
         """`update` for compiled adapters: the same machine over arrays of any library, without checks.
 
         The state's fields and the metric are arrays: `PlateauState._make(...)` of them, the counts as integers, the rest
-        in the precision that the arithmetic shall have. Only operators and `where` are used.
+        in the precision to compute with. Only operators and `where` are used.
 
         Args:
             where: (condition, x, y) -> x where the condition holds, y elsewhere: jax.numpy.where, numpy.where.
@@ -259,7 +259,7 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
             >>> float(state.best), float(state.scale)
             (0.5, 0.5)
         """
-        return self._machine(where, lambda x: x)
+        return self._build_transition(where, lambda x: x)
 
     @cached_property
     def text(self) -> str:
@@ -283,57 +283,59 @@ class Plateau(PlateauArithmetic, Pictures, PlateauOptions, frozen=True, dict=Tru
         return {name: value for name, value in self.given().items() if name != "schedule"}
 
     @cached_property
-    def _on_numbers(self) -> Callable[[PlateauState, float], PlateauState]:
-        return self._machine(lambda condition, x, y: x if condition else y, _float32)
+    def _float_transition(self) -> Callable[[PlateauState, float], PlateauState]:
+        return self._build_transition(lambda condition, x, y: x if condition else y, _float32)
 
-    def _machine(self, where: Where, single: Callable[[Value], Value]) -> Callable[[PlateauState, Value], PlateauState]:
-        """The rules. Everything is computed and then chosen, for arrays cannot branch."""
-        better, size = self._better(where, single), self.accumulate
+    def _build_transition(
+        self, where: Where, single: Callable[[Value], Value]
+    ) -> Callable[[PlateauState, Value], PlateauState]:
+        """Build the transition. Arrays cannot branch, so all results are computed and `where` selects."""
+        better, size = self._build_comparison(where, single), self.accumulate
         rounded = single if self.arithmetic == "optax" else lambda x: x
 
-        def judged(state: PlateauState, metric: Value) -> PlateauState:
-            resting = state.cooldown > 0
+        def judge(state: PlateauState, metric: Value) -> PlateauState:
+            in_cooldown = state.cooldown > 0
             improved = better(metric, state.best)
             if self.accept_first:
                 improved = improved | (state.reports < size)
             best = where(improved, metric, state.best)
             if not self.watch_in_cooldown:
-                best = where(resting, state.best, best)
-            bad = where(resting | improved, 0, state.bad + 1)
+                best = where(in_cooldown, state.best, best)
+            bad = where(in_cooldown | improved, 0, state.bad + 1)
             due = bad > self.patience if self.patience >= 0 else improved & (state.cooldown <= 0)
             lower = where(state.scale * self.factor > self.min_scale, state.scale * self.factor, self.min_scale)
             return PlateauState(
                 best=best,
                 bad=where(due, 0, bad),
-                cooldown=where(due, self.cooldown, where(resting, state.cooldown - 1, 0)),
+                cooldown=where(due, self.cooldown, where(in_cooldown, state.cooldown - 1, 0)),
                 scale=where(due & (state.scale - lower > self.eps), lower, state.scale),
                 reports=state.reports + 1,
                 mean=state.mean,
             )
 
-        def gathered(state: PlateauState, metric: Value) -> PlateauState:
+        def accumulate(state: PlateauState, metric: Value) -> PlateauState:
             count = state.reports % size
             mean = rounded(rounded(rounded(count * state.mean) + rounded(metric)) / (count + 1))
             complete = count == size - 1
-            after = judged(state, mean)
+            after = judge(state, mean)
             waiting = state._replace(reports=state.reports + 1, mean=mean)
             chosen = (where(complete, x, y) for x, y in zip(after, waiting, strict=True))
             return PlateauState(*chosen)._replace(mean=where(complete, 0.0, mean))
 
-        return judged if size == 1 else gathered
+        return judge if size == 1 else accumulate
 
-    def _better(self, where: Where, single: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
-        """Whether a metric is better than the best one: beyond the bar that the rule of `arithmetic` sets."""
+    def _build_comparison(self, where: Where, single: Callable[[Value], Value]) -> Callable[[Value, Value], Value]:
+        """Build the test whether a metric is better than the best one, by the rule of `arithmetic`."""
         sign = 1 if self.mode == "min" else -1
         margin = _Margin(sign * self.rtol, sign * self.atol, where, single)
-        bar, seen = _BARS[self.arithmetic], _SEEN.get(self.arithmetic, _as_it_is)
+        threshold, compared = _THRESHOLDS[self.arithmetic], _COMPARED.get(self.arithmetic, _unchanged)
         if self.mode == "min":
-            return lambda metric, best: seen(margin, metric) < bar(margin, best)
-        return lambda metric, best: seen(margin, metric) > bar(margin, best)
+            return lambda metric, best: compared(margin, metric) < threshold(margin, best)
+        return lambda metric, best: compared(margin, metric) > threshold(margin, best)
 
 
 class _Margin(NamedTuple):
-    """By how much a metric has to be better, negative in mode max, and what a rule computes with."""
+    """The margins, negative in mode max, and the operations for a rule: `where`, and `single` to round to float32."""
 
     rtol: float
     atol: float
@@ -341,77 +343,81 @@ class _Margin(NamedTuple):
     single: Callable[[Value], Value]
 
 
-def _own_bar(margin: _Margin, best: Value) -> Value:
-    """The margin is one of abs(best), so that it lies on the better side of any best; of an infinite one it is atol alone."""
+def _lrcore_threshold(margin: _Margin, best: Value) -> Value:
+    """rtol is relative to abs(best), so that the threshold is better than a negative best, too.
+
+    For an infinite best the margin is atol alone.
+    """
     size = margin.where(abs(best) < math.inf, abs(best), 0.0)
     return best - margin.rtol * size - margin.atol
 
 
-def _optax_bar(margin: _Margin, best: Value) -> Value:
+def _optax_threshold(margin: _Margin, best: Value) -> Value:
     single = margin.single
     return single(single(single(best) * single(1 - margin.rtol)) - single(margin.atol))
 
 
-def _as_it_is(margin: _Margin, metric: Value) -> Value:
+def _unchanged(margin: _Margin, metric: Value) -> Value:
     return metric
 
 
-# The rule of each arithmetic: what a metric, as it is seen, has to lie beyond, in the order of operations of each.
-_BARS: dict[str, Callable[[_Margin, Value], Value]] = {
-    "lrcore": _own_bar,
+# The threshold that a metric has to pass, by arithmetic, in the order of operations of each framework.
+_THRESHOLDS: dict[str, Callable[[_Margin, Value], Value]] = {
+    "lrcore": _lrcore_threshold,
     "torch": lambda margin, best: best * (1 - margin.rtol) - margin.atol,
     "keras": lambda margin, best: margin.single(best * (1 - margin.rtol)),
-    "optax": _optax_bar,
+    "optax": _optax_threshold,
     "paddle": lambda margin, best: best - best * margin.rtol - margin.atol,
 }
-_SEEN: dict[str, Callable[[_Margin, Value], Value]] = {
+# What is compared with the threshold, where it is not the metric itself.
+_COMPARED: dict[str, Callable[[_Margin, Value], Value]] = {
     "keras": lambda margin, metric: margin.single(metric + margin.atol),
     "optax": lambda margin, metric: margin.single(metric),
 }
 
 
 def _float32(x: float) -> float:
-    """The nearest float32; infinite beyond the largest."""
+    """Round to the nearest float32; to infinity beyond the largest."""
     try:
         return float(struct.unpack("f", struct.pack("f", x))[0])
     except OverflowError:
         return math.copysign(math.inf, x)
 
 
-# --- what adapters do with a plateau ----------------------------------------------------------------------------------
+# --- for adapters: loading a state, missing reports -------------------------------------------------------------------
 
 
 def carry_over(
     remembered: Mapping[str, Any], saved: Mapping[str, Any] | None, plateau: Plateau, where: str
 ) -> dict[str, int | float | str]:
-    """What a plateau takes over of what a saved one with other options remembers; one warning names what it does not.
+    """Convert the state of a saved plateau for one with other options; a warning names what is reset.
 
-    The best metric, the bad reports and the metrics that are being gathered mean something else where `mode` or
-    `accumulate` is another: they begin anew. A cooldown is no longer than the configured one, and a best metric of NaN is
-    kept only where `accept_first` allows one. The scale is kept, so that the rate does not jump. All other options say
-    what happens at the next report and leave the meaning of what is remembered as it was.
+    The best metric, the count of bad reports and the partial mean change their meaning with `mode` and `accumulate`, so
+    they are reset if one of these changed. A remaining cooldown is limited to the configured one, and a best metric of
+    NaN is kept only where `accept_first` allows one. The scale is kept, so that the rate does not jump. All other options
+    affect only the reports to come.
 
     Args:
         remembered: the plain form of the saved plateau's state.
-        saved: the options of the saved plateau, those left out at their defaults; None where they are not known.
+        saved: the options of the saved plateau, without those that have their defaults; None if they are not known.
         plateau: the configured plateau.
         where: the caller, for messages.
 
     Returns:
-        The plain form of the state to go on with.
+        The plain form of the state to continue with.
 
     Raises:
         ScheduleError: `remembered` is no plateau's state.
     """
-    state, anew = PlateauState.from_dict(remembered, where), plateau.initial()
-    changes, kept, causes = _changes(saved, plateau), state, []
+    state, initial = PlateauState.from_dict(remembered, where), plateau.initial()
+    changes, kept, causes = _changed_options(saved, plateau), state, []
     if saved is None or {"mode", "accumulate"} & changes.keys():
-        # The number of reports tells how many are being gathered: none, at a whole number of judgements.
+        # `reports % accumulate` metrics are in the partial mean, so a multiple of `accumulate` empties it.
         judgements = -(-state.reports // plateau.accumulate)
-        kept = anew._replace(reports=judgements * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
+        kept = initial._replace(reports=judgements * plateau.accumulate, cooldown=state.cooldown, scale=state.scale)
         causes += ["mode", "accumulate"]
     if math.isnan(kept.best) and not plateau.accept_first:
-        kept = kept._replace(best=anew.best)
+        kept = kept._replace(best=initial.best)
         causes += ["accept_first"]
     if kept.cooldown > plateau.cooldown:
         kept = kept._replace(cooldown=plateau.cooldown)
@@ -422,15 +428,15 @@ def carry_over(
         known = ", ".join(f"{name} {changes[name]}" for name in causes if name in changes)
         why = f"the plateau's {known}" if known else "the options of the saved plateau are not known"
         what = ", ".join(f"{name} {before[name]} becomes {after[name]}" for name in reset)
-        warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOADING)
+        warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOAD_STACKLEVEL)
     if state.scale < plateau.min_scale:
         floor = f"though it lies below min_scale {plateau.min_scale}"
-        warnings.warn(f"{where}: the saved scale {state.scale} is kept, {floor}", stacklevel=_LOADING)
+        warnings.warn(f"{where}: the saved scale {state.scale} is kept, {floor}", stacklevel=_LOAD_STACKLEVEL)
     return after
 
 
-def _changes(saved: Mapping[str, Any] | None, plateau: Plateau) -> dict[str, str]:
-    """The options that may change the meaning of what is remembered and that differ, in words."""
+def _changed_options(saved: Mapping[str, Any] | None, plateau: Plateau) -> dict[str, str]:
+    """Describe the options that differ, of those that affect the meaning of a state."""
     defaults, found = PlateauOptions(), {}
     for name in ("mode", "accumulate", "cooldown", "accept_first"):
         old, new = (saved or {}).get(name, getattr(defaults, name)), getattr(plateau, name)
@@ -442,11 +448,11 @@ def _changes(saved: Mapping[str, Any] | None, plateau: Plateau) -> dict[str, str
 def report_due(step: int, loaded: PlateauState | None = None) -> int:
     """The step at which an adapter warns, with `warn_of_no_report`, unless a metric was reported before.
 
-    An adapter compares it with the step of each update, and does nothing else.
+    An adapter only compares it with the step of each update.
 
     Args:
         step: updates made when the plateau began, or when its state was loaded.
-        loaded: the state that was loaded; None where the plateau begins here. One without any report has waited since step 0.
+        loaded: the state that was loaded; None for a new plateau. A state without reports counts from step 0.
 
     Example:
         >>> report_due(0), report_due(8_000), report_due(8_000, PlateauState(0.5, 0, 0, 1.0, 7, 0.0))
@@ -459,11 +465,11 @@ def report_due(step: int, loaded: PlateauState | None = None) -> int:
 
 
 def warn_of_no_report(where: str, call: str, stacklevel: int = 2) -> None:
-    """Warn that a plateau was told no metric in many updates.
+    """Warn that no metric was reported to a plateau in many updates.
 
     Args:
         where: the adapter.
-        call: what tells a metric there.
+        call: how a metric is reported there.
         stacklevel: as `warnings.warn` would take it from the caller.
     """
     warnings.warn(
@@ -480,7 +486,7 @@ def _as_float(metric: Any) -> float:
     if not isinstance(metric, (str, bytes, bytearray)) and "bool" not in kind and "complex" not in kind:
         try:
             return float(metric.item() if hasattr(metric, "item") else metric)
-        except Exception:  # noqa: BLE001, S110 - each library has its own for several elements
+        except Exception:  # noqa: BLE001, S110 - each library raises an exception of its own for several elements
             pass
     raise ScheduleError("Plateau.update", f"expected a metric that is one number; got {short(metric)}")
 
@@ -491,13 +497,13 @@ def _checked_state(state: Any, where: str) -> PlateauState:
     return state
 
 
-def _count(value: Any, where: str) -> int:
+def _checked_count(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ScheduleError(where, f"expected an integer >= 0; got {short(value)}")
     return value
 
 
-def _restored(value: Any, where: str) -> float:
+def _float_from_plain(value: Any, where: str) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number or (isinstance(value, str) and value in {"inf", "-inf", "nan"}):
         return float(value)

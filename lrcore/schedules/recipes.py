@@ -1,4 +1,4 @@
-"""Schedules that people know by a name of their own, made of the kinds there are."""
+"""Well-known schedules that are built from the kinds."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def one_cycle(
 
     The rise ends at pct_start * total_steps - 1 and the last fall at total_steps - 1, both real numbers; with
     `three_phase` a fall back to the first value, as long as the rise, comes between. The end value is held. With a large
-    `pct_start` there is no last fall, for what comes before takes the whole run or longer.
+    `pct_start` there is no last fall, because the phases before it take the whole run.
 
     Args:
-        init_value: value at step 0; theirs is max_lr / div_factor.
-        peak_value: value at the top, their max_lr.
-        end_value: value from total_steps - 1 on; theirs is init_value / final_div_factor.
+        init_value: value at step 0; max_lr / div_factor in torch.
+        peak_value: value at the top; max_lr in torch.
+        end_value: value from total_steps - 1 on; init_value / final_div_factor in torch.
         total_steps: updates of the whole run.
         pct_start: part of the run that rises, from 0 to 1.
         shape: cosine or linear.
@@ -100,7 +100,7 @@ def one_cycle(
         [0.0, 0.97, 0.99, 0.5, 0.5]
     """
     turn = float(pct_start * total_steps)
-    if turn < 1:  # what comes before the last fall would end before step 0: it is already on its way there
+    if turn < 1:  # the phases before the last fall end before step 0: start within the fall
         ahead, top = (2, init_value) if three_phase else (1, peak_value)
         knots = [ahead * turn, total_steps - 1 + ahead]
         return Shift(Interpolate(boundaries=knots, values=[top, end_value], shape=shape), ahead)
@@ -130,8 +130,8 @@ def cyclic(
         base_value: value at the foot of each triangle.
         peak_value: value at the top of the first.
         up_steps: updates of a rise, > 0; may be real.
-        down_steps: updates of a fall; default as many.
-        mode: triangular (constant height), triangular2 (half of it each time) or exp_range (gamma**t of it).
+        down_steps: updates of a fall. Default: up_steps.
+        mode: triangular (constant height), triangular2 (halved each cycle) or exp_range (times gamma**t).
         gamma: factor per update of exp_range.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Schedules of which each value follows from the one before, with a memory that does not grow."""
+"""Schedules whose values each follow from the one before, computed with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lrcore.hints import explains_arguments
 from lrcore.records import name_of, short
 from lrcore.schedules.kinds import Function
 
-MARKS = 1024  # even: every second mark is dropped when there are more
-WINDOW = 64
-RUNS = 2
+_MAX_MARKS = 1024  # even, because every second mark is dropped at the limit
+_RUN_LENGTH = 64
+_MAX_RUNS = 2
 
 
 @explains_arguments("recurrence")
@@ -26,7 +26,7 @@ def recurrence(init_value: float, following: Callable[[float, int], float]) -> F
 
     Steps may be asked in any order. Rising steps, and steps near those asked last, call `following` once for each new
     step. The memory is bounded: about 1,000 values are remembered, spread evenly over all steps so far, and any other step
-    is worked out anew from the nearest of them below it. So `following` may be called more than once for the same step
+    is computed again from the nearest of them below it. So `following` may be called more than once for the same step
     and must give the same value each time.
 
     Args:
@@ -49,7 +49,7 @@ def recurrence(init_value: float, following: Callable[[float, int], float]) -> F
 def running_product(init_value: float, factor: Callable[[int], float]) -> Function:
     """init_value times the product of factor(1), ..., factor(t). It cannot be written to a file.
 
-    Its memory is that of `recurrence`: a step further back is worked out anew from the nearest of a bounded number of
+    Its memory is that of `recurrence`: a step further back is computed again from the nearest of a bounded number of
     remembered products, so `factor` may be asked more than once for the same step and must give the same factor each time.
 
     Args:
@@ -71,7 +71,7 @@ def running_product(init_value: float, factor: Callable[[int], float]) -> Functi
 
 
 class _Run(NamedTuple):
-    """The values of neighbouring steps, the first of them at `first`."""
+    """The values at consecutive steps, from the step `first` on."""
 
     first: int
     values: tuple[float, ...]
@@ -81,13 +81,13 @@ class _Run(NamedTuple):
         return self.first + len(self.values) - 1
 
 
-class _Known(NamedTuple):
-    """What is remembered; never changed, but replaced whole, so that threads that ask together cannot spoil it.
+class _Memory(NamedTuple):
+    """The remembered values. An instance is replaced as a whole, never changed, so that threads can share it.
 
     Attributes:
         stride: the steps between two marks.
-        marks: the values at 0, stride, 2 stride, ... up to the last step that was asked.
-        runs: where askers stand, the one that moved last at the end: training in one run, whoever looks back in the other.
+        marks: the values at 0, stride, 2 stride, ... up to the largest step computed.
+        runs: the latest values of up to two callers, such as training and a look at earlier steps; the last used is last.
     """
 
     stride: int
@@ -96,7 +96,7 @@ class _Known(NamedTuple):
 
 
 class _Recurrence(Struct, frozen=True, dict=True):
-    """A function of the step whose value follows from the one before; what it remembers is no part of what it is."""
+    """A function of the step whose value follows from the one before. Its memory takes no part in equality and hash."""
 
     init_value: float
 
@@ -104,19 +104,20 @@ class _Recurrence(Struct, frozen=True, dict=True):
         raise NotImplementedError
 
     def __call__(self, step: float) -> float:
-        step = step if type(step) is int else self._whole(step)
-        for run in self._known[0].runs:
+        step = step if type(step) is int else self._as_int(step)
+        for run in self._memory[0].runs:
             place = step - run.first
             if 0 <= place < len(run.values):
                 return run.values[place]
-        return self._reached(step)
+        return self._compute(step)
 
     @cached_property
-    def _known(self) -> list[_Known]:
-        return [_Known(1, (self.init_value,))]
+    def _memory(self) -> list[_Memory]:
+        """The memory; a list of one, because a field of a frozen struct cannot be replaced."""
+        return [_Memory(1, (self.init_value,))]
 
-    def _whole(self, step: float) -> int:
-        """The step as an integer; a cycle that is stretched asks between steps, where there is no value."""
+    def _as_int(self, step: float) -> int:
+        """The step as an int. A stretched cycle evaluates between steps, where a recurrence has no value."""
         if float(step).is_integer():
             return int(step)
         raise ScheduleError(
@@ -128,25 +129,25 @@ class _Recurrence(Struct, frozen=True, dict=True):
     def _name(self) -> str:
         return name_of(self)
 
-    def _reached(self, step: int) -> float:
-        """The value at a step, worked out from the nearest remembered one; marks and runs go along."""
-        stride, marks, runs = self._known[0]
+    def _compute(self, step: int) -> float:
+        """Compute the value at a step from the nearest remembered one, and update the memory."""
+        stride, marks, runs = self._memory[0]
         number = min(step // stride, len(marks) - 1)
         start = _Run(number * stride, (marks[number],))
         for run in runs:
             if start.last <= run.last < step:
                 start = run
-        value, recent, name = start.values[-1], deque(start.values, WINDOW), self._name
+        value, recent, name = start.values[-1], deque(start.values, _RUN_LENGTH), self._name
         for now in range(start.last + 1, step + 1):
             value = finite(name, self.following(value, now), now)
             recent.append(value)
             if now == stride * len(marks):
                 marks = (*marks, value)
-                if len(marks) > MARKS:
+                if len(marks) > _MAX_MARKS:
                     marks, stride = marks[::2], stride * 2
         others = (run for run in runs if run is not start)
         moved = _Run(step + 1 - len(recent), tuple(recent))
-        self._known[0] = _Known(stride, marks, (*others, moved)[-RUNS:])
+        self._memory[0] = _Memory(stride, marks, (*others, moved)[-_MAX_RUNS:])
         return value
 
 

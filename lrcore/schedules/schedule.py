@@ -1,7 +1,7 @@
-"""What a schedule is: a frozen description that is also a pure function of the step.
+"""The base class of schedules: a frozen description that is also a pure function of the step.
 
-A description holds what a file holds, checked and normalised when it is made. Each kind says in `_lower` what its
-timeline is; everything else (values, arrays, tables, plots, adapters) comes from the timeline.
+A description has the fields of a file, checked and normalised at construction. Each kind implements `_lower`, which
+returns its timeline; values, arrays, tables, plots and adapters are computed from the timeline.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-DEEPEST = 100
-SHOWN_IN_FULL = 50
-SHOWN_OF_MORE = 10
+DEEPEST = 100  # schedules inside one another
+_LONGEST_SHOWN = 50  # entries of a list in `repr`
+_SHOWN_OF_LONGER = 10  # entries of a longer one
 
 
 class Warmup(Record, frozen=True, kw_only=True):
@@ -96,19 +96,19 @@ class Schedule(
         [0.0, 0.3, 0.01, 0.01]
     """
 
-    # A field called `warmup` would shadow the method; in files it is called so.
+    # The underscores avoid a clash with the methods; files call the fields `warmup` and `cooldown`.
     warmup_: Warmup | None = None
     cooldown_: Cooldown | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.warmup_ is not None and self.warmup_.steps == 0:  # no warmup: equal to the schedule without
+        if self.warmup_ is not None and self.warmup_.steps == 0:  # equals the schedule without a warmup
             force_setattr(self, "warmup_", None)
         if self.depth > DEEPEST:
             raise ScheduleError(
                 type(self).__name__, f"expected at most {DEEPEST} schedules inside one another; got more"
             )
-        self.timeline  # noqa: B018 - what cannot be lowered is refused here, not at the first update
+        self.timeline  # noqa: B018 - raises here what would fail at the first update
 
     def __call__(self, step: int) -> float:
         """The value for the update after `step` updates.
@@ -129,7 +129,7 @@ class Schedule(
 
     def __repr__(self) -> str:
         """The call that makes the schedule; a list of more than 50 is shortened to its first ten."""
-        return self._call(_shortened)
+        return self._call(_format_short)
 
     def in_full(self) -> str:
         """The call that makes the schedule, complete.
@@ -140,13 +140,13 @@ class Schedule(
             >>> len(repr(schedule)), len(schedule.in_full())
             (146, 926)
         """
-        return self._call(_complete)
+        return self._call(_format_full)
 
-    def _call(self, shown: Callable[[Any], str]) -> str:
+    def _call(self, format_value: Callable[[Any], str]) -> str:
         given = self.given()
         ramps = [(name, given.pop(name)) for name in ("warmup", "cooldown") if name in given]
-        calls = "".join(f".{name}({_arguments(ramp.given(), shown)})" for name, ramp in ramps)
-        return f"{type(self).__name__}({_arguments(given, shown)}){calls}"
+        calls = "".join(f".{name}({_format_arguments(ramp.given(), format_value)})" for name, ramp in ramps)
+        return f"{type(self).__name__}({_format_arguments(given, format_value)}){calls}"
 
     @cached_property
     def _hash(self) -> int:
@@ -155,7 +155,7 @@ class Schedule(
     @cached_property
     def at(self) -> Callable[[int], float]:
         """The same function without the check of `step`: what a training loop calls."""
-        return self._asked.at
+        return self._evaluated_timeline.at
 
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
@@ -178,7 +178,7 @@ class Schedule(
 
         try:
             array = np.asarray(steps)
-        except Exception:  # noqa: BLE001 - lists of several lengths, and tensors that numpy cannot see
+        except Exception:  # noqa: BLE001 - ragged lists, and tensors that numpy cannot convert
             array = np.asarray(None)
         if array.size == 0:
             return np.zeros(array.shape)
@@ -188,28 +188,28 @@ class Schedule(
             raise ScheduleError(
                 f"{type(self).__name__}.values", f"expected integers from 0 to 2**63 - 1; got {short(steps)}{instead}"
             )
-        values: NDArray[np.float64] = formulas.in_blocks(self._over_arrays, array.astype(np.int64, copy=False))
+        values: NDArray[np.float64] = formulas.in_blocks(self._array_function, array.astype(np.int64, copy=False))
         return values
 
     @cached_property
     def timeline(self) -> Timeline:
-        """Sorted starts and formulas: the schedule as everything else sees it."""
+        """The schedule as sorted start steps and their formulas; everything else is computed from it."""
         line = self._lower()
         if self.warmup_ is not None:
-            line = _warmed(line, self.warmup_, f"{type(self).__name__}.warmup")
+            line = _add_warmup(line, self.warmup_, f"{type(self).__name__}.warmup")
         if self.cooldown_ is not None:
-            line = _cooled(line, self.cooldown_, f"{type(self).__name__}.cooldown")
+            line = _add_cooldown(line, self.cooldown_, f"{type(self).__name__}.cooldown")
         return line
 
     @cached_property
     def depth(self) -> int:
-        """How many schedules are inside one another, this one included."""
+        """How deep schedules are nested, this one included."""
         return 1 + max((child.depth for child in self.children), default=0)
 
     @property
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
-        fields = (getattr(self, name) for name in _fields_of_children(type(self)))
+        fields = (getattr(self, name) for name in _child_fields(type(self)))
         return tuple(
             itertools.chain.from_iterable(
                 field if isinstance(field, tuple) else (field,) for field in fields if field is not None
@@ -248,10 +248,10 @@ class Schedule(
 
     @cached_property
     def few_values(self) -> tuple[tuple[int, float], ...]:
-        """Steps and values by which a state knows a Python function again, which it cannot hold.
+        """Steps and values by which a state identifies a Python function, which it cannot contain.
 
-        The steps are the same for every schedule, as far as its values change; one at which the function raises an error
-        is left out.
+        The steps are the same for every schedule, up to its end; a step at which the function raises an error is left
+        out.
         """
         found = []
         last = self.timeline.end
@@ -296,7 +296,7 @@ class Schedule(
         warmup = Warmup(steps=steps, init_value=init_value, shape=shape, power=power)
         if warmup.steps == 0:
             return self
-        return replace(self._unramped(), warmup_=warmup)
+        return replace(self._without_ramps(), warmup_=warmup)
 
     @explains_arguments("cooldown")
     def cooldown(
@@ -334,19 +334,19 @@ class Schedule(
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
 
-    def _unramped(self) -> Schedule:
-        """The schedule, wrapped if it has a warmup or a cooldown already: both would come before the new warmup."""
+    def _without_ramps(self) -> Schedule:
+        """The schedule, in a `Join` if it already has a warmup or a cooldown: a new warmup comes before both."""
         from lrcore.schedules.kinds import Join
 
         return self if self.warmup_ is None and self.cooldown_ is None else Join((self,))
 
     @cached_property
-    def _over_arrays(self) -> Callable[[Any], Any]:
-        return self._asked.bind(formulas.arrays())
+    def _array_function(self) -> Callable[[Any], Any]:
+        return self._evaluated_timeline.bind(formulas.arrays())
 
     @cached_property
-    def _asked(self) -> Timeline:
-        """The timeline as `__call__`, `at` and `values` ask it: at any step, however large."""
+    def _evaluated_timeline(self) -> Timeline:
+        """The timeline that `__call__`, `at` and `values` evaluate: it takes any step, however large."""
         return self.timeline.held()
 
     def _lower(self) -> Timeline:
@@ -354,8 +354,8 @@ class Schedule(
 
 
 @cache
-def _fields_of_children(cls: type[Schedule]) -> list[str]:
-    """The fields that hold a schedule, or a list of them."""
+def _child_fields(cls: type[Schedule]) -> list[str]:
+    """The names of the fields that hold a schedule or a list of schedules."""
 
     def holds(annotation: Any) -> bool:
         return isinstance(annotation, type) and issubclass(annotation, Schedule)
@@ -366,7 +366,7 @@ def _fields_of_children(cls: type[Schedule]) -> list[str]:
 # --- warmup and cooldown ----------------------------------------------------------------------------------------------
 
 
-def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
+def _add_warmup(line: Timeline, warmup: Warmup, where: str) -> Timeline:
     power = 1.0 if warmup.power is None else warmup.power
     rise = named_segment(where, warmup.shape, warmup.init_value, line.at(0), 0, warmup.steps, power, rising=True)
     body = line.delayed(warmup.steps)
@@ -374,7 +374,7 @@ def _warmed(line: Timeline, warmup: Warmup, where: str) -> Timeline:
     return Timeline((0, *body.starts), (rise, *body.formulas), length)
 
 
-def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
+def _add_cooldown(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
     start = line.length if cooldown.start is None else cooldown.start
     if start is None:
         raise ScheduleError(f"{where}.start", "required, since the schedule has no end of its own; got none")
@@ -391,7 +391,7 @@ def _cooled(line: Timeline, cooldown: Cooldown, where: str) -> Timeline:
 def named_segment(
     where: str, shape: str, start: float, end: float, first: float, last: float, power: float, *, rising: bool = False
 ) -> pieces.Formula:
-    """A ramp of which an error names the schedule that it belongs to."""
+    """Make a ramp; its errors name the schedule that it belongs to."""
     try:
         return pieces.segment(shape, start, end, first, last, power, rising=rising)
     except ScheduleError as error:
@@ -409,28 +409,29 @@ def check_power(ramp: Any, name: str) -> None:
         raise ScheduleError(f"{name}.power", f"goes with shape 'power' alone; got {ramp.power} with {ramp.shape!r}")
 
 
-def _arguments(given: dict[str, Any], shown: Callable[[Any], str]) -> str:
-    return ", ".join(f"{name}={shown(value)}" for name, value in given.items())
+def _format_arguments(given: dict[str, Any], format_value: Callable[[Any], str]) -> str:
+    return ", ".join(f"{name}={format_value(value)}" for name, value in given.items())
 
 
-def _shortened(value: Any) -> str:
-    """A value in a repr."""
-    if isinstance(value, tuple) and len(value) > SHOWN_IN_FULL:
-        first = ", ".join(map(_shortened, value[:SHOWN_OF_MORE]))
-        return f"({first}, ... {len(value) - SHOWN_OF_MORE:,} more)"
-    return _argument(value)
+def _format_short(value: Any) -> str:
+    """Format a value for `repr`: of a long list the first entries."""
+    if isinstance(value, tuple) and len(value) > _LONGEST_SHOWN:
+        first = ", ".join(map(_format_short, value[:_SHOWN_OF_LONGER]))
+        return f"({first}, ... {len(value) - _SHOWN_OF_LONGER:,} more)"
+    return _format_argument(value)
 
 
-def _complete(value: Any) -> str:
+def _format_full(value: Any) -> str:
+    """Format a value for `in_full`."""
     if isinstance(value, Schedule):
         return value.in_full()
     if isinstance(value, tuple) and value and isinstance(value[0], Schedule):
-        return f"({', '.join(map(_complete, value))}{',' if len(value) == 1 else ''})"
-    return _argument(value)
+        return f"({', '.join(map(_format_full, value))}{',' if len(value) == 1 else ''})"
+    return _format_argument(value)
 
 
-def _argument(value: Any) -> str:
-    """A Python function by its name, which is the same in every process; anything else as Python shows it."""
+def _format_argument(value: Any) -> str:
+    """Format a Python function by its name, which is the same in every process, and anything else by its repr."""
     return name_of(value) if callable(value) and not isinstance(value, Schedule) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""What a step is, and what to do with one that a framework holds in a tensor."""
+"""The check of a step, and the advice for one that a framework holds in a tensor."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ADAPTERS = {
     "mxnet": "lrcore_mxnet.LRScheduler(schedule)",
     "paddle": "lrcore_paddle.LRScheduler(schedule)",
 }
-"""What drives a schedule in the framework that a package belongs to."""
+"""The call that uses a schedule in a framework, by the package of the framework."""
 
 
 def checked_step(step: Any, where: str = "step") -> int:
-    """The step as a Python integer; adapters ask before they count from one.
+    """The step as a Python integer; adapters check a given step before they count on from it.
 
     Raises:
         ScheduleError: it is no integer >= 0, of Python, numpy or another library.
@@ -32,16 +32,16 @@ def checked_step(step: Any, where: str = "step") -> int:
     """
     try:
         number = -1 if isinstance(step, bool) else operator.index(step)
-    except Exception:  # noqa: BLE001 - each framework has its own for a tensor without a value
+    except Exception:  # noqa: BLE001 - each framework raises an exception of its own for a tensor without a value
         number = -1
     if number < 0:
         raise ScheduleError(
-            where, f"expected an integer >= 0, the number of updates already made; got {short(step)}{_instead(step)}"
+            where, f"expected an integer >= 0, the number of updates already made; got {short(step)}{_advice(step)}"
         )
     return number
 
 
-def _instead(step: Any) -> str:
+def _advice(step: Any) -> str:
     is_array = type(step).__module__ == "numpy" and bool(getattr(step, "ndim", 0))
     if is_array or isinstance(step, (list, tuple)):
         return "; ask schedule.values(steps) for several"
@@ -50,7 +50,9 @@ def _instead(step: Any) -> str:
 
 
 def adapter_of(value: Any) -> str | None:
-    """What drives a schedule in the framework of a tensor, told by the package of their class, so that no framework is imported.
+    """The call that uses a schedule in the framework of a tensor; None for any other value.
+
+    The package of the tensor's class names the framework, so that none is imported.
 
     Example:
         >>> adapter_of(7) is None

@@ -1,1 +1,1 @@
-"""What people look at: words, pictures and the command line."""
+"""What users look at: descriptions, pictures and the command line."""

@@ -1,4 +1,4 @@
-"""What a command is given: FILE or FILE:KEY, as in run.toml:train.lr; - is standard input."""
+"""The arguments of a command: FILE or FILE:KEY, as in run.toml:train.lr; - is standard input."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _FILE_AND_KEY = re.compile(r"(.*?\.(?:toml|json|yaml|yml)):(.*)", re.IGNORECASE 
 
 
 class Command(click.Command):
-    """A command to which -:KEY is a table in standard input, and no option."""
+    """A command that takes -:KEY for a table in standard input, not for an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Write it as the errors do."""
+        """Replace the - of -:KEY by the name of standard input in errors."""
         return super().parse_args(ctx, [re.sub("^-:", f"{_STANDARD_INPUT}:", one) for one in args])
 
 
@@ -34,15 +34,15 @@ class Source(NamedTuple):
     key: str | None
 
     def load(self) -> Schedule | Plateau:
-        """The schedule that is there."""
+        """Load the schedule."""
         return load(self.file, self.key)
 
     def title(self) -> str:
-        """What a picture calls it: the name of the file, with the key."""
+        """The title in a picture: the name of the file, with the key."""
         return self._with_key(_STANDARD_INPUT if self.file == "-" else Path(self.file).name)
 
     def path(self) -> str:
-        """The title with the folder, for files of one name."""
+        """The title with the folder, for several files of the same name."""
         return self._with_key(_STANDARD_INPUT if self.file == "-" else str(Path(self.file)))
 
     def _with_key(self, file: str) -> str:
@@ -50,7 +50,7 @@ class Source(NamedTuple):
 
 
 def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
-    """The places that the arguments of a command name, with the key that --key gives to all of them.
+    """The sources that the arguments of a command name; `key`, from --key, applies to all of them.
 
     Raises:
         ScheduleError: a key stands behind a file and in --key too, or standard input is asked twice.
@@ -65,7 +65,7 @@ def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
 
 
 def _source(argument: str) -> Source:
-    """Split FILE:KEY; a file whose own name has the colon comes first, and a Windows drive is no file."""
+    """Split FILE:KEY, except at the colon of a Windows drive or of an existing file's own name."""
     if _is_file(argument):
         return Source(argument, None)
     drive, rest = os.path.splitdrive(argument)
@@ -80,8 +80,8 @@ def _source(argument: str) -> Source:
 
 
 def _is_file(name: str) -> bool:
-    """Whether there is a file, or a pipe."""
+    """Whether a file or a pipe of this name exists."""
     try:
         return Path(name).exists() and not Path(name).is_dir()
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # not a valid file name
         return False

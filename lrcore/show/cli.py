@@ -22,12 +22,12 @@ from lrcore.schedules.schedule import Schedule
 from lrcore.show import describe, figure, plot
 from lrcore.show.arguments import Command, Source, sources
 
-WRONG = 2
-_WIDEST = 100
+WRONG = 2  # the exit code of an error
+_MAX_WIDTH = 100  # columns
 
 
 class _Commands(click.Group):
-    """Commands whose errors are one line each."""
+    """Commands that print an error as one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -49,7 +49,7 @@ def _count(text: str) -> int:
         number = Decimal(text)
         if 1 <= number <= LAST_STEP and number == int(number):
             return int(number)
-    except (InvalidOperation, ValueError):  # no number, not a number
+    except (InvalidOperation, ValueError):  # no number, or NaN
         pass
     raise click.BadParameter(f"expected an integer from 1 to 2**53, such as 100_000 or 1e5; got {text!r}")
 
@@ -77,9 +77,9 @@ def show(file: str, key: str | None, steps: int | None, plain: bool) -> None:
     """
     [source] = sources([file], key)
     loaded = source.load()
-    if isinstance(sys.stdout, TextIOWrapper):  # letters that cannot be written become question marks, not a traceback
+    if isinstance(sys.stdout, TextIOWrapper):  # print characters that the encoding lacks as question marks
         sys.stdout.reconfigure(errors="replace")
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
     for line in _shown(source.title(), loaded, steps, width, plain=plain or not _has_braille()):
         click.echo(line, color=False if "NO_COLOR" in os.environ else None)
 
@@ -104,7 +104,7 @@ def plot_command(files: tuple[str, ...], output: Path, key: str | None, steps: i
 
 
 def _has_braille() -> bool:
-    """Whether what is printed can hold braille; the console of Linux has no letters for it."""
+    """Whether the output can show braille. The console of Linux has no glyphs for it."""
     console = os.environ.get("TERM") == "linux" and sys.stdout.isatty()
     try:
         plot.FULL.encode(sys.stdout.encoding or "ascii")
@@ -120,7 +120,7 @@ def schema_command() -> None:
 
 
 def _names(given: list[Source]) -> list[str]:
-    """What the legend says: the titles, with their folders where two have the same."""
+    """The names in the legend: the titles, with their folders if two are equal."""
     titles = [source.title() for source in given]
     return titles if len(set(titles)) == len(titles) else [source.path() for source in given]
 
@@ -160,7 +160,7 @@ def _phase_lines(loaded: Schedule | Plateau, width: int) -> Iterator[str]:
 
 
 def _row(head: str, text: str, margin: int, width: int) -> Iterator[str]:
-    """The text beside its head, in as many lines as it takes."""
+    """Wrap a text beside its head."""
     indent = " " * (margin + 2)
     yield from textwrap.wrap(
         text, width, initial_indent=f"{head:<{margin}}  ", subsequent_indent=indent, break_long_words=False

@@ -1,4 +1,4 @@
-"""A schedule in words: its phases, the steps that tell most about it, and how much of it to show."""
+"""Describes a schedule: its phases in words, its most informative steps, and how much of it to show."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lrcore.schedules.kinds import Clip, Every, Exponential, Function, InverseTi
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 
-_ENDLESS_FALL = 100.0  # an exponential is shown until it has fallen to this part
-_SLOW_FALL = 10.0  # inverse time, which takes its time, until this
-_CYCLES = 4
-_CUTS = 6
-_PHASES = 12
-_LONGEST = 300  # letters
-_WITHOUT_A_SCALE = 100
+_EXPONENTIAL_FALL = 100.0  # an exponential is shown until it has fallen by this factor
+_INVERSE_TIME_FALL = 10.0  # inverse time, which falls slowly, until it has fallen by this one
+_CYCLES_SHOWN = 4
+_MAX_BREAKPOINTS = 6  # whose values are listed
+_MAX_PHASES = 12
+_MAX_CHARACTERS = 300  # of the description of a phase
+_DEFAULT_RANGE = 100  # steps shown of a schedule without a time scale
 
 
 class Phase(NamedTuple):
@@ -30,7 +30,7 @@ class Phase(NamedTuple):
     Attributes:
         first: the first step of the phase.
         end: the first step after it; None if it never ends.
-        words: what happens.
+        words: its description.
     """
 
     first: int
@@ -39,7 +39,7 @@ class Phase(NamedTuple):
 
 
 def outline(schedule: Schedule) -> tuple[list[tuple[str, str]], str]:
-    """The first phases, each as its span and its words, and a sentence about the others if there are more.
+    """The first phases, each as its span and its description, and a sentence about the others if there are more.
 
     Example:
         >>> from lrcore import Constant
@@ -47,13 +47,13 @@ def outline(schedule: Schedule) -> tuple[list[tuple[str, str]], str]:
         ([('steps 0 to 4', 'linear rise from 0 to 0.1'), ('from step 5', 'constant 0.1')], '')
     """
     spans = list(_spans(schedule.timeline))
-    rows = [(_span(first, end), _cut(_words(formula, first, end))) for formula, first, end in spans[:_PHASES]]
+    rows = [(_span(first, end), _shortened(_words(formula, first, end))) for formula, first, end in spans[:_MAX_PHASES]]
     others = len(spans) - len(rows)
     return rows, f"and {others:,} more, the last one from step {spans[-1][1]:,}" if others else ""
 
 
 def marks(schedule: Schedule, steps: int) -> list[int]:
-    """The steps at which a picture marks that a phase begins: none where there are too many to look at.
+    """The steps at which a picture marks the start of a phase; none if there are too many phases.
 
     Example:
         >>> from lrcore import Constant
@@ -61,7 +61,7 @@ def marks(schedule: Schedule, steps: int) -> list[int]:
         [5, 90, 95]
     """
     firsts = [first for _, first, _ in _spans(schedule.timeline) if 0 < first < steps]
-    return firsts if len(firsts) < _PHASES else []
+    return firsts if len(firsts) < _MAX_PHASES else []
 
 
 def phases(schedule: Schedule) -> list[Phase]:
@@ -99,18 +99,18 @@ def display_range(schedule: Schedule) -> int:
 
 
 def display_steps(schedule: Schedule, steps: int) -> list[int]:
-    """The steps whose values say most: 0, both sides of the first places where the curve bends, the end, past the end.
+    """The most informative steps: 0, both sides of the first breakpoints and of the end, and the last step shown.
 
     Args:
         schedule: what is shown.
-        steps: how much of it is shown; the last step is the last telling one.
+        steps: the last step shown.
 
     Example:
         >>> from lrcore import Constant
         >>> display_steps(Constant(0.1).warmup(5), steps=6)
         [0, 4, 5, 6]
     """
-    breakpoints = [*itertools.islice(schedule.timeline.breakpoints(steps + 1), _CUTS)]
+    breakpoints = [*itertools.islice(schedule.timeline.breakpoints(steps + 1), _MAX_BREAKPOINTS)]
     end = schedule.length
     if end and end <= steps:
         breakpoints.append(end)
@@ -118,7 +118,7 @@ def display_steps(schedule: Schedule, steps: int) -> list[int]:
 
 
 def plateau_in_words(plateau: Plateau) -> str:
-    """What a plateau waits for and what it does then.
+    """Describe when a plateau reduces the rate, and by how much.
 
     Example:
         >>> from lrcore import Constant
@@ -142,7 +142,7 @@ def plateau_in_words(plateau: Plateau) -> str:
 
 
 def number(value: float) -> str:
-    """A value in six digits."""
+    """Format a value with six significant digits."""
     return f"{value:.6g}"
 
 
@@ -150,16 +150,16 @@ def number(value: float) -> str:
 
 
 def _spans(line: Timeline) -> Iterator[tuple[Formula, int, int | None]]:
-    """Each formula of a timeline that is asked at a step, the first such step and the first one after it."""
+    """Each formula of a timeline that applies at a step, with its first step and the first step after it."""
     firsts = [math.ceil(start) for start in line.starts]
     for formula, first, end in zip(line.formulas, firsts, [*firsts[1:], None], strict=True):
         if first != end:
             yield formula, first, end
 
 
-def _cut(words: str) -> str:
-    """The words of a phase, which may be those of a hundred parts, in a few lines."""
-    return words if len(words) <= _LONGEST else words[: _LONGEST - 3] + "..."
+def _shortened(words: str) -> str:
+    """Shorten the description of a phase, which may be one of a hundred parts."""
+    return words if len(words) <= _MAX_CHARACTERS else words[: _MAX_CHARACTERS - 3] + "..."
 
 
 def _span(first: int, end: int | None) -> str:
@@ -171,7 +171,7 @@ def _span(first: int, end: int | None) -> str:
 
 
 def _words(formula: Formula, first: float, end: float | None) -> str:
-    """What a formula does from `first` on, in its own time."""
+    """Describe a formula from `first` to `end`, in its own time."""
     value = formula.bind(SCALARS)
     match formula:
         case pieces.Constant(constant):
@@ -227,7 +227,7 @@ def _cycle(cycle: pieces.Cycle) -> str:
 
 
 def _inner(line: Timeline, first: float, end: float) -> str:
-    """What a timeline does in a part of its own time."""
+    """Describe a timeline from `first` to `end`, in its own time."""
     ends = [*line.starts[1:], math.inf]
     spans = [(max(start, first), min(stop, end)) for start, stop in zip(line.starts, ends, strict=True)]
     parts = [
@@ -250,15 +250,15 @@ def _time(time: float) -> str:
 
 
 def _endless(schedule: Schedule) -> float:
-    """The steps after which a schedule without an end has shown its form."""
+    """How many steps show the form of a schedule without an end."""
     match schedule:
         case Exponential(decay_rate=rate, decay_steps=period) if abs(rate) not in {0, 1}:
-            return period * math.log(_ENDLESS_FALL) / abs(math.log(abs(rate)))
+            return period * math.log(_EXPONENTIAL_FALL) / abs(math.log(abs(rate)))
         case InverseTime(decay_rate=rate, decay_steps=period, power=power) if rate * power > 0:
-            return float(period / rate * min(_SLOW_FALL ** min(1 / power, 300) - 1, LAST_STEP))
+            return float(period / rate * min(_INVERSE_TIME_FALL ** min(1 / power, 300) - 1, LAST_STEP))
         case Repeat(schedule=inner, period=period, length_factor=growth):
             first = inner.length if period is None else period
-            return sum((first or 0) * growth**cycle for cycle in range(_CYCLES))
+            return sum((first or 0) * growth**cycle for cycle in range(_CYCLES_SHOWN))
         case Join(schedules=parts, boundaries=None):
             return sum(part.length or 0 for part in parts[:-1]) + display_range(parts[-1])
         case Join(schedules=parts, boundaries=boundaries):
@@ -270,6 +270,6 @@ def _endless(schedule: Schedule) -> float:
         case Every(schedule=inner, steps=width):
             return display_range(inner) * width
         case Function():
-            return 10 * _WITHOUT_A_SCALE
+            return 10 * _DEFAULT_RANGE
         case _:
-            return _WITHOUT_A_SCALE
+            return _DEFAULT_RANGE

@@ -1,4 +1,4 @@
-"""Schedules drawn by matplotlib: into a file, or into the axes of whoever asks."""
+"""Draws schedules with matplotlib, into a file or into given axes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from lrcore.show import describe
 from lrcore.show.plot import curve
 
 FILE_TYPES = (".png", ".svg", ".pdf")
-_SEVERAL = "learning-rate schedules"
-_PHASES = "lrcore phases"
-_CURVE = "lrcore curve"
+_COMMON_TITLE = "learning-rate schedules"
+_PHASES_GID = "lrcore phases"
+_CURVE_GID = "lrcore curve"
 _STYLES = ("solid", "dashed", "dotted", "dashdot")
-_WIDTHS, _ALONE = (3.4, 2.4, 1.6, 1.0), 2.0
+_WIDTHS, _SINGLE_WIDTH = (3.4, 2.4, 1.6, 1.0), 2.0
 _DASH = 4.0
-_LARGEST = 1e300  # beyond it the margins of the axes leave float64
+_LARGEST = 1e300  # beyond it the margins of the axes overflow float64
 _LEGEND_ROWS = 20
-_INSIDE = 8  # so many names find room inside the axes
-_LETTER = 0.0105  # the width of a letter above the axes, as a part of theirs
+_MAX_NAMES_INSIDE = 8  # a longer legend is put beside the axes
+_LETTER_WIDTH = 0.0105  # the width of a letter above the axes, as a fraction of the axes' width
 
 
 def to_file(schedules: Mapping[str, Schedule], path: Path, steps: int, *, log: bool = False) -> None:
@@ -52,7 +52,7 @@ def to_file(schedules: Mapping[str, Schedule], path: Path, steps: int, *, log: b
             str(path), f"expected a file that ends in one of {known}; got {path.suffix or 'no suffix'!r}"
         )
     with _matplotlib("lrcore plot"):
-        from matplotlib.figure import Figure  # without pyplot: nothing global changes, and no window is wanted
+        from matplotlib.figure import Figure  # not pyplot, which changes global state and may open a window
 
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot()
@@ -65,7 +65,7 @@ def to_file(schedules: Mapping[str, Schedule], path: Path, steps: int, *, log: b
 
 
 def into_axes(given: Any, steps: int | None, axes: Any, label: str | None, *, log: bool) -> Any:
-    """Draw one schedule into axes, pyplot's current ones unless others are given: see `Schedule.plot`."""
+    """Draw one schedule into the given axes, or else pyplot's current ones: see `Schedule.plot`."""
     schedule: Schedule = given.schedule if isinstance(given, Plateau) else given
     where = f"{type(given).__name__}.plot"
     with _matplotlib(where):
@@ -82,7 +82,7 @@ def into_axes(given: Any, steps: int | None, axes: Any, label: str | None, *, lo
 
 
 def _checked_steps(steps: Any, where: str) -> int:
-    """A number of steps; 1e5 is one too."""
+    """The number of steps as an int; a whole float such as 1e5 is accepted."""
     whole: Any = int(steps) if isinstance(steps, float) and steps.is_integer() else steps
     if isinstance(whole, bool) or not hasattr(whole, "__index__") or not 1 <= operator.index(whole) <= LAST_STEP:
         raise ScheduleError(f"{where}.steps", f"expected an integer from 1 to 2**53; got {short(steps)}")
@@ -91,7 +91,7 @@ def _checked_steps(steps: Any, where: str) -> int:
 
 @contextmanager
 def _matplotlib(where: str) -> Iterator[None]:
-    """Where matplotlib is used: its absence is one sentence, and it does not warn of letters and sizes."""
+    """Raise MissingExtraError without matplotlib; silence its warnings about glyphs and sizes."""
     try:
         import matplotlib.figure  # noqa: F401
     except ModuleNotFoundError as error:
@@ -102,7 +102,7 @@ def _matplotlib(where: str) -> Iterator[None]:
 
 
 def _add(axes: Any, name: str, schedule: Schedule, steps: int, *, log: bool) -> None:
-    """One more curve, and what the axes say of all that they hold now."""
+    """Add a curve to the axes, and update their styles, marks and names."""
     xs, ys = curve(schedule, steps)
     if max(map(abs, ys)) > _LARGEST:
         raise ScheduleError(name, f"expected values up to {_LARGEST:g}, which matplotlib can draw; got larger ones")
@@ -110,41 +110,41 @@ def _add(axes: Any, name: str, schedule: Schedule, steps: int, *, log: bool) -> 
         raise ScheduleError(name, f"expected a value above 0 for a logarithmic axis; got none up to step {steps:,}")
     firsts = describe.marks(schedule, steps)
     places = [bisect.bisect_right(xs, first) - 1 for first in firsts]
-    axes.plot(xs, ys, label=name, gid=_CURVE, marker="o" if places else None, markersize=4, markevery=places)
+    axes.plot(xs, ys, label=name, gid=_CURVE_GID, marker="o" if places else None, markersize=4, markevery=places)
     if log:
         axes.set_yscale("log", nonpositive="mask")
     else:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     curves = _curves(axes)
     axes.set_xlim(0, max(line.get_xdata()[-1] for line in curves))
-    _tell_apart(curves)
+    _style_curves(curves)
     _mark_phases(axes, schedule if len(curves) == 1 else None, steps)
     _decorate(axes)
-    _entitle(axes, curves)
+    _name_curves(axes, curves)
 
 
 def _curves(axes: Any) -> list[Any]:
-    """The lines in the axes that are schedules."""
-    return [line for line in axes.get_lines() if line.get_gid() == _CURVE]
+    """The lines in the axes that draw schedules."""
+    return [line for line in axes.get_lines() if line.get_gid() == _CURVE_GID]
 
 
-def _tell_apart(curves: list[Any]) -> None:
-    """A colour and a dash for each curve, and a width, so that one that runs along another leaves its edges to see.
+def _style_curves(curves: list[Any]) -> None:
+    """Give each curve a colour, a dash style and a width, so that a curve stays visible below another one.
 
-    Curves that are the same throughout share one line in turns.
+    Identical curves draw their dashes in turns along one line.
     """
     import matplotlib as mpl
 
     colours = mpl.rcParams["axes.prop_cycle"].by_key().get("color", ["C0"])
-    alike: dict[bytes, list[Any]] = {}
+    identical: dict[bytes, list[Any]] = {}
     for number, line in enumerate(curves):
-        width = _WIDTHS[number % len(_WIDTHS)] if len(curves) > 1 else _ALONE
+        width = _WIDTHS[number % len(_WIDTHS)] if len(curves) > 1 else _SINGLE_WIDTH
         style = _STYLES[number // len(colours) % len(_STYLES)]
         line.set(color=colours[number % len(colours)], linestyle=style, linewidth=width, zorder=2 + 1 / width)
-        alike.setdefault(line.get_xydata().tobytes(), []).append(line)
-    for group in alike.values():
+        identical.setdefault(line.get_xydata().tobytes(), []).append(line)
+    for group in identical.values():
         for place, line in enumerate(group if len(group) > 1 else []):
-            line.set(linestyle=(place * _DASH, (_DASH, _DASH * (len(group) - 1))), linewidth=_ALONE)
+            line.set(linestyle=(place * _DASH, (_DASH, _DASH * (len(group) - 1))), linewidth=_SINGLE_WIDTH)
 
 
 def _decorate(axes: Any) -> None:
@@ -157,37 +157,37 @@ def _decorate(axes: Any) -> None:
 
 
 def _mark_phases(axes: Any, alone: Schedule | None, steps: int) -> None:
-    """Lines between the phases of a schedule that is alone in the axes, and their names above where there is room."""
+    """Draw lines between the phases of a schedule that is alone in the axes, and write names above that fit."""
     for artist in list(axes.get_children()):
-        if artist.get_gid() == _PHASES:
+        if artist.get_gid() == _PHASES_GID:
             artist.remove()
     firsts = [] if alone is None else describe.marks(alone, steps)
     if alone is None or not firsts:
         return
     for first in firsts:
-        axes.axvline(first, color="grey", linestyle=":", linewidth=1, gid=_PHASES)
+        axes.axvline(first, color="grey", linestyle=":", linewidth=1, gid=_PHASES_GID)
     places, names = [], []
     for first, end, words in describe.phases(alone):
         width = (steps if end is None else min(end, steps)) - first
         name = re.split(r" from |, |: | of \(", words)[0]
-        if len(name) * _LETTER < width / steps:
+        if len(name) * _LETTER_WIDTH < width / steps:
             places.append(first + width / 2)
             names.append(name)
-    above = axes.secondary_xaxis("top", gid=_PHASES)
+    above = axes.secondary_xaxis("top", gid=_PHASES_GID)
     above.set_xticks(places, names, fontsize="small", color="grey")
     above.tick_params(length=0)
     above.spines["top"].set_visible(False)
 
 
-def _entitle(axes: Any, curves: list[Any]) -> None:
-    """One curve's name is the title; several have a legend. A title of the user's stays."""
+def _name_curves(axes: Any, curves: list[Any]) -> None:
+    """Show the name of one curve as the title, and of several in a legend. A title set by the user stays."""
     names = [line.get_label() for line in curves]
     if axes.get_title() in {"", names[0]}:
-        axes.set_title(names[0] if len(curves) == 1 else _SEVERAL, parse_math=False)
+        axes.set_title(names[0] if len(curves) == 1 else _COMMON_TITLE, parse_math=False)
     others = [line for line in axes.get_lines() if line not in curves and not line.get_label().startswith("_")]
     if len(curves) + len(others) == 1:
         return
-    outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(curves) > _INSIDE else {}
+    outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(curves) > _MAX_NAMES_INSIDE else {}
     legend = axes.legend(
         [*curves, *others],
         [*names, *(line.get_label() for line in others)],
@@ -196,5 +196,5 @@ def _entitle(axes: Any, curves: list[Any]) -> None:
         ncols=math.ceil(len(curves) / _LEGEND_ROWS),
         **outside,
     )
-    for text in legend.get_texts():  # a name may begin with _ and hold a $
+    for text in legend.get_texts():  # a $ in a name is no math
         text.set_parse_math(False)

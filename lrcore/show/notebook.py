@@ -15,19 +15,19 @@ from lrcore.show.plot import TICKS, curve, nice, short_count, value_ticks
 _WIDTH, _HEIGHT = 640, 250
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 20, 12, 36
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-_COLUMNS = 400  # a curve has at most four points in each: the picture stays small
+_COLUMNS = 400  # of the curve, each with at most four points: the picture stays small
 _STEP_TICKS = 8
-_LONGEST = 500  # letters of a call
+_MAX_CHARACTERS = 500  # of a call or an error
 
 Point = tuple[float, float]
 
 
 def page(given: Any) -> str:
-    """The HTML that stands for a schedule or a plateau. What cannot be drawn is told in words, with the reason."""
+    """The HTML of a schedule or a plateau. If it cannot be drawn, the HTML says why."""
     try:
         body = _body(given)
-    except Exception as error:  # noqa: BLE001 - a notebook would show a traceback in the place of the object
-        body = f"<p>No picture: {escape(f'{type(error).__name__}: {error}'[:_LONGEST])}</p>"
+    except Exception as error:  # noqa: BLE001 - a notebook would show a traceback instead of the object
+        body = f"<p>No picture: {escape(f'{type(error).__name__}: {error}'[:_MAX_CHARACTERS])}</p>"
     return f"<div>{body}<p><code>{escape(_call(given))}</code></p></div>"
 
 
@@ -36,7 +36,7 @@ def _call(given: Any) -> str:
         text = repr(given)
     except Exception:  # noqa: BLE001 - as above
         text = object.__repr__(given)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
 
 
 def _body(given: Schedule | Plateau) -> str:
@@ -57,8 +57,8 @@ def svg(schedule: Schedule, steps: int) -> str:
     """
     xs, ys = curve(schedule, steps)
     lowest, spacing = value_ticks(min(ys), max(ys))
-    points = [(_across(x, steps), _down(y / spacing - lowest)) for x, y in zip(xs, ys, strict=True)]
-    path = "L".join(f"{x:g} {y:g}" for x, y in _straightened(_thinned(points)))
+    points = [(_x_of(x, steps), _y_of(y / spacing - lowest)) for x, y in zip(xs, ys, strict=True)]
+    path = "L".join(f"{x:g} {y:g}" for x, y in _without_inner_points(_thinned(points)))
     parts = [
         *_value_axis(lowest, spacing),
         *_step_axis(steps),
@@ -75,17 +75,17 @@ def svg(schedule: Schedule, steps: int) -> str:
 # --- axes -------------------------------------------------------------------------------------------------------------
 
 
-def _across(step: float, steps: int) -> float:
+def _x_of(step: float, steps: int) -> float:
     return round(_LEFT + step / steps * _PLOT_WIDTH, 1)
 
 
-def _down(ticks: float) -> float:
+def _y_of(ticks: float) -> float:
     return round(_TOP + (1 - ticks / TICKS) * _PLOT_HEIGHT, 1)
 
 
 def _value_axis(lowest: int, spacing: float) -> Iterator[str]:
     for tick in range(TICKS + 1):
-        y = _down(tick)
+        y = _y_of(tick)
         yield f'<path d="M{_LEFT} {y:g}H{_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity="0.15"/>'
         yield _text(_LEFT - 6, y + 4, f"{(lowest + tick) * spacing:.6g}", "end")
     middle = _TOP + _PLOT_HEIGHT / 2
@@ -95,15 +95,15 @@ def _value_axis(lowest: int, spacing: float) -> Iterator[str]:
 def _step_axis(steps: int) -> Iterator[str]:
     spacing = max(1, round(nice(steps / _STEP_TICKS)))
     for step in range(0, steps + 1, spacing):
-        yield _text(_across(step, steps), _HEIGHT - _BOTTOM + 15, short_count(step))
+        yield _text(_x_of(step, steps), _HEIGHT - _BOTTOM + 15, short_count(step))
     yield _text(_LEFT + _PLOT_WIDTH / 2, _HEIGHT - 4, "step")
 
 
 def _phase_lines(schedule: Schedule, steps: int) -> Iterator[str]:
-    """The numbers are those of the list below."""
+    """A numbered line at the start of each phase; the list below the picture has the same numbers."""
     firsts = describe.marks(schedule, steps)
     for number, first in enumerate([0, *firsts] if firsts else [], 1):
-        x = _across(first, steps)
+        x = _x_of(first, steps)
         yield f'<path d="M{x:g} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="currentColor" stroke-opacity="0.5" stroke-dasharray="2 3"/>'
         yield _text(x, _TOP - 6, str(number))
 
@@ -116,7 +116,7 @@ def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
 
 
 def _thinned(points: Sequence[Point]) -> Iterator[Point]:
-    """The first, lowest, highest and last point of each narrow column: all that can be seen."""
+    """Keep the first, lowest, highest and last point of each narrow column; no other would be visible."""
     width = _PLOT_WIDTH / _COLUMNS
     for _, column in groupby(points, key=lambda point: int((point[0] - _LEFT) / width)):
         inside = list(column)
@@ -125,8 +125,8 @@ def _thinned(points: Sequence[Point]) -> Iterator[Point]:
         yield from (inside[at] for at in sorted(kept))
 
 
-def _straightened(points: Iterator[Point]) -> list[Point]:
-    """Without the points that lie between their neighbours on a level line."""
+def _without_inner_points(points: Iterator[Point]) -> list[Point]:
+    """Drop the inner points of horizontal lines."""
     kept: list[Point] = []
     for point in points:
         if len(kept) > 1 and kept[-2][1] == kept[-1][1] == point[1]:

@@ -1,4 +1,4 @@
-"""The curve of a schedule as points, and drawn in a terminal."""
+"""The points of the curve of a schedule, and its drawing in a terminal."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from lrcore.schedules.schedule import Schedule
 
-_POINTS = 2_000
-_GOLDEN = (math.sqrt(5) - 1) / 2
-_JUMP = 4.0  # a change this much larger than the one before it is a jump
+_POINTS = 2_000  # at which a longer schedule is sampled
+_GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+_JUMP_RATIO = 4.0  # a change this many times larger than both its neighbours is a jump
 
 _BLANK, FULL = "\u2800", "\u28ff"
 _TICK_ROWS, TICKS = 3, 4
@@ -20,16 +20,16 @@ _PREFIXES = {1e15: "P", 1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k"}
 
 _AXES = str.maketrans("│┤└─┬", "||+-+")
 _BRAILLE = range(0x2800, 0x2900)
-_DOT_ROWS = (0x09, 0x12, 0x24, 0xC0)  # the bits of the dots in each of a letter's four rows
+_DOT_ROWS = (0x09, 0x12, 0x24, 0xC0)  # the bits of the dots in each of the four rows of a braille character
 _ASCII = {0b0000: " ", 0b0001: "'", 0b0010: "-", 0b0100: "-", 0b0110: "-", 0b0011: "'", 0b1000: ".", 0b1100: "."}
-_STEEP = "|"
+_OTHER_DOTS = "|"  # for dots that `_ASCII` does not list
 
 
 def curve(schedule: Schedule, steps: int) -> tuple[list[int], list[float]]:
     """Points whose connecting lines are the picture of a schedule from step 0 to `steps`.
 
     Where the value jumps there are two points at one step, so that a staircase is drawn as one. A long schedule is
-    sampled at about 2,000 irregular steps, which no period can hide from.
+    sampled at about 2,000 irregularly spaced steps, so that a periodic one does not alias.
 
     Example:
         >>> from lrcore import PiecewiseConstant
@@ -50,21 +50,21 @@ def curve(schedule: Schedule, steps: int) -> tuple[list[int], list[float]]:
 
 
 def _jumps(steps: Sequence[int], values: Sequence[float], here: int) -> bool:
-    """Whether the value jumps from one step to the next: it changes much more than just before and just after."""
+    """Whether the value jumps from one step to the next: it changes much more than before and after."""
 
     def change(number: int) -> float:
         inside = 0 < number < len(steps) and steps[number] == steps[number - 1] + 1
         return abs(values[number] - values[number - 1]) if inside else 0.0
 
-    return change(here) > _JUMP * max(change(here - 1), change(here + 1))
+    return change(here) > _JUMP_RATIO * max(change(here - 1), change(here + 1))
 
 
 def _sampled(schedule: Schedule, steps: int) -> Sequence[int]:
-    """All steps of a short schedule; of a long one some, and the neighbours of each place where it may jump."""
+    """All steps of a short schedule; of a long one a sample, and the neighbours of each breakpoint."""
     if steps <= _POINTS:
         return range(steps + 1)
     width = steps / _POINTS
-    places = {int((number + number * _GOLDEN % 1) * width) for number in range(_POINTS)}
+    places = {int((number + number * _GOLDEN_RATIO % 1) * width) for number in range(_POINTS)}
     breakpoints = itertools.islice(schedule.timeline.breakpoints(steps + 1), _POINTS)
     near = {step for place in breakpoints for step in (place - 2, place - 1, place, place + 1)}
     return sorted(step for step in places | near | {0, steps} if 0 <= step <= steps)
@@ -74,7 +74,7 @@ def _sampled(schedule: Schedule, steps: int) -> Sequence[int]:
 
 
 def in_ascii(picture: str) -> str:
-    """A drawing of `in_terminal` for terminals that have no braille: marks where its dots are.
+    """Convert a drawing of `in_terminal` to ASCII, for terminals without braille.
 
     Example:
         >>> in_ascii("0.1 ┤⠤⣀ ⢸")
@@ -84,12 +84,12 @@ def in_ascii(picture: str) -> str:
 
 
 def _ascii(letter: str) -> str:
-    """The ASCII letter whose ink is nearest to that of a braille one."""
+    """The ASCII character that looks most like a braille character; any other character as it is."""
     dots = ord(letter) - _BRAILLE.start
     if dots not in range(len(_BRAILLE)):
         return letter
     rows = sum(1 << number for number, bits in enumerate(_DOT_ROWS) if dots & bits)
-    return _ASCII.get(rows, _STEEP)
+    return _ASCII.get(rows, _OTHER_DOTS)
 
 
 def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = TICKS * _TICK_ROWS + 1) -> str:
@@ -108,7 +108,7 @@ def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = TICKS 
     labels = [f"{(lowest + tick) * spacing:.6g}" for tick in range(TICKS + 1)]
     margin = max(len(text) for text in (*labels, "step"))
     width = max(columns - margin - 3, 2 * _TICK_COLUMNS)
-    dot = 1 / 4 / _TICK_ROWS  # heights are counted in ticks, so that no value is too large
+    dot = 1 / 4 / _TICK_ROWS  # heights are counted in ticks, so that no value overflows
     canvas = Canvas(width, rows, xmin=0, ymin=-dot / 2, xmax=steps * (1 + 1 / width), ymax=rows / _TICK_ROWS - dot / 2)
     heights = [y / spacing - lowest for y in ys]
     for x0, y0, x1, y1 in zip(xs, heights, xs[1:], heights[1:], strict=False):
@@ -121,7 +121,7 @@ def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = TICKS 
 
 
 def value_ticks(low: float, high: float) -> tuple[int, float]:
-    """The lowest tick of the axis, counted from 0, and the distance of two: a round number."""
+    """The lowest tick of the axis, as a multiple of the spacing, and the spacing of ticks, a round number."""
     low, high = min(low, 0.0), max(high, 0.0)
     spacing = nice(high / TICKS - low / TICKS or 0.25)
     while (lowest := math.floor(low / spacing)) + TICKS < high / spacing * (1 - 1e-12):
@@ -148,7 +148,7 @@ def nice(least: float) -> float:
 
 
 def short_count(step: int) -> str:
-    """1500 as 1.5k."""
+    """Format a count with a unit prefix: 1500 as 1.5k."""
     for size, prefix in _PREFIXES.items():
         if step >= size:
             return f"{step / size:.6g}{prefix}"
