@@ -36,9 +36,8 @@ def call_after_adding(optimizer: Optimizer, method: Any) -> None:
     """
     if "add_param_group" not in vars(optimizer):
         optimizer.add_param_group = _wrapped_add_param_group(optimizer)  # type: ignore[method-assign, assignment]
-    methods = getattr(
-        optimizer.add_param_group, "methods", []
-    )  # the attribute is absent if other code wrapped the method
+    # The attribute is absent if other code wrapped the method.
+    methods = getattr(optimizer.add_param_group, "methods", [])
     methods[:] = [one for one in methods if one() is not None]
     methods.append(weakref.WeakMethod(method))
 

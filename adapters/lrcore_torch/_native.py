@@ -96,7 +96,7 @@ def native_step(native: Any) -> int:
 
 
 class _Start(NamedTuple):
-    """The rate and the place where a native scheduler begins.
+    """Where a native scheduler begins, and with which rate.
 
     Attributes:
         group: number of the parameter group.

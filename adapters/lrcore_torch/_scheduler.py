@@ -23,11 +23,11 @@ _SCHEDULE_ARGUMENT = f"{WHERE}.schedule"
 class LRScheduler(optim.lr_scheduler.LRScheduler):
     """Sets the learning rate of each parameter group to `schedule(step) * group.get("lr_scale", 1)`.
 
-    The step is the number of updates made; `last_epoch`, torch's name for it, is the only state. The rate in the
-    optimizer is never read to compute the next one, so a resumed run equals an uninterrupted one. Call `step()` after every
-    `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is filled in place, as
-    `torch.compile` and CUDA graphs need; any other becomes a Python float. A group that is added is scheduled from the
-    next update, and a state that the optimizer loads does not bring its rate along.
+    The step is the number of updates made; `last_epoch`, torch's name for it, is the only state, beside that of a
+    plateau. The rate in the optimizer is never read to compute the next one, so a resumed run equals an uninterrupted
+    one. Call `step()` after every `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is
+    filled in place, as `torch.compile` and CUDA graphs need; any other becomes a Python float. An added group is scheduled
+    from the next update. If the optimizer loads its own state, the rate in that state is overwritten.
 
     The scheduler warns once if other code writes a rate, if it is stepped several times for each update, or if a plateau
     is given no metric in 10,000 updates.
@@ -164,7 +164,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return list(self._last_lr)
 
     def get_used_lr(self) -> list[float]:
-        """The rate of each group in the last update: log this one.
+        """The rate of each group in the update before the last step: the one to log for that update.
 
         Before the first step, and after a state is loaded, these are the rates of the next update.
 
@@ -332,7 +332,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             self._rewrite()
 
     def _plateau_state_after(self, metric: Any) -> lrcore.PlateauState:
-        """The state of the plateau after it is given a metric."""
+        """The state of the plateau after a metric; this also cancels the warning that no metric was given."""
         if self.plateau is None or self._metric_state is None:
             raise lrcore.ScheduleError(f"{WHERE}.report", f"expected a lrcore.Plateau to tell; got {self.schedule!r}")
         state = self.plateau.update(self._metric_state, metric)
@@ -370,7 +370,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._apply(step, rates, others, state)
 
     def _suppress_first_step_warning(self, step: int) -> None:
-        """Raise torch's count of steps: at the first step it warns if it saw no `optimizer.step` before."""
+        """Set torch's count of steps to more than `step`: only at count 1 does torch check for an earlier update."""
         self._step_count = max(self._step_count, step + 1)
 
     def _remember_holders(self) -> None:
@@ -403,9 +403,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             and self._step_ratio is None
         )
 
-    def _check_step_ratio(self, pace: StepRatio) -> None:
+    def _check_step_ratio(self, ratio: StepRatio) -> None:
         """Warn once if the caller steps several times for each update."""
-        found = pace.steps_per_update(self.optimizer)
+        found = ratio.steps_per_update(self.optimizer)
         if found is not None:
             self._step_ratio = None
         if found is not None and found > 1:
