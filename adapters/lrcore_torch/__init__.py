@@ -3,7 +3,7 @@
 import lrcore
 
 try:
-    import torch  # noqa: F401 - asked for here, so that its absence is one sentence
+    import torch  # noqa: F401 - imported first, so that a missing torch is reported in one sentence
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise

@@ -1,4 +1,4 @@
-"""The parameter groups of a torch optimizer: which numbers in them schedules drive, and how those are written."""
+"""The parameter groups of a torch optimizer: find the numbers that schedules drive, evaluate and write them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,39 @@ Group: TypeAlias = dict[str, Any]
 Source: TypeAlias = lrcore.Schedule | Callable[[int], float] | float
 Schedules: TypeAlias = lrcore.Schedule | list[lrcore.Schedule]
 
-_KEPT_SHARES = ("momentum", "betas")  # what a running mean keeps of its past: in [0, 1)
-_NOT_DRIVEN = ("params", "lr", "initial_lr", "lr_scale")
+_DECAY_FACTORS = ("momentum", "betas")  # decay factors of running means: in [0, 1)
+_NEVER_DRIVEN = ("params", "lr", "initial_lr", "lr_scale")
 
 
 class Target(NamedTuple):
-    """One number in every parameter group, such as `weight_decay` or the first of `betas`, and what drives it."""
+    """One number in every parameter group, such as `weight_decay` or the first of `betas`, and its schedules.
+
+    Attributes:
+        key: the key in the group.
+        place: the index in the tuple that the group holds under the key; None if it holds a number.
+        schedules: one schedule for all groups, or a list with one for each.
+    """
 
     key: str
     place: int | None
     schedules: Schedules
 
     def values(self, step: int, groups: Sequence[Group]) -> list[float]:
-        """The number for each group."""
+        """The value at a step for each group."""
         for number, group in enumerate(groups):
             if self.key not in group:
                 raise lrcore.ScheduleError(
                     f"{self.key} at step {step}", f"expected it in each group; got none in {number}"
                 )
         values = evaluate(self.schedules, step, len(groups), self.key)
-        if self.key in _KEPT_SHARES:
+        if self.key in _DECAY_FACTORS:
             for value in values:
                 if not 0 <= value < 1:
                     raise lrcore.ScheduleError(f"{self.key} at step {step}", f"expected a value in [0, 1); got {value}")
         return values
 
     def write(self, groups: Sequence[Group], values: Sequence[float]) -> None:
-        """Set the number in each group."""
+        """Write the number into each group."""
         for number, group in enumerate(groups):
             if self.place is None:
                 write(group, self.key, values[number])
@@ -52,9 +58,9 @@ class Target(NamedTuple):
 
 
 def write(holder: dict[Any, Any], key: Any, value: float) -> None:
-    """Set a number; a tensor is filled, so that code compiled or captured with it sees the new value."""
+    """Write a number; a tensor is filled in place, so that compiled or captured code sees the new value."""
     held = holder[key]
-    if type(held) is float or not isinstance(held, Tensor):  # the second question takes longer than all else
+    if type(held) is float or not isinstance(held, Tensor):  # isinstance of Tensor is slow: test for a float first
         holder[key] = value
     else:
         held.fill_(value)
@@ -84,7 +90,7 @@ def as_schedules(source: Source | Sequence[Source], where: str) -> Schedules:
 
 
 def _as_schedule(source: Any, where: str) -> lrcore.Schedule:
-    given: Any = source  # which a check for a number would narrow to one that no parameter takes
+    given: Any = source  # an untyped copy: isinstance would narrow `source` to a type that Constant does not take
     if isinstance(source, Real):
         return lrcore.Constant(given)
     try:
@@ -94,12 +100,12 @@ def _as_schedule(source: Any, where: str) -> lrcore.Schedule:
 
 
 def also_schedules(also: Mapping[str, Any], group: Group, where: str) -> dict[str, Any]:
-    """The schedules of each key in `also`; for a key that holds a tuple, a list with those of each place."""
+    """The schedules of each key in `also`; for a key that holds a tuple, a list with the schedules of each element."""
     schedules: dict[str, Any] = {}
     for key, source in also.items():
         place = f"{where}.also[{key!r}]"
-        if key not in _driven(group) and not _is_first_beta(key, group):
-            known = ", ".join(_driven(group))
+        if key not in _drivable_keys(group) and not _is_first_beta(key, group):
+            known = ", ".join(_drivable_keys(group))
             raise lrcore.ScheduleError(
                 place, f"expected a key of the parameter groups with a number ({known}); got {key!r}"
             )
@@ -115,12 +121,13 @@ def also_schedules(also: Mapping[str, Any], group: Group, where: str) -> dict[st
     return schedules
 
 
-def _driven(group: Group) -> list[str]:
-    """The keys that hold numbers, other than the rate."""
-    return [key for key, value in group.items() if key not in _NOT_DRIVEN and _is_number(value)]
+def _drivable_keys(group: Group) -> list[str]:
+    """The keys that schedules can drive: those that hold numbers, except the rate and its base and scale."""
+    return [key for key, value in group.items() if key not in _NEVER_DRIVEN and _is_number(value)]
 
 
 def _is_number(value: Any) -> bool:
+    """Whether a value is a number, a tensor, or a tuple or list of them."""
     if isinstance(value, tuple | list):
         return bool(value) and all(map(_is_number, value))
     return isinstance(value, Real | Tensor) and not isinstance(value, bool)
@@ -140,12 +147,12 @@ def targets(also: Mapping[str, Any], group: Group) -> list[Target]:
 
 
 def _is_first_beta(key: str, group: Group) -> bool:
-    """The momentum of an optimizer that has betas is the first of them."""
+    """Whether the key is `momentum` and the optimizer has betas instead, the first of which is its momentum."""
     return key == "momentum" and key not in group and "betas" in group
 
 
 def scale(group: Group, number: int) -> float:
-    """The `lr_scale` of a group, as a Python float whatever kind of number it is."""
+    """The `lr_scale` of a group, converted to a Python float."""
     try:
         return float(group["lr_scale"])
     except (TypeError, ValueError):
@@ -155,7 +162,7 @@ def scale(group: Group, number: int) -> float:
 
 
 def initial_rate(group: Group) -> float:
-    """The rate that a group was made with; a group that is new to the scheduler still has it."""
+    """The rate that a group was made with; stored as `initial_lr` when the scheduler first sees the group."""
     if "initial_lr" not in group:
         group["initial_lr"] = float(group["lr"])
     return float(group["initial_lr"])

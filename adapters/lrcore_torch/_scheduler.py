@@ -1,4 +1,4 @@
-"""The torch scheduler: the rate of every parameter group is a value of the schedule, written outright at every step."""
+"""The torch scheduler: every step writes the value of the schedule into each parameter group."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch import optim
 
 import lrcore
 from lrcore import adapting
-from lrcore_torch import _composites, _following, _groups, _written
+from lrcore_torch import _composites, _groups, _hooks, _rate_cells
 from lrcore_torch._groups import Schedules, Source, Target
-from lrcore_torch._pace import Pace
+from lrcore_torch._step_ratio import StepRatio
 
 WHERE = "lrcore_torch.LRScheduler"
-_OF_RATES = f"{WHERE}.schedule"
+_SCHEDULE_ARGUMENT = f"{WHERE}.schedule"
 
 
 class LRScheduler(optim.lr_scheduler.LRScheduler):
     """Sets the learning rate of each parameter group to `schedule(step) * group.get("lr_scale", 1)`.
 
-    The step is the number of updates made; `last_epoch`, torch's word for it, is all that is held. Nothing is computed
-    from the rate in the optimizer, so a resumed run cannot differ from one that never stopped. Call `step()` after every
-    `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is filled in place, as
-    `torch.compile` and CUDA graphs need; any other becomes a Python float. A group that is added is scheduled from the
-    next update, and a state that the optimizer loads does not bring its rate along.
+    The step is the number of updates made; `last_epoch`, torch's name for it, is the only state, beside that of a
+    plateau. The rate in the optimizer is never read to compute the next one, so a resumed run equals an uninterrupted
+    one. Call `step()` after every `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is
+    filled in place, as `torch.compile` and CUDA graphs need; any other becomes a Python float. An added group is scheduled
+    from the next update. If the optimizer loads its own state, the rate in that state is overwritten.
 
-    Where something else writes a rate, or steps several times for each update, one warning says so; and where a plateau has
-    been told no metric in 10,000 updates.
+    The scheduler warns once if other code writes a rate, if it is stepped several times for each update, or if a plateau
+    is given no metric in 10,000 updates.
 
     Args:
         optimizer: the optimizer to drive.
@@ -70,7 +70,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     also: dict[str, Any]
     _targets: list[Target]
     _metric_state: lrcore.PlateauState | None
-    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+    _report_due: float = inf  # at this step, warn that the plateau was given no metric
     _step_count: int
 
     def __init__(
@@ -90,22 +90,22 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self.optimizer = optimizer
         self.on_mismatch: adapting.Policy = on_mismatch
         self._configure(schedule, also or {}, relative=relative)
-        self._hook: Any = None
-        self._follows = False
+        self._step_hook: Any = None
+        self._has_load_hook = False
         self._last_lr: list[Any] = []
         self._used_lr: list[float] = []
-        self._holders = _written.Holders([])
-        self._pace: Pace | None = None
-        self._steady = False  # whether all that a step does is to write one float into all groups
-        self._may_warn_of_writer = True
+        self._holders = _rate_cells.RateHolders([])
+        self._step_ratio: StepRatio | None = None
+        self._can_use_fast_path = False  # whether a step only writes one float into all groups
+        self._may_warn_of_foreign_rate = True
         self._report_due = adapting.report_due(first) if self.plateau else inf
-        self._rates(first, self._metric_state)  # what cannot be evaluated is refused before the optimizer is changed
-        self._others(first)
+        self._rates(first, self._metric_state)  # raise for a bad schedule before the optimizer is changed
+        self._other_values(first)
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", float(group["lr"]))  # what torch asks for where it does not start at 0
+            group.setdefault("initial_lr", float(group["lr"]))  # torch requires it if last_epoch is not -1
         super().__init__(optimizer, first - 1)
-        self._pace = Pace(optimizer)
-        _following.call_after_adding(optimizer, self._group_added)
+        self._step_ratio = StepRatio(optimizer)
+        _hooks.call_after_adding(optimizer, self._on_group_added)
 
     def step(self, epoch: Any = None, *, metrics: Any = None) -> None:
         """Go on to the next update: call it after every `optimizer.step()`.
@@ -119,8 +119,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             lrcore.ScheduleError: the schedule failed; nothing has changed.
             RuntimeError: `attach` already does this.
         """
-        if self._steady and epoch is None and metrics is None:
-            # The common case, written out for its speed: all groups hold the one float that was written last.
+        if self._can_use_fast_path and epoch is None and metrics is None:
+            # The common case, inlined for speed: all groups hold the one float that was written last.
             groups, last = self.optimizer.param_groups, self._last_lr
             held = last[0]
             for group in groups:
@@ -136,14 +136,14 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 self._used_lr = last
                 self._last_lr = [rate] * len(groups)
                 return
-        if self._hook is not None:
+        if self._step_hook is not None:
             raise RuntimeError(f"{WHERE}.step: expected no call, since attach() makes it after every update; got one")
         if self.plateau is not None and metrics is None:
             epoch, metrics = None, epoch
         self._advance(epoch, metrics)
 
     def report(self, metric: Any) -> None:
-        """Tell the plateau a metric; the rates of the updates to come follow it at once.
+        """Give the plateau a metric, and write the rates that follow from it at once.
 
         Args:
             metric: a number or a tensor of one element.
@@ -151,7 +151,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: it is not one, or the schedule is no `lrcore.Plateau`.
         """
-        self._go_to(self.last_epoch, self._reported(metric))
+        self._go_to(self.last_epoch, self._plateau_state_after(metric))
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at `last_epoch`, as Python floats; reading changes nothing."""
@@ -164,9 +164,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return list(self._last_lr)
 
     def get_used_lr(self) -> list[float]:
-        """The rate of each group in the update before the last step: what a log of that update should show.
+        """The rate of each group in the update before the last step: the one to log for that update.
 
-        Where no step has been made since the start, or since a state was loaded, those of the update to come.
+        Before the first step, and after a state is loaded, these are the rates of the next update.
 
         Example:
             >>> import lrcore, lrcore_torch, torch
@@ -190,14 +190,14 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """
         number = self.last_epoch if step is None else adapting.checked_step(step)
         self._go_to(number, self._metric_state)
-        self._pace = None
-        self._begin_at(number)
+        self._step_ratio = None
+        self._suppress_first_step_warning(number)
 
     def attach(self) -> LRScheduler:
         """Step after every update that the optimizer makes, from its own hook, and return the scheduler.
 
-        What GradScaler skips is no update, and micro-batches are none. The hook is lost where the optimizer is copied
-        or unpickled: attach the copy again.
+        Updates that GradScaler skips are not counted, nor are micro-batches. Copying or unpickling the optimizer drops
+        the hook: attach the copy again.
 
         Raises:
             TypeError: the optimizer is a wrapper around something that has no hooks.
@@ -210,34 +210,34 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             >>> scheduler.last_epoch
             1
         """
-        if self._hook is None:
-            hooked = _following.hooked(self.optimizer)
+        if self._step_hook is None:
+            hooked = _hooks.optimizer_with_hooks(self.optimizer)
             if hooked is None:
                 name = type(self.optimizer).__name__
                 raise TypeError(f"{WHERE}.attach: expected an optimizer with torch's hooks; got {name}; call step()")
-            self._hook = hooked.register_step_post_hook(self._after_update)
-            self._steady = False
-            self._pace = None
-            self._follow_the_optimizer()
+            self._step_hook = hooked.register_step_post_hook(self._after_update)
+            self._can_use_fast_path = False
+            self._step_ratio = None
+            self._register_load_hook()
         return self
 
     def detach(self) -> None:
         """Undo `attach`."""
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+        if self._step_hook is not None:
+            self._step_hook.remove()
+            self._step_hook = None
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the run: `lrcore.save_state`, the same in every framework."""
-        step = max(self.last_epoch, 0)  # torch holds one that has not begun, in a SequentialLR, at -1
+        step = max(self.last_epoch, 0)  # SequentialLR keeps a child that has not begun at -1
         plateau = self._metric_state.to_dict() if self._metric_state else None
         return lrcore.save_state(step, self._description(), plateau)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a saved state and write its rates into the optimizer, whichever of the two was loaded first.
+        """Restore a saved state and write its rates into the optimizer, whose own state may be loaded before or after.
 
-        Inside a SequentialLR the one whose turn it is writes. Inside a ChainedScheduler, where others have a say in the
-        rate, none does: there, load the optimizer's state too.
+        Inside a SequentialLR only the active child writes. Inside a ChainedScheduler, where other schedulers change the
+        rate too, nothing is written: load the optimizer's state as well.
 
         Raises:
             lrcore.ScheduleError: the state is not one of lrcore's, or its schedule differs and the policy does not go on;
@@ -247,85 +247,92 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         loaded = lrcore.load_state(state_dict, self._description(), self.on_mismatch, where)
         before = self.__dict__.copy()
         try:
-            self._adopt(loaded, where)
-            rates, others = self._rates(loaded.step, self._metric_state), self._others(loaded.step)
+            self._configure_from_state(loaded, where)
+            rates, others = self._rates(loaded.step, self._metric_state), self._other_values(loaded.step)
         except Exception:
             self.__dict__.update(before)
             raise
         self.last_epoch, self._used_lr = loaded.step, []
-        self._begin_at(loaded.step)
-        if _composites.has_its_turn(self):
-            self._look()
-            self._set(loaded.step, rates, others, self._metric_state)
-        if _composites.is_alone(self):
-            self._follow_the_optimizer()
+        self._suppress_first_step_warning(loaded.step)
+        if _composites.owns_rate(self):
+            self._remember_holders()
+            self._apply(loaded.step, rates, others, self._metric_state)
+        if _composites.is_standalone(self):
+            self._register_load_hook()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the hook, which a copied optimizer has not."""
-        return {**self.__dict__, "_hook": None}
+        """All attributes but the step hook, which a copied optimizer does not have."""
+        return {**self.__dict__, "_step_hook": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy, whose rates are other objects, and in whose optimizer torch's check of the first step finds nothing."""
+        """Restore a copied or unpickled scheduler.
+
+        The copy re-reads the rates, which are new objects in its optimizer, and suppresses torch's warning that it was
+        stepped before `optimizer.step`.
+        """
         self.__dict__.update(state)
-        self._look()
+        self._remember_holders()
         if not self._holders.tensors:
             pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
             self._last_lr = [group["lr"] if group["lr"] == last else last for group, last in pairs]
-        self._begin_at(1)
-        _following.call_after_adding(self.optimizer, self._group_added)
-        if self._follows:
-            _following.call_after_loading(self.optimizer, self._rewrite)
+        self._suppress_first_step_warning(1)
+        _hooks.call_after_adding(self.optimizer, self._on_group_added)
+        if self._has_load_hook:
+            _hooks.call_after_loading(self.optimizer, self._rewrite)
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """What torch's own `step`, and SequentialLR at a milestone, call."""
+        """Write the rates of the next step; torch's own `step`, and SequentialLR at a milestone, call this."""
         self._go_to(self.last_epoch + 1 if epoch is None else epoch, self._metric_state)
 
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
-        if torch.compiler.is_compiling():  # what is traced would be traced again for every value of the schedule
+        """Make a step, with every check and warning."""
+        if torch.compiler.is_compiling():  # tracing would recompile for every value of the schedule
             self._advance_untraced(epoch, metrics)
             return
         step = self.last_epoch + 1 if epoch is None else adapting.checked_step(epoch)
-        state = self._metric_state if metrics is None else self._reported(metrics)
+        state = self._metric_state if metrics is None else self._plateau_state_after(metrics)
         rates = self._rates(step, state)
-        others = self._others(step) if self._targets else []
-        untouched = self._holders.untouched(self.optimizer.param_groups, self._last_lr)
+        others = self._other_values(step) if self._targets else []
+        unchanged = self._holders.are_unchanged(self.optimizer.param_groups, self._last_lr)
         if self._step_count:
-            if not untouched:
-                self._warn_of_writer(rates)
-            if self._pace is not None:
-                self._check_pace(self._pace)
-            if not self._follows and _composites.is_alone(self):
-                self._follow_the_optimizer()
+            if not unchanged:
+                self._warn_of_foreign_rate(rates)
+            if self._step_ratio is not None:
+                self._check_step_ratio(self._step_ratio)
+            if not self._has_load_hook and _composites.is_standalone(self):
+                self._register_load_hook()
         if epoch is None and self._step_count > 1:
             self._step_count += 1
         else:
-            super().step(epoch)  # for its warnings about the order of calls and about `epoch`
-            untouched = False
-        if not untouched:
-            self._look()
-        self._set(step, rates, others, state)
+            super().step(epoch)  # issues torch's warnings about the order of calls and about `epoch`
+            unchanged = False
+        if not unchanged:
+            self._remember_holders()
+        self._apply(step, rates, others, state)
 
     @torch.compiler.disable
     def _advance_untraced(self, epoch: int | None, metrics: Any) -> None:
         self._advance(epoch, metrics)
 
     def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
-        if not self._holders.rehearsed(optimizer.param_groups, self._last_lr, kwargs):
+        """Make a step; `attach` registers this as the hook after `optimizer.step`."""
+        if not self._holders.is_dry_run(optimizer.param_groups, self._last_lr, kwargs):
             self._advance()
 
-    def _follow_the_optimizer(self) -> None:
-        """Write again whenever the optimizer's own state is loaded later and brings the rate of its time along."""
-        if not self._follows:
-            self._follows = True
-            _following.call_after_loading(self.optimizer, self._rewrite)
+    def _register_load_hook(self) -> None:
+        """Have the rates written again after `optimizer.load_state_dict`, which restores the rate of its checkpoint."""
+        if not self._has_load_hook:
+            self._has_load_hook = True
+            _hooks.call_after_loading(self.optimizer, self._rewrite)
 
-    def _group_added(self) -> None:
-        """Give a new group its rate, unless the others hold another scheduler's, or a list has none for it."""
+    def _on_group_added(self) -> None:
+        """Write the rate of a new group, unless other code has written the old groups or a list has no schedule for it."""
         old = self.optimizer.param_groups[: len(self._last_lr)]
-        if self._holders.untouched(old, self._last_lr) and not isinstance(self.schedule, list):
+        if self._holders.are_unchanged(old, self._last_lr) and not isinstance(self.schedule, list):
             self._rewrite()
 
-    def _reported(self, metric: Any) -> lrcore.PlateauState:
+    def _plateau_state_after(self, metric: Any) -> lrcore.PlateauState:
+        """The state of the plateau after a metric; this also cancels the warning that no metric was given."""
         if self.plateau is None or self._metric_state is None:
             raise lrcore.ScheduleError(f"{WHERE}.report", f"expected a lrcore.Plateau to tell; got {self.schedule!r}")
         state = self.plateau.update(self._metric_state, metric)
@@ -333,9 +340,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         return state
 
     def _rates(self, step: int, state: lrcore.PlateauState | None) -> list[float]:
-        """The rate of each group."""
+        """The rate of each group at a step."""
         groups = self.optimizer.param_groups
-        rates = _groups.evaluate(self.schedule, step, len(groups), _OF_RATES)
+        rates = _groups.evaluate(self.schedule, step, len(groups), _SCHEDULE_ARGUMENT)
         if state is not None:
             rates = [rate * state.scale for rate in rates]
         for number, group in enumerate(groups):
@@ -347,30 +354,34 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(f"{WHERE}: step {step}", f"expected finite rates; got {rates}")
         return rates
 
-    def _others(self, step: int) -> list[list[float]]:
-        """The values of `also`: for each target one for each group."""
+    def _other_values(self, step: int) -> list[list[float]]:
+        """The values of `also` at a step: for each target, one value for each group."""
         groups = self.optimizer.param_groups
         return [target.values(step, groups) for target in self._targets]
 
     def _rewrite(self) -> None:
+        """Write the values of the current step again."""
         self._go_to(self.last_epoch, self._metric_state)
 
     def _go_to(self, step: int, state: lrcore.PlateauState | None) -> None:
-        """Write the values of a step, all of which are known to be good before one is written."""
-        rates, others = self._rates(step, state), self._others(step)
-        self._look()
-        self._set(step, rates, others, state)
+        """Evaluate all values of a step, and then write them: an evaluation that fails changes nothing."""
+        rates, others = self._rates(step, state), self._other_values(step)
+        self._remember_holders()
+        self._apply(step, rates, others, state)
 
-    def _begin_at(self, step: int) -> None:
-        """Have torch take no later step for the first one, of which it warns where it sees no update before."""
+    def _suppress_first_step_warning(self, step: int) -> None:
+        """Set torch's count of steps to more than `step`: only at count 1 does torch check for an earlier update."""
         self._step_count = max(self._step_count, step + 1)
 
-    def _look(self) -> None:
-        """See what the groups hold now."""
-        _written.separate_rates(self.optimizer)
-        self._holders = _written.Holders(self.optimizer.param_groups)
+    def _remember_holders(self) -> None:
+        """Remember the objects that hold the rates now, to detect a later write by other code."""
+        _rate_cells.unshare_tensors(self.optimizer)
+        self._holders = _rate_cells.RateHolders(self.optimizer.param_groups)
 
-    def _set(self, step: int, rates: list[float], others: list[list[float]], state: lrcore.PlateauState | None) -> None:
+    def _apply(
+        self, step: int, rates: list[float], others: list[list[float]], state: lrcore.PlateauState | None
+    ) -> None:
+        """Write evaluated values into the groups, and make the step and the state the current ones."""
         groups = self.optimizer.param_groups
         self._holders.write(groups, rates)
         if others:
@@ -384,19 +395,19 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if step >= self._report_due:
             self._report_due = inf
             adapting.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation", 4)
-        self._steady = (
-            self._is_simple
-            and self._hook is None
+        self._can_use_fast_path = (
+            self._has_plain_schedule
+            and self._step_hook is None
             and not self._holders.tensors
-            and self._step_count > 1  # what torch and we warn of at the beginning is behind it
-            and self._pace is None
+            and self._step_count > 1  # the warnings about the first step are done
+            and self._step_ratio is None
         )
 
-    def _check_pace(self, pace: Pace) -> None:
-        """Warn once of a caller that steps several times for each update."""
-        found = pace.steps_per_update(self.optimizer)
+    def _check_step_ratio(self, ratio: StepRatio) -> None:
+        """Warn once if the caller steps several times for each update."""
+        found = ratio.steps_per_update(self.optimizer)
         if found is not None:
-            self._pace = None
+            self._step_ratio = None
         if found is not None and found > 1:
             warnings.warn(
                 f"{WHERE}.step: expected one call for each update; got {found}, so that the schedule runs {found} times as "
@@ -404,13 +415,14 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 stacklevel=4,
             )
 
-    def _warn_of_writer(self, rates: Sequence[float]) -> None:
-        if not self._may_warn_of_writer or not _composites.is_alone(self):
+    def _warn_of_foreign_rate(self, rates: Sequence[float]) -> None:
+        """Warn once if other code has written a rate since the last step."""
+        if not self._may_warn_of_foreign_rate or not _composites.is_standalone(self):
             return
         groups = self.optimizer.param_groups
         for number, (group, last, rate) in enumerate(zip(groups, self._last_lr, rates, strict=False)):
-            if not _written.holds(group["lr"], last):
-                self._may_warn_of_writer = False
+            if not _rate_cells.equals(group["lr"], last):
+                self._may_warn_of_foreign_rate = False
                 warnings.warn(
                     f"{WHERE}: expected the rate {last} that was written into group {number}; got {float(group['lr'])}, "
                     f"written by something else; the schedule rules and sets {rate} (set a group's lr_scale to scale it)",
@@ -419,18 +431,19 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
                 return
 
     def _configure(self, schedule: Any, also: Mapping[str, Any], *, relative: bool) -> None:
+        """Set the schedules, and everything that is derived from them."""
         self.relative = relative
         self.plateau = schedule if isinstance(schedule, lrcore.Plateau) else None
         followed: Any = self.plateau.schedule if self.plateau else schedule
-        self.schedule = _groups.as_schedules(followed, _OF_RATES)
+        self.schedule = _groups.as_schedules(followed, _SCHEDULE_ARGUMENT)
         self._metric_state = self.plateau.initial() if self.plateau else None
         self.also = _groups.also_schedules(also, self.optimizer.param_groups[0], WHERE)
         self._targets = _groups.targets(self.also, self.optimizer.param_groups[0])
         one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None
-        self._is_simple = one and not relative and not self._targets
+        self._has_plain_schedule = one and not relative and not self._targets
 
-    def _adopt(self, loaded: adapting.LoadedState, where: str) -> None:
-        """Go on with what `_description` described."""
+    def _configure_from_state(self, loaded: adapting.LoadedState, where: str) -> None:
+        """Set the schedules and the plateau's state from a saved state; the inverse of `_description`."""
         described = loaded.schedule
         also = dict(described) if isinstance(described, Mapping) else {"lr": described}
         relative = "lr" not in also
@@ -444,6 +457,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._report_due = adapting.report_due(loaded.step, remembered) if self.plateau else inf
 
     def _description(self) -> Any:
+        """The schedules as `lrcore.save_state` stores them: one schedule, or a mapping if there is more to save."""
         schedule = self.plateau or self.schedule
         if self.relative:
             return {"relative_lr": schedule, **self.also}

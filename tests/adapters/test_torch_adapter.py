@@ -1,4 +1,4 @@
-"""The torch scheduler in training: what the weights did, whatever the optimizer, the groups and the driver."""
+"""The torch scheduler in training: the weights show which rate every update used."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPTIMIZERS = [
 
 
 def bad_at(step: int, value: Any) -> Any:
-    """A function of the step that fails once: it returns `value`, or raises it."""
+    """A function that returns 0.1, but at `step` returns `value` or raises it."""
 
     def rate(now: int) -> Any:
         if now != step:
@@ -55,18 +55,18 @@ def bad_at(step: int, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
-def test_the_weights_move_by_the_schedule(schedule: lrcore.Schedule) -> None:
+def test_weights_follow_the_schedule(schedule: lrcore.Schedule) -> None:
     optimizer = sgd(3)
     optimizer.param_groups[1]["lr_scale"] = 0.1
     scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
     assert used_rates(optimizer, scheduler, 200) == expected(schedule, range(200), 1.0, 0.1, 1.0)
 
 
-def test_it_is_a_torch_scheduler() -> None:
+def test_our_scheduler_is_a_torch_scheduler() -> None:
     scheduler = lrcore_torch.LRScheduler(sgd(), SCHEDULE)
     assert isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler)
-    assert not hasattr(scheduler, "total_steps")  # Accelerate stops a scheduler that has it
-    assert not hasattr(scheduler, "_schedulers")  # SequentialLR takes a scheduler that has it for a composite
+    assert not hasattr(scheduler, "total_steps")  # Accelerate stops stepping a scheduler that has it at that step
+    assert not hasattr(scheduler, "_schedulers")  # SequentialLR treats a scheduler that has it as a composite
 
 
 def test_a_plain_function_may_return_any_number() -> None:
@@ -78,19 +78,19 @@ def test_a_plain_function_may_return_any_number() -> None:
 
 
 def test_a_function_gives_rates_and_not_factors() -> None:
-    """With torch's LambdaLR a function that returns the rate trains with its square."""
+    """LambdaLR multiplies by the optimizer's rate: a function that returns the rate trains with its square."""
     optimizer = sgd(lr=1e-3)
     assert used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, lambda _: 1e-3), 3) == [[1e-3]] * 3
 
 
 @pytest.mark.parametrize("number", [0.25, np.float32(0.25), np.int64(2)], ids=repr)
-def test_a_list_has_a_schedule_or_a_number_for_each_group(number: Any) -> None:
+def test_a_list_gives_each_group_a_schedule_or_a_number(number: Any) -> None:
     optimizer = sgd(3)
     scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, number, SCHEDULE])
     assert used_rates(optimizer, scheduler, 30) == [[SCHEDULE(step), number, SCHEDULE(step)] for step in range(30)]
 
 
-def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
+def test_groups_with_the_same_schedule_evaluate_it_once() -> None:
     asked: list[int] = []
 
     def rate(step: int) -> float:
@@ -107,7 +107,7 @@ def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
         assert asked == [4, 5]
 
 
-def test_relative_multiplies_the_rate_a_group_was_made_with() -> None:
+def test_relative_multiplies_initial_lr() -> None:
     optimizer = torch.optim.SGD([{"params": [parameter()], "lr": rate} for rate in (1.0, 0.1)])
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5), 1.0, 0.1)
@@ -116,7 +116,7 @@ def test_relative_multiplies_the_rate_a_group_was_made_with() -> None:
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(6, 11), 1.0, 0.1, 4.0)
 
 
-def test_a_scale_may_change_during_the_run() -> None:
+def test_lr_scale_may_change_during_the_run() -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 5)
@@ -129,7 +129,7 @@ def test_a_scale_may_change_during_the_run() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, np.float64(0.5), np.float32(0.5), torch.tensor(0.5)], ids=repr)
-def test_a_scale_may_be_any_number_and_the_rate_is_a_float(scale: Any) -> None:
+def test_lr_scale_may_be_any_number_type_and_the_rate_is_a_float(scale: Any) -> None:
     optimizer = sgd()
     optimizer.param_groups[0]["lr_scale"] = scale
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -158,7 +158,7 @@ def test_a_group_added_during_the_run_is_scheduled_from_the_next_update(
             scheduler.step()
 
 
-def test_a_group_that_something_else_adds_is_scheduled_from_the_next_step() -> None:
+def test_a_group_appended_by_other_code_is_scheduled_from_the_next_step() -> None:
     optimizer = sgd(lr=0.7)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
@@ -168,7 +168,7 @@ def test_a_group_that_something_else_adds_is_scheduled_from_the_next_step() -> N
     assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(4, 6), 1.0, 1.0)
 
 
-def test_a_group_that_a_list_has_no_schedule_for_is_refused() -> None:
+def test_an_added_group_without_a_schedule_in_the_list_is_refused() -> None:
     optimizer = sgd(2)
     with pytest.raises(lrcore.ScheduleError, match="one schedule for each of 2 groups; got 3"):
         lrcore_torch.LRScheduler(optimizer, [FALLING] * 3)
@@ -183,14 +183,14 @@ def test_a_group_that_a_list_has_no_schedule_for_is_refused() -> None:
     assert update(optimizer) == [FALLING(1), SCHEDULE(1), FALLING(1)]
 
 
-def test_groups_that_were_replaced_are_driven() -> None:
+def test_replaced_groups_are_scheduled() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
 
 
-def test_one_schedule_drives_several_optimizers_each_by_its_own_clock() -> None:
+def test_optimizers_that_share_a_schedule_count_their_own_steps() -> None:
     first, second = sgd(), sgd()
     schedulers = [lrcore_torch.LRScheduler(optimizer, FALLING) for optimizer in (first, second)]
     used_rates(first, schedulers[0], 10)
@@ -216,7 +216,7 @@ def test_the_default_dtype_does_not_round_the_rate() -> None:
 
 @pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["float", "tensor"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimizer_of_torch_is_driven(name: str, lr: float | torch.Tensor) -> None:
+def test_every_torch_optimizer_follows_the_schedule(name: str, lr: float | torch.Tensor) -> None:
     weight = torch.nn.Parameter(torch.ones(3, 2, device=DEVICE))
     optimizer: torch.optim.Optimizer = getattr(torch.optim, name)([weight], lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -239,7 +239,7 @@ def test_every_optimizer_of_torch_is_driven(name: str, lr: float | torch.Tensor)
 
 
 @pytest.mark.parametrize("shape", [(), (1,)])
-def test_a_tensor_that_groups_share_becomes_one_for_each_and_is_filled(shape: tuple[int, ...]) -> None:
+def test_a_shared_rate_tensor_is_cloned_for_each_group_and_filled_in_place(shape: tuple[int, ...]) -> None:
     rate = tensor(0.1, torch.float32, shape)
     optimizer = sgd(2, lr=rate)
     optimizer.param_groups[1]["lr_scale"] = 5.0
@@ -252,7 +252,7 @@ def test_a_tensor_that_groups_share_becomes_one_for_each_and_is_filled(shape: tu
     assert scheduler.get_last_lr() == [SCHEDULE(100), SCHEDULE(100) * 5.0]
 
 
-def test_groups_that_are_given_one_tensor_again_have_their_own_again() -> None:
+def test_groups_that_share_a_tensor_again_get_their_own_again() -> None:
     optimizer = sgd(2, lr=tensor(0.5))
     optimizer.param_groups[1]["lr_scale"] = 0.5
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -265,7 +265,7 @@ def test_groups_that_are_given_one_tensor_again_have_their_own_again() -> None:
     assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(4, 7), 1.0, 0.5)
 
 
-def test_groups_added_with_the_default_tensor_have_their_own() -> None:
+def test_groups_added_with_the_default_tensor_get_their_own() -> None:
     optimizer = sgd(1, lr=tensor(0.5))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
     used_rates(optimizer, scheduler, 5)
@@ -276,7 +276,7 @@ def test_groups_added_with_the_default_tensor_have_their_own() -> None:
     assert [group["initial_lr"] for group in optimizer.param_groups] == [0.5, 0.5, 0.5]
 
 
-def test_a_tensor_that_loading_replaced_is_the_one_written() -> None:
+def test_a_rate_tensor_replaced_by_loading_is_written() -> None:
     optimizer = sgd(1, lr=tensor(0.1))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     before = optimizer.param_groups[0]["lr"]
@@ -304,7 +304,7 @@ def test_also_drives_weight_decay_and_betas() -> None:
         optimizer.step()
         scheduler.step()
         rate, first = SCHEDULE(step), beta(step)
-        # AdamW as its paper has it; torch corrects the bias with the present beta to the power of the count.
+        # AdamW of the paper, but as in torch the bias correction is the current beta to the power of the step count.
         mean, square = first * mean + (1 - first) * gradient, 0.95 * square + 0.05 * gradient**2
         kept, kept_square = first ** (step + 1), 0.95 ** (step + 1)
         expected_weight -= rate * decay(step) * expected_weight
@@ -312,7 +312,7 @@ def test_also_drives_weight_decay_and_betas() -> None:
         assert weight.item() == pytest.approx(expected_weight, rel=1e-12)
 
 
-def test_also_takes_a_list_with_one_for_each_group() -> None:
+def test_also_takes_a_list_with_one_schedule_for_each_group() -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, 0.1, also={"weight_decay": [FALLING, 0.0]})
     for step in range(3):
@@ -331,7 +331,7 @@ def test_momentum_is_the_first_beta_where_there_are_betas(kind: Any) -> None:
     assert (group["betas"] if "betas" in group else (group["momentum"], 0.999)) == (FALLING(1), 0.999)
 
 
-def test_also_needs_its_key_in_every_group_and_changes_none_before() -> None:
+def test_also_refuses_a_group_without_the_key_before_any_group_changes() -> None:
     optimizer = sgd(2)
     optimizer.param_groups[0]["temperature"] = 1.0
     before = [dict(group) for group in optimizer.param_groups]
@@ -340,7 +340,7 @@ def test_also_needs_its_key_in_every_group_and_changes_none_before() -> None:
     assert optimizer.param_groups == before
 
 
-def test_betas_that_are_tensors_are_filled() -> None:
+def test_tensor_betas_are_filled_in_place() -> None:
     betas = (tensor(0.9), tensor(0.999))
     optimizer = torch.optim.AdamW([parameter()], lr=tensor(0.1), betas=betas, foreach=False)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": FALLING})
@@ -369,17 +369,17 @@ def test_betas_that_are_tensors_are_filled() -> None:
         ({"momentum": 1.0}, r"betas at step 0: expected a value in \[0, 1\); got 1.0"),
     ],
 )
-def test_also_says_what_it_takes(also: dict[str, Any], words: str) -> None:
+def test_also_refuses_other_forms_and_says_what_it_expects(also: dict[str, Any], words: str) -> None:
     optimizer = torch.optim.AdamW([parameter()])
     with pytest.raises(lrcore.ScheduleError, match=words):
         lrcore_torch.LRScheduler(optimizer, SCHEDULE, also=also)
     assert optimizer.param_groups[0]["lr"] == 1e-3
 
 
-# --- who drives -------------------------------------------------------------------------------------------------------
+# --- step, attach, sync -----------------------------------------------------------------------------------------------
 
 
-def test_attached_it_counts_updates_and_not_micro_batches() -> None:
+def test_attach_counts_updates_and_not_micro_batches() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach()
     used = []
@@ -391,7 +391,7 @@ def test_attached_it_counts_updates_and_not_micro_batches() -> None:
     assert scheduler.last_epoch == 10
 
 
-def test_attached_it_does_not_count_what_gradscaler_skips() -> None:
+def test_attach_does_not_count_updates_that_gradscaler_skips() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach()
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=4.0)
@@ -409,7 +409,7 @@ def test_attached_it_does_not_count_what_gradscaler_skips() -> None:
 
 
 @pytest.mark.parametrize("lr", [0.1, tensor(0.1)], ids=["float", "tensor"])
-def test_attached_it_counts_updates_whose_own_rate_is_0(lr: float | torch.Tensor) -> None:
+def test_attach_counts_updates_at_a_scheduled_rate_of_0(lr: float | torch.Tensor) -> None:
     optimizer = sgd(lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, lrcore.Constant(0.1).cooldown(0, start=2)).attach()
     for _ in range(4):
@@ -417,7 +417,7 @@ def test_attached_it_counts_updates_whose_own_rate_is_0(lr: float | torch.Tensor
     assert scheduler.last_epoch == 4
 
 
-def test_attached_it_is_not_stepped_by_hand() -> None:
+def test_step_is_refused_after_attach() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach().attach()
     update(optimizer)
@@ -430,7 +430,7 @@ def test_attached_it_is_not_stepped_by_hand() -> None:
 
 
 class Wrapper(torch.optim.Optimizer):
-    """As trainers wrap an optimizer: a subclass that has nothing of torch's but what it asks of the one in it."""
+    """A wrapper as trainers write it: a subclass that does not call `Optimizer.__init__` and delegates to another one."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
@@ -448,7 +448,7 @@ class Wrapper(torch.optim.Optimizer):
 
 
 @pytest.mark.parametrize("attached", [False, True])
-def test_the_hooks_of_a_wrapped_optimizer_are_those_inside(*, attached: bool) -> None:
+def test_a_wrapped_optimizer_uses_the_hooks_of_the_inner_one(*, attached: bool) -> None:
     optimizer = Wrapper(sgd())
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     if attached:
@@ -461,7 +461,7 @@ def test_the_hooks_of_a_wrapped_optimizer_are_those_inside(*, attached: bool) ->
     assert update(optimizer) == [FALLING(4)]
 
 
-def test_what_has_no_hooks_is_not_attached_to() -> None:
+def test_attach_refuses_an_optimizer_without_hooks() -> None:
     scheduler = lrcore_torch.LRScheduler(Wrapper(SimpleNamespace(param_groups=sgd().param_groups)), FALLING)
     with pytest.raises(TypeError, match="attach: expected an optimizer with torch's hooks; got Wrapper"):
         scheduler.attach()
@@ -469,10 +469,10 @@ def test_what_has_no_hooks_is_not_attached_to() -> None:
 
 @pytest.mark.parametrize("schedule", [FALLING, SCHEDULE], ids=["from 0.5", "from 0"])
 @pytest.mark.parametrize("lr", [0.1, tensor(0.1)], ids=["float", "tensor"])
-def test_attached_it_does_not_count_the_step_that_gives_an_optimizer_its_state(
+def test_attach_does_not_count_the_dry_run_of_distributed_checkpoint(
     schedule: lrcore.Schedule, lr: float | torch.Tensor
 ) -> None:
-    """Distributed checkpointing makes one, with rates of 0, before it saves or loads."""
+    """torch.distributed.checkpoint makes one step at lr 0 before it saves or loads, to create the optimizer's state."""
     model = torch.nn.Linear(1, 1, bias=False, device=DEVICE, dtype=torch.float64)
     optimizer = torch.optim.SGD(model.parameters(), lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, schedule).attach()
@@ -482,7 +482,7 @@ def test_attached_it_does_not_count_the_step_that_gives_an_optimizer_its_state(
         assert update(optimizer) == [schedule(step)]
 
 
-def test_sync_follows_another_counter() -> None:
+def test_sync_goes_to_the_step_of_another_counter() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     for global_step in (7, np.int64(3), 3, 1000):
@@ -494,14 +494,14 @@ def test_sync_follows_another_counter() -> None:
 
 
 @pytest.mark.parametrize("step", [-1, 1.5, True, "3"])
-def test_sync_takes_steps_only(step: Any) -> None:
+def test_sync_refuses_what_is_not_a_step(step: Any) -> None:
     scheduler = lrcore_torch.LRScheduler(sgd(), FALLING)
     with pytest.raises(lrcore.ScheduleError, match="expected an integer >= 0, the number of updates already made"):
         scheduler.sync(step)
     assert scheduler.last_epoch == 0
 
 
-def test_a_step_may_be_named() -> None:
+def test_step_takes_the_step_to_go_to() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     update(optimizer)
@@ -512,7 +512,7 @@ def test_a_step_may_be_named() -> None:
 
 
 @pytest.mark.parametrize("last_epoch", [-2, 1.5, True, "3", None])
-def test_last_epoch_is_a_step_or_one_less_than_the_first(last_epoch: Any) -> None:
+def test_last_epoch_must_be_a_step_or_minus_1(last_epoch: Any) -> None:
     optimizer = sgd(lr=0.7)
     with pytest.raises(lrcore.ScheduleError, match="last_epoch: expected an integer >= 0"):
         lrcore_torch.LRScheduler(optimizer, FALLING, last_epoch=last_epoch)
@@ -521,16 +521,16 @@ def test_last_epoch_is_a_step_or_one_less_than_the_first(last_epoch: Any) -> Non
 
 
 @pytest.mark.parametrize("relative", [False, True])
-def test_last_epoch_starts_part_way(*, relative: bool) -> None:
-    """Natively a sequence starts in its first part, and a fresh optimizer is refused."""
+def test_last_epoch_starts_in_mid_schedule(*, relative: bool) -> None:
+    """Torch's SequentialLR would start in its first part, and torch refuses a fresh optimizer."""
     schedule = lrcore.Join([SCHEDULE, FALLING], boundaries=[3])
     optimizer = sgd(lr=1.0)
     scheduler = lrcore_torch.LRScheduler(optimizer, schedule, last_epoch=6, relative=relative)
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(4, 9))
 
 
-def test_a_framework_may_count_and_only_ask() -> None:
-    """As ignite does: it raises `last_epoch` and writes what `get_lr` says."""
+def test_a_framework_may_set_last_epoch_and_call_get_lr() -> None:
+    """Ignite increments `last_epoch` and writes the result of `get_lr` itself."""
     optimizer = sgd(2)
     optimizer.param_groups[1]["lr_scale"] = 0.1
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -540,7 +540,7 @@ def test_a_framework_may_count_and_only_ask() -> None:
     assert scheduler.get_last_lr() == [FALLING(0), FALLING(0) * 0.1]
 
 
-def test_reading_changes_nothing() -> None:
+def test_reading_the_rates_changes_nothing() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
@@ -573,7 +573,7 @@ FORMS: dict[str, Any] = {
 @pytest.mark.parametrize("step", [1, 3])
 @pytest.mark.parametrize("lr", [0.7, tensor(0.7)], ids=["float", "tensor"])
 @pytest.mark.parametrize("value", [math.nan, ZeroDivisionError("in the schedule")], ids=repr)
-def test_in_any_form_a_schedule_that_fails_leaves_everything_as_it_was(
+def test_a_failing_schedule_in_any_form_changes_nothing(
     value: Any, lr: float | torch.Tensor, step: int, form: str
 ) -> None:
     optimizer = sgd(2, lr=copy.deepcopy(lr))
@@ -602,7 +602,7 @@ def test_in_any_form_a_schedule_that_fails_leaves_everything_as_it_was(
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "0.1", None, ZeroDivisionError("in the schedule")], ids=repr)
 @pytest.mark.parametrize("step", [1, 4])
-def test_a_schedule_that_fails_leaves_everything_as_it_was(step: int, value: Any) -> None:
+def test_a_failing_schedule_changes_nothing(step: int, value: Any) -> None:
     optimizer = torch.optim.AdamW([parameter()])
     also = {"weight_decay": FALLING}
     scheduler = lrcore_torch.LRScheduler(optimizer, bad_at(step, value), also=also)
@@ -621,7 +621,7 @@ def test_a_schedule_that_fails_leaves_everything_as_it_was(step: int, value: Any
     assert optimizer.param_groups[0]["weight_decay"] == FALLING(step + 1)
 
 
-def test_another_key_that_fails_leaves_the_rate_as_it_was() -> None:
+def test_a_failing_schedule_of_another_key_does_not_change_the_rate() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": bad_at(2, 1.5)})
     update(optimizer)
@@ -640,7 +640,7 @@ def test_another_key_that_fails_leaves_the_rate_as_it_was() -> None:
         ([1.0], r"lr_scale of group 0: expected a number; got \[1.0\]"),
     ],
 )
-def test_a_scale_that_is_no_finite_number_is_refused(scale: Any, words: str) -> None:
+def test_lr_scale_must_be_a_finite_number(scale: Any, words: str) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
@@ -650,7 +650,7 @@ def test_a_scale_that_is_no_finite_number_is_refused(scale: Any, words: str) -> 
     assert (update(optimizer), scheduler.last_epoch) == ([FALLING(3)], 3)
 
 
-def test_an_optimizer_is_not_changed_by_a_schedule_that_cannot_start() -> None:
+def test_a_schedule_that_fails_at_its_first_step_leaves_the_optimizer_unchanged() -> None:
     optimizer = sgd(lr=0.7)
     before = dict(optimizer.param_groups[0])
     with pytest.raises(ZeroDivisionError):
@@ -671,7 +671,7 @@ def test_wrong_arguments_are_named(arguments: tuple[Any, Any], error: type[Excep
         lrcore_torch.LRScheduler(arguments[0] or sgd(2), arguments[1])
 
 
-def test_the_wrong_order_of_calls_is_warned_of_once() -> None:
+def test_stepping_before_the_optimizer_warns_once() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     with pytest.warns(UserWarning, match=r"before `optimizer\.step"):
@@ -682,7 +682,7 @@ def test_the_wrong_order_of_calls_is_warned_of_once() -> None:
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4, 8])
-def test_several_steps_for_each_update_are_warned_of_once(steps: int) -> None:
+def test_several_steps_for_each_update_warn_once(steps: int) -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     with warnings.catch_warnings(record=True) as caught:
@@ -696,8 +696,8 @@ def test_several_steps_for_each_update_are_warned_of_once(steps: int) -> None:
     assert caught[0].filename == __file__
 
 
-def test_steps_at_no_steady_pace_are_not_warned_of() -> None:
-    """Such as those that a loss scaler skips."""
+def test_a_varying_number_of_steps_for_each_update_does_not_warn() -> None:
+    """A loss scaler that skips updates makes the number vary."""
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=4.0)
@@ -712,7 +712,7 @@ def test_steps_at_no_steady_pace_are_not_warned_of() -> None:
         assert -weight.item() == (FALLING(step) if gradient == 1.0 else 0.0)
 
 
-def test_updates_without_a_gradient_are_updates() -> None:
+def test_updates_without_a_gradient_are_counted() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     for step in range(20):
@@ -725,8 +725,8 @@ def test_updates_without_a_gradient_are_updates() -> None:
 
 
 @pytest.mark.parametrize("done", [0, 1, 20])
-def test_a_state_that_the_optimizer_loads_alone_does_not_bring_its_rate(done: int) -> None:
-    """As where the weights go back to the best ones, and the schedule on."""
+def test_a_state_loaded_by_the_optimizer_alone_does_not_restore_its_rate(done: int) -> None:
+    """Some runs restore the best weights and continue the schedule."""
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, done)
@@ -739,7 +739,9 @@ def test_a_state_that_the_optimizer_loads_alone_does_not_bring_its_rate(done: in
 @pytest.mark.parametrize("attached", [False, True])
 @pytest.mark.parametrize("lr", [0.5, tensor(0.5)], ids=["float", "tensor"])
 @pytest.mark.parametrize("scale", [None, 0.5])
-def test_the_rate_that_was_used_is_known(scale: float | None, lr: float | torch.Tensor, *, attached: bool) -> None:
+def test_get_used_lr_is_the_rate_of_the_last_update(
+    scale: float | None, lr: float | torch.Tensor, *, attached: bool
+) -> None:
     optimizer = sgd(2, lr=copy.deepcopy(lr))
     if scale is not None:
         optimizer.param_groups[1]["lr_scale"] = scale
@@ -758,7 +760,7 @@ def test_the_rate_that_was_used_is_known(scale: float | None, lr: float | torch.
 
 @pytest.mark.parametrize("lr", [0.5, tensor(0.5)], ids=["float", "tensor"])
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_another_writer_is_warned_of_once_and_overruled(lr: float | torch.Tensor, after: int) -> None:
+def test_a_foreign_rate_warns_once_and_is_overwritten(lr: float | torch.Tensor, after: int) -> None:
     optimizer = sgd(2, lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, after)
@@ -776,7 +778,7 @@ def test_another_writer_is_warned_of_once_and_overruled(lr: float | torch.Tensor
     assert update(optimizer) == [FALLING(after + 4)] * 2
 
 
-def test_another_writer_that_agrees_is_none() -> None:
+def test_a_foreign_write_of_the_same_rate_does_not_warn() -> None:
     optimizer = sgd(1, lr=tensor(0.5, torch.float32))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     for step in range(4):
@@ -786,7 +788,7 @@ def test_another_writer_that_agrees_is_none() -> None:
     assert scheduler.last_epoch == 4
 
 
-def test_a_warning_that_is_an_error_changes_nothing() -> None:
+def test_a_warning_raised_as_an_error_changes_nothing() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
@@ -801,7 +803,7 @@ def test_a_warning_that_is_an_error_changes_nothing() -> None:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
 @pytest.mark.parametrize("lr", [0.1, tensor(0.1)], ids=["float", "tensor"])
-def test_copies_go_on_with_their_own_optimizer(lr: float | torch.Tensor, copied: Any) -> None:
+def test_a_copy_continues_with_its_own_optimizer(lr: float | torch.Tensor, copied: Any) -> None:
     optimizer = sgd(2, lr=copy.deepcopy(lr))
     scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE).attach()
     first_optimizer, first = copied((optimizer, scheduler))
@@ -818,8 +820,8 @@ def test_copies_go_on_with_their_own_optimizer(lr: float | torch.Tensor, copied:
     assert (other.last_epoch, scheduler.last_epoch, len(optimizer.param_groups)) == (14, 2, 2)
 
 
-def test_nothing_that_the_caller_drops_is_kept() -> None:
-    """As the batch and the outputs of the first update, which may be large, while a training loop goes on."""
+def test_no_variable_of_the_caller_is_kept_alive() -> None:
+    """The batch and the outputs of the first update, for example, may be large."""
     optimizer, batch = sgd(), torch.zeros(1)
     dropped = weakref.ref(batch)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -850,7 +852,7 @@ def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None
         gc.enable()
 
 
-# --- the schedule itself, beside tensors ------------------------------------------------------------------------------
+# --- a schedule given tensors -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -865,18 +867,18 @@ def test_a_scheduler_and_its_optimizer_are_freed_without_the_collector() -> None
         lambda: torch.ones(2) * SCHEDULE,
     ],
 )
-def test_a_tensor_that_is_no_number_names_the_adapter(ask: Any) -> None:
+def test_a_schedule_given_another_tensor_names_the_adapter(ask: Any) -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"got .*tensor.*lrcore_torch\.LRScheduler\(optimizer, schedule\)"):
         ask()
 
 
-def test_a_tensor_of_one_number_is_that_number() -> None:
+def test_a_schedule_takes_a_tensor_of_one_number() -> None:
     assert SCHEDULE(torch.tensor(3)) == SCHEDULE(3)  # type: ignore[arg-type]
     assert SCHEDULE.values(torch.arange(30)).tolist() == SCHEDULE.values(range(30)).tolist()
     assert torch.tensor(2.0) * SCHEDULE == SCHEDULE * torch.tensor(2.0) == SCHEDULE * 2  # type: ignore[operator]
 
 
-def test_a_schedule_as_the_rate_of_an_optimizer_names_the_adapter() -> None:
+def test_a_schedule_passed_as_lr_names_the_adapter() -> None:
     schedule: Any = SCHEDULE
     with pytest.raises(
         lrcore.ScheduleError, match=r"give the schedule to an adapter, such as lrcore_torch\.LRScheduler"

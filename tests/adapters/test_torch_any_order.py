@@ -1,4 +1,4 @@
-"""A torch scheduler through anything that may happen to it, in any order: the weights move by the schedule."""
+"""Any sequence of operations on a torch scheduler: the weights always follow the schedule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDERS = st.permutations(["optimizer", "scheduler"])
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """What is done to the scheduler, beside what its rates must be."""
+    """Applies random operations to a scheduler, and to a model of the rates it must give."""
 
     @initialize(
         bases=st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=1, max_size=3),

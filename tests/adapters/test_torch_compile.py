@@ -1,4 +1,4 @@
-"""The torch scheduler beside `torch.compile`: a rate that is a tensor makes one graph that sees every new value."""
+"""The torch scheduler with `torch.compile`: a tensor rate compiles to one graph, which reads every new value."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import lrcore
 import lrcore_torch
 from tests.adapters.torch_loops import SCHEDULE, parameter, sgd, tensor, used_rates
 
-# torch's compiler warns of torch's own parts while they are imported.
+# Importing torch's compiler issues deprecation warnings about torch's own modules.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
-def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
+def test_a_compiled_step_with_a_tensor_rate_is_one_graph(kind: Any) -> None:
     torch._dynamo.reset()
     weight = parameter()
     optimizer = kind([weight], lr=tensor(0.1))
@@ -38,11 +38,11 @@ def test_compiled_with_a_tensor_rate_there_is_one_graph(kind: Any) -> None:
 
 
 @pytest.mark.skipif(
-    not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler, with which torch builds what it compiles"
+    not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler, which torch.compile needs on a CPU"
 )
-@pytest.mark.filterwarnings("ignore")  # it warns of its own parts
+@pytest.mark.filterwarnings("ignore")  # inductor warns about its own modules
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_compiled_for_the_machine_there_is_one_graph_that_moves_the_weights_as_without(
+def test_a_step_compiled_by_inductor_is_one_graph_and_equals_the_eager_one(
     kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
@@ -58,12 +58,14 @@ def test_compiled_for_the_machine_there_is_one_graph_that_moves_the_weights_as_w
             make_update()
         for scheduler in schedulers:
             scheduler.step()
-        precision = 1e-12 if kind is torch.optim.SGD else 1e-4  # compiled, Adam corrects its means in float32
+        precision = (
+            1e-12 if kind is torch.optim.SGD else 1e-4
+        )  # the compiled Adam computes its bias correction in float32
         assert weights[0].item() == pytest.approx(weights[1].item(), rel=precision)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
-def test_compiled_with_the_scheduler_inside_there_is_one_graph() -> None:
+def test_a_compiled_step_with_the_scheduler_inside_is_one_graph() -> None:
     torch._dynamo.reset()
     weight = parameter()
     optimizer = torch.optim.SGD([weight], lr=tensor(0.1))
@@ -84,7 +86,7 @@ def test_compiled_with_the_scheduler_inside_there_is_one_graph() -> None:
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
-def test_attached_under_compile_there_is_one_graph() -> None:
+def test_a_compiled_step_with_an_attached_scheduler_is_one_graph() -> None:
     torch._dynamo.reset()
     weight = parameter()
     optimizer = torch.optim.SGD([weight], lr=tensor(0.1))
@@ -101,8 +103,8 @@ def test_attached_under_compile_there_is_one_graph() -> None:
 
 
 @pytest.mark.parametrize("inside", [False, True])
-def test_compiled_with_a_float_rate_the_values_are_right(*, inside: bool) -> None:
-    """Torch compiles again for each new float, up to its limit, and then runs what was written."""
+def test_a_compiled_step_with_a_float_rate_uses_the_right_values(*, inside: bool) -> None:
+    """Torch recompiles for each new float up to its limit, and then runs the function uncompiled."""
     torch._dynamo.reset()
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)

@@ -1,4 +1,4 @@
-"""The torch scheduler inside torch's own composites, as far as those go."""
+"""The torch scheduler inside torch's own composites, SequentialLR and ChainedScheduler."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sequential(children: Sequence[Child], optimizer: torch.optim.Optimizer) -> S
     return SequentialLR(optimizer, [child(optimizer) for child in children], MILESTONES[: len(children) - 1])
 
 
-def test_in_sequence_each_runs_by_its_own_clock() -> None:
+def test_children_of_a_sequence_count_their_own_steps() -> None:
     optimizer = sgd(2)
     used = used_rates(optimizer, sequential(CHILDREN["ours alone"], optimizer), UPDATES)
     rates = (
@@ -55,7 +55,7 @@ def test_in_sequence_each_runs_by_its_own_clock() -> None:
     assert used == [[rate, rate] for rate in rates]
 
 
-def test_in_sequence_with_natives_each_has_its_part() -> None:
+def test_our_children_and_native_ones_take_turns_in_a_sequence() -> None:
     optimizer = sgd()
     used = used_rates(optimizer, sequential(CHILDREN["ours, native, ours"], optimizer), UPDATES)
     assert used[:7] == [[FIRST(step)] for step in range(7)]
@@ -85,7 +85,7 @@ def test_a_sequence_resumes_anywhere(name: str, order: str) -> None:
 
 @pytest.mark.parametrize("with_optimizer", [False, True])
 def test_a_sequence_of_ours_resumes_without_the_optimizer_or_built_after_it(*, with_optimizer: bool) -> None:
-    """Natives do not: nothing but the optimizer knows their rate."""
+    """Native schedulers do not: only the optimizer holds their rate."""
     optimizer = sgd()
     composite = sequential(CHILDREN["ours alone"], optimizer)
     states, used = [], []
@@ -102,7 +102,7 @@ def test_a_sequence_of_ours_resumes_without_the_optimizer_or_built_after_it(*, w
 
 
 @pytest.mark.parametrize("done", [0, 3, 7, 16])
-def test_in_sequence_a_group_is_added_by_the_one_whose_turn_it_is(done: int) -> None:
+def test_the_active_child_of_a_sequence_schedules_an_added_group(done: int) -> None:
     optimizer = sgd()
     composite = sequential(CHILDREN["ours alone"], optimizer)
     used_rates(optimizer, composite, done)
@@ -112,17 +112,17 @@ def test_in_sequence_a_group_is_added_by_the_one_whose_turn_it_is(done: int) -> 
     assert used_rates(optimizer, composite, UPDATES - done) == [[rate, rate] for [rate] in rates[done:]]
 
 
-class Own(lrcore_torch.LRScheduler):
-    """As a user may write one."""
+class Subclass(lrcore_torch.LRScheduler):
+    """A user's subclass that overrides a method."""
 
     def load_state_dict(self, state_dict: Any) -> None:
         super().load_state_dict(state_dict)
 
 
-def test_a_subclass_is_known_in_a_sequence_too() -> None:
+def test_a_subclass_resumes_in_a_sequence() -> None:
     def made() -> tuple[torch.optim.Optimizer, SequentialLR]:
         optimizer = sgd()
-        children: Any = [Own(optimizer, FIRST), Own(optimizer, SECOND)]
+        children: Any = [Subclass(optimizer, FIRST), Subclass(optimizer, SECOND)]
         return optimizer, SequentialLR(optimizer, children, [7])
 
     optimizer, composite = made()
@@ -138,8 +138,8 @@ def chained(optimizer: torch.optim.Optimizer, *, last: bool) -> ChainedScheduler
     return ChainedScheduler(schedulers[::-1] if last else schedulers, optimizer)
 
 
-def test_chained_it_writes_its_value_and_others_go_on_from_there() -> None:
-    """As any absolute schedule: what came before is overwritten, a factor after it works once. Use `Product` instead."""
+def test_in_a_chain_ours_overwrites_the_rate_and_later_children_change_it() -> None:
+    """Like any absolute schedule, ours discards earlier factors, and a later factor never accumulates; use `Product`."""
     optimizer = sgd()
     used = used_rates(optimizer, chained(optimizer, last=True), 10)
     assert used == [[SECOND(step)] for step in range(10)]
@@ -165,7 +165,7 @@ def test_a_chain_resumes_with_the_optimizer(done: int, *, last: bool) -> None:
         assert used_rates(optimizer, composite, 10) == used
 
 
-def test_swa_goes_on_after_it() -> None:
+def test_swalr_begins_at_the_rate_of_our_scheduler() -> None:
     optimizer = sgd()
     used_rates(optimizer, lrcore_torch.LRScheduler(optimizer, SECOND), 5)
     averaging = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.05, anneal_epochs=2, anneal_strategy="linear")

@@ -1,4 +1,4 @@
-"""The torch scheduler in two processes: both use the same rates, and a distributed checkpoint brings them back."""
+"""The torch scheduler in two processes: both use the same rates, and a distributed checkpoint restores them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("rank", range(torch_processes.PROCESSES))
 @pytest.mark.parametrize("work", torch_processes.WORKS)
-def test_in_two_processes(work: str, rank: int, results: Path) -> None:
+def test_training_and_checkpoints_in_two_processes(work: str, rank: int, results: Path) -> None:
     error = (results / f"{work} {rank}").read_text(encoding="utf-8")
     assert not error, error

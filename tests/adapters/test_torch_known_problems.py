@@ -1,4 +1,4 @@
-"""Problems that users of torch's schedulers met; docs/known-problems.md lists them, and the tests that show the others."""
+"""Tests of problems that users of torch's schedulers reported; docs/known-problems.md lists them with all their tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
 CYCLES = lrcore.Repeat(lrcore.Cosine(init_value=0.5, end_value=0.01, decay_steps=3), length_factor=2)
 
 
-def test_schedulers_that_are_made_and_dropped_leave_nothing_behind() -> None:
+def test_dropped_schedulers_leave_no_hooks_behind() -> None:
     optimizer = sgd(lr=1.0)
     for schedule in (CYCLES, FALLING * 0.1, lrcore.Constant(0.0)):
         lrcore_torch.LRScheduler(optimizer, schedule)
@@ -28,7 +28,7 @@ def test_schedulers_that_are_made_and_dropped_leave_nothing_behind() -> None:
     assert used_rates(optimizer, scheduler, 5) == expected(FALLING, range(5))
     for _ in range(20):
         lrcore_torch.LRScheduler(optimizer, FALLING).load_state_dict(lrcore.save_state(5, FALLING))
-    assert len(optimizer._optimizer_load_state_dict_post_hooks) <= 1  # that of the scheduler above
+    assert len(optimizer._optimizer_load_state_dict_post_hooks) <= 1  # the hook of the scheduler above
     relative = sgd(lr=1.0)
     lrcore_torch.LRScheduler(relative, lrcore.Constant(0.1))
     lrcore_torch.LRScheduler(relative, FALLING, relative=True)
@@ -36,21 +36,21 @@ def test_schedulers_that_are_made_and_dropped_leave_nothing_behind() -> None:
 
 
 @pytest.mark.parametrize("start", range(12))
-def test_cycles_may_be_entered_anywhere(start: int) -> None:
+def test_a_run_may_start_at_any_step_of_a_cycle(start: int) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, CYCLES, last_epoch=start - 1)
     assert used_rates(optimizer, scheduler, 5) == expected(CYCLES, range(start, start + 5))
 
 
-def test_steps_beyond_the_end_hold_and_do_not_raise() -> None:
+def test_steps_beyond_the_end_hold_the_last_rate() -> None:
     cycle = lrcore.one_cycle(init_value=0.01, peak_value=0.1, end_value=1e-4, total_steps=5)
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, cycle)
     assert used_rates(optimizer, scheduler, 8)[4:] == [[1e-4]] * 4
 
 
-def test_several_steps_for_one_update_are_put_right_by_sync() -> None:
-    """Trainers on several processes step once for each of them."""
+def test_sync_corrects_several_steps_for_one_update() -> None:
+    """Trainers with several processes step once for each process."""
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     for updates in range(5):
@@ -60,7 +60,7 @@ def test_several_steps_for_one_update_are_put_right_by_sync() -> None:
             scheduler.step()
 
 
-def test_a_checkpoint_of_before_the_step_is_put_right_by_sync() -> None:
+def test_sync_corrects_a_checkpoint_saved_before_the_step() -> None:
     """A trainer may save between the update and the scheduler's step, and count the update itself."""
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
@@ -97,7 +97,7 @@ def test_the_rate_is_known_before_the_first_step() -> None:
     assert scheduler.get_last_lr() == scheduler.get_lr() == [0.5, 0.5]
 
 
-def test_all_that_is_scheduled_is_applied_when_a_state_is_loaded() -> None:
+def test_loading_a_state_writes_every_scheduled_value() -> None:
     decay = lrcore.Linear(init_value=0.1, decay_steps=10)
     optimizer = torch.optim.AdamW(sgd().param_groups[0]["params"])
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, also={"weight_decay": decay})
@@ -107,7 +107,7 @@ def test_all_that_is_scheduled_is_applied_when_a_state_is_loaded() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "function"])
-def test_the_state_of_every_kind_is_plain(name: str) -> None:
+def test_the_state_of_every_kind_holds_plain_values(name: str) -> None:
     scheduler = lrcore_torch.LRScheduler(sgd(), KINDS[name])
     file = io.BytesIO()
     torch.save(scheduler.state_dict(), file)
@@ -117,8 +117,8 @@ def test_the_state_of_every_kind_is_plain(name: str) -> None:
     assert loaded == scheduler.state_dict() == pickle.loads(pickle.dumps(loaded))
 
 
-def test_right_use_is_silent_inside_a_composite() -> None:
-    """torch's own SequentialLR steps its children in a way that it warns of itself."""
+def test_correct_use_inside_a_composite_does_not_warn() -> None:
+    """SequentialLR steps its children in a way that makes torch's own schedulers warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         optimizer = sgd()
@@ -128,7 +128,7 @@ def test_right_use_is_silent_inside_a_composite() -> None:
     assert used == expected(FALLING, range(3)) + expected(CYCLES, range(3))
 
 
-def test_a_rate_captured_as_a_number_does_not_change_later() -> None:
+def test_a_rate_read_as_a_number_does_not_change_later() -> None:
     optimizer = sgd(lr=torch.tensor(0.1, dtype=torch.float64))
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     seen = []
@@ -141,7 +141,7 @@ def test_a_rate_captured_as_a_number_does_not_change_later() -> None:
 
 
 @pytest.mark.parametrize("accumulated", [1, 2, 5])
-def test_accumulation_does_not_change_the_curve(accumulated: int) -> None:
+def test_gradient_accumulation_does_not_change_the_rates(accumulated: int) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach()
     used = []
@@ -152,8 +152,8 @@ def test_accumulation_does_not_change_the_curve(accumulated: int) -> None:
     assert scheduler.last_epoch == 6
 
 
-def test_an_epoch_without_a_step_is_made_up_for() -> None:
-    """A trainer that steps with the validation misses epochs that have none."""
+def test_sync_makes_up_for_an_epoch_without_a_step() -> None:
+    """A trainer that steps after validation makes no step in an epoch without one."""
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, lrcore.Every(FALLING, steps=10))
     for epoch in range(3):
@@ -162,8 +162,8 @@ def test_an_epoch_without_a_step_is_made_up_for() -> None:
             assert update(optimizer) == [FALLING(epoch)]
 
 
-def test_how_far_a_schedule_has_come_is_known() -> None:
-    """What is stepped once an epoch, or sized for another run, ends far from the end of its schedule."""
+def test_last_epoch_and_length_show_the_progress() -> None:
+    """A schedule that is stepped once an epoch, or is sized for another run, stops far from its end."""
     schedule = lrcore.Cosine(init_value=0.3, decay_steps=4500).warmup(500)
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, schedule)
@@ -171,8 +171,8 @@ def test_how_far_a_schedule_has_come_is_known() -> None:
     assert (scheduler.last_epoch, schedule.length) == (5, 5000)
 
 
-def test_code_that_is_in_no_module_may_load_a_state() -> None:
-    """As what runs examples, notebooks and configurations does it."""
+def test_code_outside_any_module_may_load_a_state() -> None:
+    """Tools that run examples, notebooks and configurations execute code without a module name."""
     optimizer = sgd()
     names = {"scheduler": lrcore_torch.LRScheduler(optimizer, FALLING), "state": lrcore.save_state(5, FALLING)}
     exec("scheduler.load_state_dict(state)", names)

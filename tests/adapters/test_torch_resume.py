@@ -1,4 +1,4 @@
-"""A torch run that was interrupted cannot be told from one that never stopped."""
+"""A torch run that is interrupted and resumed equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def unbroken() -> list[float]:
     return Run().go_on(UPDATES).values()
 
 
-# --- anywhere ---------------------------------------------------------------------------------------------------------
+# --- at any update ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("done", range(UPDATES + 1))
-def test_interrupted_after_any_update(done: int, unbroken: list[float]) -> None:
+def test_a_run_resumes_after_any_update(done: int, unbroken: list[float]) -> None:
     file = io.BytesIO()
     Run().go_on(done).save(file)
     file.seek(0)
     assert Run().load(file).go_on(UPDATES - done).values() == unbroken
 
 
-def test_interrupted_after_any_update_and_finished_in_a_new_process(tmp_path: Path, unbroken: list[float]) -> None:
+def test_a_run_resumes_after_any_update_in_a_new_process(tmp_path: Path, unbroken: list[float]) -> None:
     run = Run()
     for done in range(UPDATES + 1):
         run.save(tmp_path / f"{done}.pt")
@@ -89,8 +89,8 @@ def test_the_schedulers_state_alone_is_enough(done: int, lr: float | torch.Tenso
     assert used_rates(fresh, resumed, 5) == expected(FALLING, range(done, done + 5))
 
 
-def test_a_resumed_scheduler_does_not_take_its_next_step_for_the_first() -> None:
-    """Torch warns of a first step before an update, which a skipped update after a resume would look like."""
+def test_a_resumed_scheduler_does_not_warn_of_its_next_step() -> None:
+    """Torch warns if the first step precedes any update; a skipped update after a resume must not trigger this."""
     scheduler = lrcore_torch.LRScheduler(sgd(), FALLING)
     scheduler.load_state_dict(lrcore.save_state(5, FALLING))
     scheduler.step()
@@ -107,7 +107,7 @@ def test_the_number_of_groups_may_change() -> None:
     assert used_rates(other, resumed, 2) == expected(FALLING, range(3, 5), 1.0, 1.0, 1.0, 1.0)
 
 
-def test_everything_that_is_driven_resumes() -> None:
+def test_every_scheduled_key_resumes() -> None:
     options: dict[str, Any] = {"also": {"weight_decay": FALLING, "betas": (FALLING, [0.99, 0.95])}}
     schedules = [SCHEDULE, FALLING]
     unbroken = Run(schedules, **options).go_on(UPDATES).values()
@@ -154,7 +154,7 @@ def test_a_run_that_added_a_group_resumes(with_group: str, *, scheduler_first: b
 # --- the state --------------------------------------------------------------------------------------------------------
 
 
-def test_the_state_is_the_one_of_every_framework() -> None:
+def test_the_state_is_the_same_in_every_framework() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, SCHEDULE)
     used_rates(optimizer, scheduler, 7)
@@ -164,7 +164,7 @@ def test_the_state_is_the_one_of_every_framework() -> None:
     assert len(json.dumps(state)) < 1024
 
 
-def test_a_state_that_another_framework_saved_is_read() -> None:
+def test_a_state_saved_in_another_framework_loads() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     scheduler.load_state_dict(lrcore.save_state(12, FALLING))
@@ -203,7 +203,7 @@ def test_a_python_function_resumes_and_is_not_saved() -> None:
         ({**lrcore.save_state(3, SCHEDULE), "step": -1}, "step: expected an integer >= 0, .*; got -1"),
     ],
 )
-def test_a_foreign_state_is_named_and_nothing_changes(state: Any, words: str) -> None:
+def test_a_foreign_state_is_refused_and_changes_nothing(state: Any, words: str) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 2)
@@ -212,7 +212,7 @@ def test_a_foreign_state_is_named_and_nothing_changes(state: Any, words: str) ->
     assert used_rates(optimizer, scheduler, 2) == expected(FALLING, range(2, 4))
 
 
-def test_the_state_of_a_native_scheduler_is_named() -> None:
+def test_the_state_of_a_native_scheduler_is_refused_by_name() -> None:
     native = torch.optim.lr_scheduler.StepLR(sgd(), 10)
     with pytest.raises(lrcore.ScheduleError, match="this is the state of a native scheduler"):
         lrcore_torch.LRScheduler(sgd(), FALLING).load_state_dict(native.state_dict())
@@ -238,7 +238,7 @@ def test_a_policy_decides_between_two_schedules(policy: Any, rules: lrcore.Sched
     assert resumed.state_dict() == lrcore.save_state(25, rules)
 
 
-def test_without_a_policy_another_schedule_is_an_error_that_changes_nothing() -> None:
+def test_by_default_another_schedule_is_an_error_that_changes_nothing() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, OTHER)
     used_rates(optimizer, scheduler, 3)
@@ -249,7 +249,7 @@ def test_without_a_policy_another_schedule_is_an_error_that_changes_nothing() ->
     assert used_rates(optimizer, scheduler, 2) == expected(OTHER, range(3, 5))
 
 
-def test_a_list_for_another_number_of_groups_is_said_and_may_be_replaced() -> None:
+def test_a_list_for_another_number_of_groups_is_refused_and_may_be_replaced() -> None:
     state = lrcore.save_state(4, [SCHEDULE, FALLING])
     with pytest.raises(lrcore.ScheduleError, match="for a list of 2 was saved and a list of 3 is configured"):
         lrcore_torch.LRScheduler(sgd(3), [SCHEDULE, FALLING, OTHER]).load_state_dict(state)
@@ -259,7 +259,7 @@ def test_a_list_for_another_number_of_groups_is_said_and_may_be_replaced() -> No
     assert update(optimizer) == [SCHEDULE(4), FALLING(4), OTHER(4)]
 
 
-def test_another_form_of_schedules_is_kept_where_it_fits_the_groups() -> None:
+def test_another_form_of_schedules_is_kept_if_it_fits_the_groups() -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, [SCHEDULE, FALLING], also={"momentum": FALLING})
     state = scheduler.state_dict()
@@ -277,7 +277,7 @@ def test_another_form_of_schedules_is_kept_where_it_fits_the_groups() -> None:
         adam.load_state_dict(state)
 
 
-def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
+def test_relative_and_absolute_schedules_are_not_confused() -> None:
     saved: dict[bool, Any] = {}
     for relative in (False, True):
         optimizer = sgd(lr=2.0)
@@ -295,7 +295,7 @@ def test_factors_are_not_taken_for_rates_or_rates_for_factors() -> None:
             assert update(fresh) == [FALLING(4) * (2.0 if rules else 1.0)]
 
 
-def test_a_policy_that_does_not_exist_is_refused_when_named() -> None:
+def test_an_unknown_policy_is_refused_at_construction() -> None:
     policy: Any = "keep"
     with pytest.raises(
         lrcore.ScheduleError, match="on_mismatch: expected one of error, keep_checkpoint, use_config, same_past"
@@ -303,7 +303,7 @@ def test_a_policy_that_does_not_exist_is_refused_when_named() -> None:
         lrcore_torch.LRScheduler(sgd(), FALLING, on_mismatch=policy)
 
 
-# --- a metric -----------------------------------------------------------------------------------------------------------
+# --- a metric ---------------------------------------------------------------------------------------------------------
 
 METRICS = [1.0, 0.8, 0.9, 0.85, 0.81, 0.7, math.nan, 0.71, math.inf, 0.72, 0.69, 0.69, 0.69, 0.69, 0.5, 0.6, 0.7, 0.8]
 PER_EPOCH = 3
@@ -333,7 +333,7 @@ def test_a_plateau_multiplies_the_schedule() -> None:
     assert len(set(rates[5:])) > 3
 
 
-def test_interrupted_after_any_metric() -> None:
+def test_a_run_resumes_after_any_metric() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
     used, states = [], []
@@ -350,7 +350,7 @@ def test_interrupted_after_any_metric() -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (1,)], ids=["optimizer first", "scheduler first", "alone"])
 @pytest.mark.parametrize("lr", [2.0, tensor(2.0)], ids=["float", "tensor"])
 @pytest.mark.parametrize("attached", [False, True])
-def test_a_plateau_with_all_else_is_interrupted_after_any_metric(
+def test_a_run_with_a_plateau_and_other_keys_resumes_after_any_metric(
     lr: float | torch.Tensor, order: tuple[int, ...], *, attached: bool
 ) -> None:
     def made() -> tuple[torch.optim.Optimizer, lrcore_torch.LRScheduler]:
@@ -381,8 +381,8 @@ def test_a_plateau_with_all_else_is_interrupted_after_any_metric(
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-def test_a_step_may_carry_a_metric(by_name: bool) -> None:
-    """Once an epoch, in the place of torch's ReduceLROnPlateau, whose metric trainers pass by place."""
+def test_step_takes_a_metric(by_name: bool) -> None:
+    """Trainers pass a ReduceLROnPlateau its metric once an epoch, as a positional argument."""
     constant = lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=1)
     optimizer, native_optimizer = sgd(), sgd(lr=0.4)
     scheduler = lrcore_torch.LRScheduler(optimizer, constant)
@@ -398,7 +398,7 @@ def test_a_step_may_carry_a_metric(by_name: bool) -> None:
     assert scheduler.get_last_lr()[0] < 0.4
 
 
-def test_a_metric_needs_a_plateau_and_a_plateau_a_number() -> None:
+def test_report_requires_a_plateau_and_a_number() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
@@ -413,7 +413,7 @@ def test_a_metric_needs_a_plateau_and_a_plateau_a_number() -> None:
 
 
 @pytest.mark.parametrize(("policy", "rate"), [("keep_checkpoint", 0.2), ("use_config", 0.1)])
-def test_a_plateau_and_a_schedule_are_two_things_to_a_policy(policy: Any, rate: float) -> None:
+def test_a_policy_distinguishes_a_plateau_from_its_schedule(policy: Any, rate: float) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, lrcore.Plateau(lrcore.Constant(0.4), factor=0.5, patience=0))
     for metric in (1.0, 2.0):
@@ -424,8 +424,8 @@ def test_a_plateau_and_a_schedule_are_two_things_to_a_policy(policy: Any, rate: 
     assert update(fresh) == [rate]
 
 
-def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
-    """Better values would count as worse."""
+def test_another_mode_drops_the_best_metric_with_a_warning_and_keeps_the_rate() -> None:
+    """The best value of the other mode would make better metrics count as worse."""
     saved = lrcore_torch.LRScheduler(sgd(), lrcore.Plateau(lrcore.Constant(0.4), mode="max", factor=0.5, patience=0))
     for metric in (-3.0, -4.0):
         saved.report(metric)
@@ -443,7 +443,7 @@ def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None
 
 
 @pytest.mark.parametrize("attached", [False, True])
-def test_a_plateau_that_is_never_told_is_warned_of_once(*, attached: bool) -> None:
+def test_a_plateau_without_a_metric_warns_once(*, attached: bool) -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
     if attached:
@@ -465,7 +465,7 @@ def test_a_plateau_that_is_never_told_is_warned_of_once(*, attached: bool) -> No
 
 
 @pytest.mark.parametrize("form", [lambda one: one, copy.deepcopy], ids=["itself", "copied"])
-def test_only_what_waits_for_a_metric_is_warned_of(form: Any) -> None:
+def test_only_a_plateau_that_waits_for_a_metric_warns(form: Any) -> None:
     def began(schedule: Any, state: Any = None) -> lrcore_torch.LRScheduler:
         scheduler = lrcore_torch.LRScheduler(sgd(), schedule)
         if state is not None:

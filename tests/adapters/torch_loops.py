@@ -1,4 +1,4 @@
-"""Small training loops in torch whose weights tell which learning rate was used."""
+"""Small training loops in torch whose weights show which learning rate was used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parameter(value: float = 0.0) -> torch.Tensor:
 
 
 def tensor(value: float, dtype: torch.dtype = torch.float64, shape: tuple[int, ...] = ()) -> torch.Tensor:
-    """A rate that lies where the weights do."""
+    """A tensor rate on the device of the weights."""
     return torch.full(shape, value, dtype=dtype, device=DEVICE)
 
 
@@ -31,7 +31,7 @@ def sgd(groups: int = 1, *, lr: Any = 0.1, **options: Any) -> torch.optim.SGD:
 
 
 def update(optimizer: torch.optim.Optimizer) -> list[float]:
-    """One update with gradient 1 from weights of 0: what plain SGD used in each group is minus the weight after it."""
+    """Make one update with gradient 1 from weights of 0, and return the rate that plain SGD used in each group."""
     weights = [group["params"][0] for group in optimizer.param_groups]
     for weight in weights:
         weight.data.zero_()
@@ -41,7 +41,7 @@ def update(optimizer: torch.optim.Optimizer) -> list[float]:
 
 
 def used_rates(optimizer: torch.optim.Optimizer, scheduler: Any, updates: int) -> list[list[float]]:
-    """What each group used at each update; the scheduler is stepped after every one."""
+    """The rate that each group used at each update; the scheduler is stepped after each."""
     used = []
     for _ in range(updates):
         used.append(update(optimizer))
@@ -54,7 +54,7 @@ def expected(schedule: lrcore.Schedule, steps: range, *scales: float) -> list[li
 
 
 class Run:
-    """A run with memory: AdamW on two groups whose gradients depend on the weights, so that one wrong rate changes all."""
+    """AdamW on two groups with gradients that depend on the weights: one wrong rate changes every later update."""
 
     def __init__(self, schedule: Any = SCHEDULE, lr: Any = 0.05, **options: Any) -> None:
         self.weights = [parameter(1.0), parameter(-2.0)]
@@ -91,7 +91,7 @@ class Run:
 
 
 def resume_all(folder: Path) -> None:
-    """Finish the run from each checkpoint in a folder, and write the weights it ends with beside it."""
+    """Finish the run from each checkpoint in a folder, and write its final weights to a file beside the checkpoint."""
     for checkpoint in folder.glob("*.pt"):
         run = Run().load(checkpoint)
         run.go_on(UPDATES - int(checkpoint.stem))

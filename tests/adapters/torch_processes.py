@@ -1,4 +1,7 @@
-"""What each of two gloo processes does for `test_torch_distributed`: one after another, for starting them is slow."""
+"""The program that each of the two gloo processes of `test_torch_distributed` runs.
+
+The processes run all tests in turn, because starting them is slow.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ OTHER = lrcore.Constant(0.125)
 
 
 def run(rank: int, folder: str) -> None:
-    """Join the group, do all works, and leave a file with the error, if any, of each."""
+    """Join the process group, run every function in WORKS, and write a file with the error, if any, of each."""
     warnings.filterwarnings("error", module="lrcore_torch|torch.optim|tests")
     store = f"file://{folder}/store"
     dist.init_process_group("gloo", init_method=store, rank=rank, world_size=PROCESSES)
@@ -36,11 +39,11 @@ def run(rank: int, folder: str) -> None:
         try:
             work(Path(folder))
             result = ""
-        except BaseException:  # noqa: BLE001 - the test shows it
+        except BaseException:  # noqa: BLE001 - the test reports it
             result = traceback.format_exc()
         Path(folder, f"{name} {rank}").write_text(result, encoding="utf-8")
-    # A process that leaves early takes the other's connection with it, and where the interpreter ends while the machine is
-    # busy, torch's own threads have aborted it. All results are in files.
+    # A process that exits early breaks the other's connection, so wait for it. On a busy machine torch's threads may abort
+    # the interpreter at a normal exit, so skip it: all results are in files.
     Path(folder, f"done {rank}").touch()
     while not all(Path(folder, f"done {other}").exists() for other in range(PROCESSES)):
         time.sleep(0.01)
@@ -48,7 +51,7 @@ def run(rank: int, folder: str) -> None:
 
 
 def linear() -> torch.nn.Linear:
-    """Two float64 weights of 0 whose gradients are 1 for an input of ones."""
+    """A layer with two float64 weights of 0, whose gradients are 1 for an input of ones."""
     model = torch.nn.Linear(2, 1, bias=False, dtype=torch.float64)
     torch.nn.init.zeros_(model.weight)
     return model
@@ -82,7 +85,7 @@ def data_parallel(folder: Path) -> None:
 
 
 def zero_redundancy(folder: Path) -> None:
-    from torch.distributed.optim import ZeroRedundancyOptimizer  # warns of torch's own parts while it is imported
+    from torch.distributed.optim import ZeroRedundancyOptimizer  # the import warns about torch's own modules
 
     model = DistributedDataParallel(torch.nn.Sequential(linear(), torch.nn.Identity()))
     optimizer = ZeroRedundancyOptimizer(model.parameters(), optimizer_class=torch.optim.SGD, lr=0.1)
@@ -94,7 +97,7 @@ def zero_redundancy(folder: Path) -> None:
 
 
 def sharded(folder: Path) -> None:
-    """FSDP2, with a distributed checkpoint in the middle."""
+    """Train with FSDP2, and resume from a distributed checkpoint."""
     first = Sharded(SCHEDULE)
     first.train(6)
     first.save(folder / "checkpoint")
@@ -113,7 +116,7 @@ def sharded(folder: Path) -> None:
 
 
 class Sharded:
-    """A model whose weights lie on both processes."""
+    """A model whose weights are sharded over both processes."""
 
     def __init__(self, schedule: lrcore.Schedule, **options: Any) -> None:
         self.model = linear()

@@ -1,4 +1,4 @@
-"""The rates as they were written last: what holds them, and whether someone else has written one since."""
+"""Writes the rates into the parameter groups, and detects that someone else overwrote one."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from torch.optim import Optimizer
 from lrcore_torch._groups import Group, write
 
 
-class Holders:
-    """What the groups hold their rates in: Python floats, or tensors, which are filled in place.
+class RateHolders:
+    """Remembers the objects that hold the rates of the groups: Python floats, or tensors, which are filled in place.
 
-    Floats are told apart by identity and tensors by the count of what was written in place: nothing reads a device.
+    A foreign write is detected by the identity of a float and by the version counter of a tensor; neither reads from a
+    device.
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
         held = [group["lr"] for group in groups]
         self.tensors = [rate for rate in held if isinstance(rate, Tensor)]
-        self.held = held if self.tensors else []  # floats alone are the rates that were written, which the caller has
+        self.held = held if self.tensors else []  # plain floats need no copy: the caller passes the rates it wrote
         self.versions = self._versions()
-        self.alike = len(self.tensors) == len(held) and len({_kind(rate) for rate in self.tensors}) == 1
+        self.same_layout = len(self.tensors) == len(held) and len({_layout(rate) for rate in self.tensors}) == 1
 
-    def untouched(self, groups: Sequence[Group], rates: Sequence[float]) -> bool:
-        """Whether the groups hold what they held when `rates` were written."""
+    def are_unchanged(self, groups: Sequence[Group], rates: Sequence[float]) -> bool:
+        """Whether nobody else has changed the rates of the groups since `rates` were written."""
         held = self.held or rates
         if len(groups) != len(held):
             return False
@@ -35,23 +36,26 @@ class Holders:
                 return False
         return not self.tensors or self._versions() == self.versions
 
-    def rehearsed(self, groups: Sequence[Group], rates: Sequence[float], arguments: Mapping[str, Any]) -> bool:
-        """Whether a step was none: torch's checkpointing makes one with rates of 0 to give an optimizer its state."""
+    def is_dry_run(self, groups: Sequence[Group], rates: Sequence[float], arguments: Mapping[str, Any]) -> bool:
+        """Whether a step is the one that torch.distributed.checkpoint makes at lr 0 to create the optimizer's state.
+
+        It updates no weight and must not be counted.
+        """
         held = self.held or rates
         return arguments == {"closure": None} and all(
-            group["lr"] is not rate and holds(group["lr"], 0.0) for group, rate in zip(groups, held, strict=False)
+            group["lr"] is not rate and equals(group["lr"], 0.0) for group, rate in zip(groups, held, strict=False)
         )
 
     def write(self, groups: Sequence[Group], rates: Sequence[float]) -> None:
-        """Write one rate into each group, none of which holds anything new."""
+        """Write one rate into each group; each must still hold the remembered object."""
         if not self.tensors:
             for number, group in enumerate(groups):
                 group["lr"] = rates[number]
             return
-        if self.alike and rates.count(rates[0]) == len(rates):
+        if self.same_layout and rates.count(rates[0]) == len(rates):
             first, *others = self.tensors
             first.fill_(rates[0])
-            if others:  # one is filled, and the others are copied in one call
+            if others:  # fill one, and copy it to all others in one call
                 torch._foreach_copy_(others, [first] * len(others))
         else:
             for group, rate in zip(groups, rates, strict=True):
@@ -60,11 +64,11 @@ class Holders:
         self.versions = self._versions()
 
     def _versions(self) -> list[int]:
-        return [rate._version for rate in self.tensors]  # noqa: SLF001 - counts what is written in place
+        return [rate._version for rate in self.tensors]  # noqa: SLF001 - counts the writes in place
 
 
-def separate_rates(optimizer: Optimizer) -> None:
-    """Give each group a tensor of its own: torch puts one into all groups, where it can hold one rate only."""
+def unshare_tensors(optimizer: Optimizer) -> None:
+    """Give each group a rate tensor of its own: torch puts the same one into all groups."""
     seen: set[int] = set()
     for holder in (*optimizer.param_groups, optimizer.defaults):
         rate = holder.get("lr")
@@ -73,10 +77,10 @@ def separate_rates(optimizer: Optimizer) -> None:
         seen.add(id(rate))
 
 
-def holds(rate: Any, value: float) -> bool:
-    """Whether a rate is `value` in the precision in which it is held."""
+def equals(rate: Any, value: float) -> bool:
+    """Whether a rate equals `value` rounded to the precision of the rate."""
     return bool((rate == rate.new_full((), value)).all()) if isinstance(rate, Tensor) else bool(rate == value)
 
 
-def _kind(rate: Tensor) -> Any:
+def _layout(rate: Tensor) -> Any:
     return rate.dtype, rate.device, rate.shape
