@@ -38,11 +38,15 @@ OTHER_CYCLE = Repeat(Linear(init_value=1.0, decay_steps=1_000_003))
 LARGEST = 1.7976931348623157e308
 FLIPPING = Exponential(init_value=0.1, decay_rate=-1.01)
 SLOW = Exponential(init_value=0.1, decay_rate=0.999_999_9)
+FADING = SLOW * Exponential(init_value=1, decay_rate=0.5)  # 0 from step 1076 on
 
 
 def staged(values: Any, width: int = 1) -> Schedule:
     """Values of which each holds for so many updates."""
     return PiecewiseConstant(boundaries=range(width, width * len(values), width), values=values)
+
+
+FADING_CYCLES = Repeat(staged([1.0, 2.0], 500), value_factor=0.5)
 
 
 def by_hand(first: Schedule, second: Schedule, until: int) -> int | None:
@@ -104,6 +108,13 @@ def epochs(changed: bool) -> Schedule:
         ),
         (FLIPPING, Join([FLIPPING, Constant(LARGEST)], [80_000]), 80_001),
         (Function(math.sqrt, 1000), Function(lambda step: math.sqrt(step) + (step > 900), 1000), 901),
+        (FADING, Join([FADING, Repeat(staged([0.0, 0, 0, 5]), 4)], [2000]), 2003),
+        (FADING_CYCLES, Join([FADING_CYCLES, Repeat(staged([0.0, 0, 0, 5]), 4)], [2_000_000]), 2_000_003),
+        (
+            Shift(Every(Repeat(staged([1.0, 2, 3, 4, 5, 6, 7]), 7), 10), 10),
+            Shift(Every(Repeat(staged([1.0, 2, 3, 4, 5, 6, 8]), 7), 10), 10),
+            50,
+        ),
     ],
 )
 def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: int | None) -> None:
@@ -237,6 +248,8 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (CYCLE + OTHER_CYCLE, OTHER_CYCLE + CYCLE),
         (Sum([CYCLE, SLOW, OTHER_CYCLE]), (SLOW + CYCLE) + OTHER_CYCLE),
         (CYCLE + Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), OTHER_CYCLE + CYCLE),
+        (Sum([CYCLE, Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), SLOW]), Sum([OTHER_CYCLE, CYCLE, SLOW])),
+        (FADING, Join([FADING, Constant(0)], [2000])),
         (Every(SLOW + CYCLE, 6), Every(CYCLE, 6) + Every(SLOW, 6)),
         (Repeat(Repeat(staged([1.0, 2.0], 5), 10), 20), Repeat(staged([1.0, 2.0], 5), 10)),
         (Shift(CYCLE, 3 * 999_983), CYCLE),
@@ -246,7 +259,7 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (STAIRS + SLOW * 0.0, STAIRS),
         (Clip(STAIRS, min_value=1e-3), Clip(STAIRS, min_value=1e-3, max_value=7.0)),
         (Repeat(Constant(3), 7, mirror=True, length_factor=2), Constant(3)),
-        (Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Join([Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Constant(0)], [2_000_000])),
+        (FADING_CYCLES, Join([FADING_CYCLES, Constant(0)], [2_000_000])),
         (Exponential(init_value=0.1, decay_rate=1.01), Join([Exponential(init_value=0.1, decay_rate=1.01), Constant(LARGEST)], [10**6])),
         (Exponential(init_value=0.1, decay_rate=-0.9), Join([Exponential(init_value=0.1, decay_rate=-0.9), Constant(0)], [10**5])),
         (CYCLE * Exponential(init_value=1, decay_rate=0.5), Join([CYCLE * Exponential(init_value=1, decay_rate=0.5), Constant(0)], [2000])),

@@ -103,6 +103,14 @@ def test_stairs_take_one_entry_for_each_step_of_the_stairs() -> None:
         assert evaluate(table, near).tolist() == host(schedule, near.tolist())
 
 
+def test_a_cycle_of_stairs_is_held_once_and_by_its_steps() -> None:
+    schedule = Every(Repeat(Linear(init_value=0.7, end_value=0.1, decay_steps=7)), steps=1000).warmup(501)
+    table = lrcore.lower(schedule)
+    steps = (501 + np.arange(20)[:, None] * 1000 + np.array([-1, 0, 1])).ravel()
+    assert table.nbytes == (501 + 7) * 8
+    assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
+
+
 def test_a_cycle_is_held_once() -> None:
     table = lrcore.lower(Repeat(Cosine(init_value=0.1, decay_steps=1000), mirror=True).warmup(10))
     assert table.nbytes == 2010 * 8
@@ -204,6 +212,15 @@ def test_cubics_have_the_bits_of_the_host_at_first_and_where_pieces_begin(name: 
     assert evaluate(lrcore.lower(schedule, method="cubics"), steps).tolist() == host(schedule, steps)
 
 
+@pytest.mark.parametrize("width", [2, 3, 50])
+def test_a_piece_of_one_value_is_one_cubic_however_short(width: int) -> None:
+    schedule = PiecewiseConstant(boundaries=range(1000, 1000 + 200 * width, width), values=np.linspace(1.0, 0.1, 201))
+    table = lrcore.lower(schedule, method="cubics")
+    assert table.nbytes == (256 + 200) * 32  # the last of the first 256 goes on until step 1000
+    steps = range(900, 1200 + 200 * width)
+    assert evaluate(table, steps).tolist() == host(schedule, steps)
+
+
 @pytest.mark.parametrize("end_value", [0.0, 1e-5])
 def test_the_end_is_exact_for_ever(end_value: float) -> None:
     for length in (10**6, 10**9):
@@ -298,6 +315,17 @@ def test_a_function_is_asked_for_whole_steps_and_for_none_that_no_update_uses(sc
     lrcore.lower(schedule(function))
     assert set(calls) == set(asked)
     assert {type(step) for step in calls} == {int}
+
+
+def test_a_function_is_asked_for_integers_by_a_clock_of_real_time() -> None:
+    types = set()
+
+    def function(step: int) -> float:
+        types.add(type(step))
+        return 0.1 / (step + 1)
+
+    lrcore.lower(Repeat(Every(Function(function), steps=3), period=301, length_factor=1.5), horizon=4000)
+    assert types == {int}
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ def test_endless_decays(length: int, staircase: bool) -> None:
             check(InverseTime(**common, decay_rate=rate, power=power), places(length))
 
 
+@pytest.mark.parametrize("staircase", [False, True])
+def test_inverse_time_to_the_power_of_100(staircase: bool) -> None:
+    decay = InverseTime(init_value=0.1, decay_rate=0.37, decay_steps=1000, power=100, staircase=staircase)
+    check(decay, [*range(0, 3000, 7), *range(3000, 10**6, 9973)])
+
+
 def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
     check(Exponential(init_value=0.1, decay_rate=0.0), range(5))
     check(Exponential(init_value=0.1, decay_rate=0.0, decay_steps=2.5, staircase=True), range(9))
