@@ -47,6 +47,7 @@ def staged(values: Any, width: int = 1) -> Schedule:
 
 
 FADING_CYCLES = Repeat(staged([1.0, 2.0], 500), value_factor=0.5)
+GROWING_CYCLES = Repeat(staged([1.0, 0.0]), 2, value_factor=1.5)
 
 
 def by_hand(first: Schedule, second: Schedule, until: int) -> int | None:
@@ -82,6 +83,7 @@ def epochs(changed: bool) -> Schedule:
             10**6 - 1,
         ),
         (CYCLE, Join([CYCLE.schedule] * 3), 3 * 999_983),
+        (CYCLE, Every(CYCLE, 2), 1),
         (Repeat(STAIRS, 70, length_factor=2), Repeat(STAIRS, 70, length_factor=3), 90),
         (Every(SLOW, 10**6), Every(SLOW, 10**6 + 1), 10**6),
         (
@@ -109,6 +111,7 @@ def epochs(changed: bool) -> Schedule:
         (FLIPPING, Join([FLIPPING, Constant(LARGEST)], [80_000]), 80_001),
         (Function(math.sqrt, 1000), Function(lambda step: math.sqrt(step) + (step > 900), 1000), 901),
         (FADING, Join([FADING, Repeat(staged([0.0, 0, 0, 5]), 4)], [2000]), 2003),
+        (GROWING_CYCLES, Join([GROWING_CYCLES, Constant(LARGEST)], [10_000]), 10_001),
         (FADING_CYCLES, Join([FADING_CYCLES, Repeat(staged([0.0, 0, 0, 5]), 4)], [2_000_000]), 2_000_003),
         (
             Shift(Every(Repeat(staged([1.0, 2, 3, 4, 5, 6, 7]), 7), 10), 10),
@@ -180,6 +183,8 @@ def test_the_largest_difference_is_found_in_a_period_and_beyond_a_long_common_pa
     assert largest_difference(STAIRS, STAIRS) is None
     late = largest_difference(Constant(1), Linear(init_value=1, end_value=3, decay_steps=100_000))
     assert late == Difference(100_000, 1.0, 3.0)
+    fall = Linear(init_value=1, decay_steps=100_000)
+    assert largest_difference(Constant(1), fall, until=90_000) == Difference(89_999, 1.0, fall(89_999))
 
 
 # --- tolerance and rounding -------------------------------------------------------------------------------------------
@@ -245,6 +250,7 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (Every(Exponential(init_value=1, decay_rate=0.9, decay_steps=7, staircase=True), 5), Every(Every(Exponential(init_value=1, decay_rate=0.9), 7), 5)),
         (Every(InverseTime(init_value=1, power=0.5), 30), InverseTime(init_value=1, power=0.5, decay_steps=30, staircase=True)),
         (Shift(Every(SLOW, 10), 3), Shift(Exponential(init_value=0.1, decay_rate=0.999_999_9, decay_steps=10, staircase=True), 3)),
+        (Every(Shift(Exponential(init_value=1, decay_rate=0.9, decay_steps=7, staircase=True), 3), 5), Shift(Exponential(init_value=1, decay_rate=0.9, decay_steps=35, staircase=True), 15)),
         (CYCLE + OTHER_CYCLE, OTHER_CYCLE + CYCLE),
         (Sum([CYCLE, SLOW, OTHER_CYCLE]), (SLOW + CYCLE) + OTHER_CYCLE),
         (CYCLE + Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), OTHER_CYCLE + CYCLE),

@@ -220,6 +220,13 @@ def test_a_join_of_a_thousand_parts_costs_one_bisection() -> None:
     assert len(parts.timeline.starts) == 1000
 
 
+@pytest.mark.parametrize("inner", [Constant(4.0), DOWN + Constant(3.0)])
+@pytest.mark.parametrize("factor", [2.0, 1.0, 0.5, 0.0, -1.0])
+def test_each_cycle_is_the_one_before_times_the_factor(inner: Schedule, factor: float) -> None:
+    schedule = Repeat(inner, period=5, value_factor=factor)
+    assert [schedule(step) for step in (0, 5, 10, 15)] == [4.0, 4.0 * factor, 4.0 * factor**2, 4.0 * factor**3]
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("period", [7, 7.5, 7.3])
 @pytest.mark.parametrize("growth", [1, 2])
