@@ -84,6 +84,11 @@ def epochs(changed: bool) -> Schedule:
         ),
         (CYCLE, Join([CYCLE.schedule] * 3), 3 * 999_983),
         (CYCLE, Every(CYCLE, 2), 1),
+        (
+            Every(Exponential(init_value=1, decay_rate=0.5, decay_steps=7), 5),
+            Exponential(init_value=1, decay_rate=0.5, decay_steps=35),
+            1,
+        ),
         (Repeat(STAIRS, 70, length_factor=2), Repeat(STAIRS, 70, length_factor=3), 90),
         (Every(SLOW, 10**6), Every(SLOW, 10**6 + 1), 10**6),
         (

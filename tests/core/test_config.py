@@ -225,6 +225,17 @@ def test_a_wrong_table_is_refused_at_its_place(name: str) -> None:
     assert rule in error.problem
 
 
+def test_a_schedule_deep_inside_is_not_looked_for() -> None:
+    """Four levels are searched: a list of experiments is named, a whole file of another program is not."""
+    near = {"a": {"b": {"c": {"d": CONSTANT}}}}
+    assert "the table 'a.b.c.d' has one" in refusal(lrcore.from_dict, near).problem
+    assert "has one" not in refusal(lrcore.from_dict, {"z": near}).problem
+
+
+def test_what_is_no_table_at_all_gets_no_example_of_one() -> None:
+    assert refusal(lrcore.from_dict, None).problem == "expected a table with a kind; got None"
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_the_same_in_a_file_names_the_file(name: str, tmp_path: Path) -> None:
     table, place, _ = WRONG[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -32,11 +33,13 @@ from lrcore import (
     Shift,
     Sum,
 )
+from lrcore.tables.table import polynomial
 from tests.accuracy import LARGEST, LAST, TINY, error
 from tests.kinds import KINDS
 from tests.strategies import schedules
 
 MANY_PIECES = 600
+thirds = st.integers(-(2**30) // 3, 2**30 // 3)  # coefficients whose sum stays below 2**30, as those that are fitted do
 STAIRS = Exponential(init_value=0.1, decay_rate=0.9999999, decay_steps=10, staircase=True)
 
 
@@ -212,6 +215,15 @@ def test_cubics_have_the_bits_of_the_host_at_first_and_where_pieces_begin(name: 
     assert evaluate(lrcore.lower(schedule, method="cubics"), steps).tolist() == host(schedule, steps)
 
 
+@given(st.integers(0, 2**30 - 1), st.integers(-(2**30), 2**30), st.lists(thirds, min_size=3, max_size=3))
+def test_a_polynomial_in_fixed_point_is_exact_to_within_one_and_a_half(u: int, c0: int, others: list[int]) -> None:
+    c1, c2, c3 = others
+    part = Fraction(u, 2**30)
+    wanted = c0 + part * (c1 + part * (c2 + part * c3))
+    got = polynomial(np, *(np.int32(number) for number in (u, c0, c1, c2, c3)))
+    assert abs(int(got) - wanted) <= Fraction(3, 2)
+
+
 @pytest.mark.parametrize("width", [2, 3, 50])
 def test_a_piece_of_one_value_is_one_cubic_however_short(width: int) -> None:
     schedule = PiecewiseConstant(boundaries=range(1000, 1000 + 200 * width, width), values=np.linspace(1.0, 0.1, 201))
@@ -380,6 +392,13 @@ def test_clipped_stairs_take_one_entry_for_each_step_of_the_stairs(inner: Schedu
     assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
 
 
+def test_scaled_stairs_take_one_entry_for_each_step_of_the_stairs() -> None:
+    schedule = Every(Repeat(FALL, period=50), steps=10_000) * 0.5
+    steps = (np.arange(1, 200)[:, None] * 10_000 + np.array([-1, 0, 1])).ravel()
+    assert lrcore.lower(schedule).nbytes == 50 * 8
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps.tolist())
+
+
 def test_clipped_stairs_that_are_fitted_bend_where_their_steps_do() -> None:
     schedule = Clip(Every(Repeat(Cosine(init_value=0.1, decay_steps=10**6)), steps=5), min_value=0.02)
     table = lrcore.lower(schedule)
@@ -454,6 +473,7 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "a function before its own horizon": (Function(lambda step: 0.5 / (step + 1), horizon=BILLION), {"horizon": 1000}),
     "a function before the end of a cycle": (Repeat(Function(([0.5] * 200 + [0.1] * 801).__getitem__), period=10**6, value_factor=0.5), {"horizon": 1000}),
     "a function before the end of a cycle, per epoch": (Every(Repeat(Function(([0.5] * 11).__getitem__), period=100, value_factor=0.5), steps=100), {"horizon": 1000}),
+    "a cycle that began earlier": (Shift(Repeat(PiecewiseConstant(boundaries=[100, 200], values=[1.0, 0.5, 0.2]), period=1000), steps=90), {"horizon": 50}),
     "a horizon later": (COSINE, {"horizon": 2**31}),
     "a horizon much later": (InverseTime(init_value=0.1), {"horizon": 2**53}),
     "no horizon": (COSINE, {"horizon": 0}),
