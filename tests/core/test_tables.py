@@ -226,7 +226,9 @@ def test_a_polynomial_in_fixed_point_is_exact_to_within_one_and_a_half(u: int, c
 
 @pytest.mark.parametrize("width", [2, 3, 50])
 def test_a_piece_of_one_value_is_one_cubic_however_short(width: int) -> None:
-    schedule = PiecewiseConstant(boundaries=range(1000, 1000 + 200 * width, width), values=np.linspace(1.0, 0.1, 201))
+    schedule = PiecewiseConstant(
+        boundaries=range(1000, 1000 + 200 * width, width), values=np.linspace(1.0, 0.1, 201).tolist()
+    )
     table = lrcore.lower(schedule, method="cubics")
     assert table.nbytes == (256 + 200) * 32  # the last of the first 256 goes on until step 1000
     steps = range(900, 1200 + 200 * width)
