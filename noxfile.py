@@ -228,11 +228,12 @@ def ecosystem(session: nox.Session, name: str) -> None:
 
 @nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """Write the pages in docs/: what the last runs of the framework sessions compared, the known problems, and foreign words."""
+    """Write the pages in docs/: what the last framework sessions compared, known problems, foreign words, pictures."""
     session.install("-e", ".", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
     session.run("python", "-m", "tests.known_problems")
     session.run("python", "-m", "tests.foreign_words")
+    session.run("python", "-m", "tests.readme_picture")
 
 
 @nox.session(name="docs-site", default=False)

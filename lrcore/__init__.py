@@ -22,16 +22,13 @@ from lrcore.schedules.kinds import (
     Repeat,
     Shift,
     Sum,
-    as_schedule,
 )
-from lrcore.schedules.plateau import Plateau, PlateauState, report_due, warn_of_no_report
+from lrcore.schedules.plateau import Plateau, PlateauState
 from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle, warmup_stable_decay
 from lrcore.schedules.recurrences import recurrence, running_product
 from lrcore.schedules.schedule import Schedule
-from lrcore.schedules.steps import checked_step
-from lrcore.state import LoadedState, Policy, check_policy, load_state, save_state
+from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
-from lrcore.tables.table import Table
 
 __version__ = "0.1.0"
 
@@ -46,12 +43,10 @@ __all__ = [
     "InverseTime",
     "Join",
     "Linear",
-    "LoadedState",
     "MissingExtraError",
     "PiecewiseConstant",
     "Plateau",
     "PlateauState",
-    "Policy",
     "Polynomial",
     "Product",
     "Repeat",
@@ -59,10 +54,6 @@ __all__ = [
     "ScheduleError",
     "Shift",
     "Sum",
-    "Table",
-    "as_schedule",
-    "check_policy",
-    "checked_step",
     "cyclic",
     "dumps",
     "from_dict",
@@ -74,11 +65,9 @@ __all__ = [
     "one_cycle",
     "polynomial_cycle",
     "recurrence",
-    "report_due",
     "running_product",
     "save_state",
     "warmup_stable_decay",
-    "warn_of_no_report",
 ]
 
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one

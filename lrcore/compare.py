@@ -19,14 +19,14 @@ from msgspec.structs import replace
 
 from lrcore.curves import formulas
 from lrcore.curves.formulas import BLOCK, LAST_STEP, SCALARS
-from lrcore.curves.normal import calls_python, is_plain_arithmetic, normal, repetition, tick, unrolled
+from lrcore.curves.normal import calls_python, normal, repetition, tick, unrolled
 from lrcore.curves.pieces import Cycle, Formula, Pointwise
 from lrcore.curves.timeline import Timeline
 from lrcore.schedules.schedule import Schedule
 
 BUDGET = 2**24
 """Values of each schedule that one comparison computes at most."""
-_CALLS = 2**16  # values one by one, of a Python function for example, where equality cannot be shown anyway
+_CALLS = 2**16  # of a Python function, where equality cannot be shown anyway
 _FIRST = 64  # steps that are compared without numpy: most pairs differ here
 _SPARSE = 8  # steps to a tick from which on it is faster to compare at the ticks alone
 
@@ -112,7 +112,7 @@ def _stop(until: int | None) -> int:
     return LAST_STEP + 1 if until is None else until
 
 
-_arrays = cache(formulas.arrays)
+_arrays = cache(formulas.exact_arrays)
 
 
 class _Search:
@@ -135,32 +135,25 @@ class _Search:
             found = self.timelines(*lines, part.stop, part.start)
             return found if found or complete else Difference(part.stop)
         self.left -= part.count
-        found = self._seen(part)
-        if not part.same_bits:  # numpy's powers and sines are not the host's to the last bit, and the host decides
-            checked = part.stop if complete else part.start + _CALLS
-            steps = itertools.chain.from_iterable(part.blocks())
-            found = self._walked(part, steps, found.step if found else checked) or found
+        found = self._searched(part)
         return found if found or complete else Difference(part.stop)
 
-    def _seen(self, span: _Span) -> Difference | None:
-        """The first step at which numpy's values differ and the host's do too."""
+    def _searched(self, span: _Span) -> Difference | None:
+        """The first step at which the values differ, one by one at first and then many at a time."""
         blocks = span.blocks()
         for block in itertools.islice(blocks, 1):
             if difference := self._walked(span, block):
                 return difference
         for block in blocks:
-            seen = span.apart(block, self.rtol)
-            if difference := self._walked(span, seen):
+            if difference := self._walked(span, span.apart(block, self.rtol)):
                 return difference
         return None
 
-    def _walked(self, span: _Span, steps: Iterable[int], before: float = math.inf) -> Difference | None:
+    def _walked(self, span: _Span, steps: Iterable[int]) -> Difference | None:
         """The first of these steps at which the values that the schedules give differ."""
         first, second = span.on_host
         rtol = self.rtol
         for step in steps:
-            if step >= before:
-                break
             try:
                 one, other = first(step), second(step)
             except Exception:  # noqa: BLE001 - a user's function may raise anything
@@ -214,11 +207,6 @@ class _Span(Struct, frozen=True, dict=True):
         return self.first.bind(library), self.second.bind(library)
 
     @cached_property
-    def same_bits(self) -> bool:
-        """Whether numpy gives the very values of the host."""
-        return is_plain_arithmetic(self.first) and is_plain_arithmetic(self.second)
-
-    @cached_property
     def tick(self) -> float:
         return min(tick(self.first), tick(self.second))
 
@@ -259,7 +247,7 @@ class _Span(Struct, frozen=True, dict=True):
             yield block
 
     def apart(self, block: Sequence[int], rtol: float) -> Sequence[int]:
-        """The steps of a block at which numpy's values differ; all, if a user's function fails there."""
+        """The steps of a block at which the values differ; all, if a user's function fails there."""
         import numpy as np
 
         try:

@@ -54,19 +54,23 @@ def hint(word: Any, places: Sequence[str], known: Iterable[str], *, python: bool
         known: the words that exist there.
         python: whether it is an argument in Python rather than a word of a file.
     """
-    said = foreign(word, places, python=python)
+    known = list(known)
+    said = foreign(word, places, known, python=python)
     return f"; {said}" if said else did_you_mean(word, known)
 
 
-def foreign(word: Any, places: Sequence[str], *, python: bool = False) -> str:
-    """What the table says of a word at a place, "" if nothing."""
+def foreign(word: Any, places: Sequence[str], known: Iterable[str] = (), *, python: bool = False) -> str:
+    """What the table says of a word at a place; "" if nothing, or if it is a known word that is only written otherwise."""
     if not isinstance(word, str) or len(word) > _LONGEST:
         return ""
-    plain, shown = _plain(word), word.lstrip("-") if word.isprintable() else repr(word)
+    name = re.sub(r"\.v[0-9]+$", "", word).rpartition(".")[2]  # torch.optim.lr_scheduler.StepLR, decaying.v1
+    plain, shown = _plain(name), word.lstrip("-") if word.isprintable() else repr(word)
+    if plain in map(_plain, known):
+        return ""
     for place in places:
-        known = meanings().get(place, {})
+        words = meanings().get(place, {})
         for spelling in (plain, plain.removesuffix("s"), f"{plain}s"):
-            if spelling in known and (said := known[spelling].sentence(shown, python=python)):
+            if spelling in words and (said := words[spelling].sentence(shown, python=python)):
                 return said
     return ""
 
@@ -80,13 +84,19 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, best))}?" if 0 < len(best) <= 2 else ""
 
 
+_FOR_ADAPTERS = {"LoadedState", "Policy", "Table", "as_schedule", "check_policy", "checked_step"}
+
+
 def missing_name(module: str, name: str) -> AttributeError:
     """The error for a name that a module does not have: what a class of another library is here."""
     import sys
 
     here = sys.modules[module]
     known = [] if name.startswith("_") else getattr(here, "__all__", [])
-    said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
+    if name in _FOR_ADAPTERS:
+        said = f"; it is lrcore.adapting.{name}, for authors of adapters"
+    else:
+        said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{said}", name=name)
 
 
@@ -158,7 +168,7 @@ def _in_python(says: str) -> str:
 
 def _plain(word: str) -> str:
     """A word without what frameworks write differently: T_max, t_max, --t-max."""
-    return re.sub(r"[^a-z0-9.]", "", word.lower())
+    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _distance(word: str, known: str) -> int | None:

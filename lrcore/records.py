@@ -192,14 +192,13 @@ def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
 
 def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ...] | None:
     """The numbers as `_whole` and `_real` make them; None unless all are plain Python numbers that need no change."""
-    whole = get_args(annotation)[0] is int
-    if not set(map(type, values)) <= ({int} if whole else {int, float}):
+    if not set(map(type, values)) <= {int, float}:
         return None
     try:
         checked: tuple[float, ...] = msgspec.convert(list(values), tuple[annotation, ...])
     except (msgspec.ValidationError, OverflowError):
         return None
-    if whole:
+    if get_args(annotation)[0] is int:
         return checked
     if not math.isfinite(sum(checked)):  # one is not finite, or the sum of large ones is not
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import reject
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import lrcore
 from lrcore import Schedule
@@ -101,10 +102,16 @@ def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
         lambda one: lrcore.Clip(one) * 1.0,
         lambda one: lrcore.Constant(0.0) + one,
         reread,
-        lambda one: type(one)(one.schedules[::-1]) if isinstance(one, lrcore.Sum | lrcore.Product) else one,
+        _with_two_parts_swapped,
     ]
     two = st.sampled_from(ways)
     return st.builds(lambda first, second: second(first(schedule)), two, two)
+
+
+def _with_two_parts_swapped(schedule: Schedule) -> Schedule:
+    if isinstance(schedule, lrcore.Sum | lrcore.Product) and len(schedule.schedules) == 2:
+        return replace(schedule, schedules=schedule.schedules[::-1])
+    return schedule
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------

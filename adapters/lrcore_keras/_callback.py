@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 
 import lrcore
+from lrcore import adapting
 from lrcore_keras._logger import check_per, used_rates
 from lrcore_keras._optimizers import is_in_use, is_variable, micro_batches, parts, rate, set_updates, updates
 from lrcore_keras._saved import SavedState
@@ -72,17 +73,17 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         per: Literal["update", "epoch"] = "update",
         *,
         monitor: str = "val_loss",
-        on_mismatch: lrcore.Policy = "error",
+        on_mismatch: adapting.Policy = "error",
     ) -> None:
         check_per(per, WHERE)
-        lrcore.check_policy(on_mismatch, WHERE)
+        adapting.check_policy(on_mismatch, WHERE)
         self.schedule: Any
-        super().__init__(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        super().__init__(schedule if isinstance(schedule, lrcore.Plateau) else adapting.as_schedule(schedule))
         self.per = per
         self.monitor = monitor
-        self.on_mismatch: lrcore.Policy = on_mismatch
+        self.on_mismatch: adapting.Policy = on_mismatch
         self._plateau_state = _initial_state(self.schedule)
-        self._report_due: float = lrcore.report_due(
+        self._report_due: float = adapting.report_due(
             0
         )  # the step at which a loop that tells a plateau nothing is warned
         self._epoch = 0
@@ -152,7 +153,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         reached = self._write(step)
         if reached >= self._report_due and self._plateau_state is not None:
             self._report_due = math.inf
-            lrcore.warn_of_no_report(WHERE, f"call on_epoch_end(epoch, logs) with {self.monitor!r} in the logs")
+            adapting.warn_of_no_report(WHERE, f"call on_epoch_end(epoch, logs) with {self.monitor!r} in the logs")
 
     def state_dict(self) -> dict[str, int | str]:
         """The step, the schedule and the state of a plateau, as `lrcore.save_state`: readable by every adapter.
@@ -194,7 +195,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         if plateau_state is not None and loaded.plateau is not None:
             plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, WHERE)
         self.schedule, self._plateau_state = loaded.schedule, plateau_state
-        self._report_due = lrcore.report_due(loaded.step, None if loaded.plateau is None else plateau_state)
+        self._report_due = adapting.report_due(loaded.step, None if loaded.plateau is None else plateau_state)
         return loaded.step
 
     def _check_beginning(self, epoch: int) -> None:

@@ -19,6 +19,7 @@ from keras.optimizers.schedules import (
 )
 
 import lrcore
+from lrcore import adapting
 from lrcore_keras._callback import LearningRateScheduler
 from lrcore_keras._optimizers import parts, updates
 from lrcore_keras._schedule import LearningRateSchedule
@@ -163,7 +164,7 @@ def _scheduler(native: keras.callbacks.LearningRateScheduler) -> lrcore.Schedule
             "expected a function of the epoch alone, since feedback of the rate that was set before is no schedule; "
             f"got {native.schedule!r}",
         )
-    return lrcore.as_schedule(native.schedule)
+    return adapting.as_schedule(native.schedule)
 
 
 _CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import keras
 
 import lrcore
+from lrcore import adapting
 from lrcore_keras._optimizers import asking_optimizer
 
 
@@ -53,7 +54,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 "lrcore_keras.LearningRateSchedule",
                 "expected a function of the step; got a Plateau, which needs a metric; use the callback LearningRateScheduler",
             )
-        self.schedule = lrcore.as_schedule(schedule)
+        self.schedule = adapting.as_schedule(schedule)
         self.horizon = horizon
         self._table = lrcore.lower(self.schedule, horizon)
 

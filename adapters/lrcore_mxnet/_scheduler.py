@@ -17,6 +17,7 @@ from weakref import WeakSet
 import mxnet as mx
 
 import lrcore
+from lrcore import adapting
 from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
 
 _NAME = "lrcore_mxnet.LRScheduler"
@@ -86,11 +87,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self,
         schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
         *,
-        on_mismatch: lrcore.Policy = "error",
+        on_mismatch: adapting.Policy = "error",
         first: int = 1,
     ) -> None:
         # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
-        lrcore.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
+        adapting.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
         if isinstance(schedule, mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(
                 _NAME,
@@ -99,9 +100,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             )
         if first not in (0, 1):
             raise lrcore.ScheduleError(f"{_NAME}.first", f"expected 0 or 1; got {first!r}")
-        self.on_mismatch: lrcore.Policy = on_mismatch
+        self.on_mismatch: adapting.Policy = on_mismatch
         self.first = int(first)
-        self._follow(schedule if isinstance(schedule, lrcore.Plateau) else lrcore.as_schedule(schedule))
+        self._follow(schedule if isinstance(schedule, lrcore.Plateau) else adapting.as_schedule(schedule))
         self._report_due = inf if self.plateau_state is None else _NOT_ASKED
         self._in_use = True  # as far as is known: states that are loaded put another in its place
         self._saved_schedule: str | None = None
@@ -214,7 +215,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """
         optimizer = optimizer_of(trainer, _NAME)
         if step is not None:
-            step = lrcore.checked_step(step, f"{_NAME}.sync: step")
+            step = adapting.checked_step(step, f"{_NAME}.sync: step")
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
             self._load(found.state_dict(optimizer))
@@ -272,10 +273,10 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     def _notice_no_report(self, step: int) -> None:
         """Count from the first update that is asked for, and warn after many."""
         if self._report_due == _NOT_ASKED:
-            self._report_due = lrcore.report_due(step)
+            self._report_due = adapting.report_due(step)
         else:
             self._report_due = inf
-            lrcore.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
+            adapting.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
 
     def _notice_rewritten(self, saved: str | None) -> None:
         """What was saved of a Python function is its name, and that may have another body by now."""
@@ -318,7 +319,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
         remembered = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None
         self._follow(loaded.schedule, remembered)
-        self._report_due = inf if self.plateau_state is None else lrcore.report_due(loaded.step, remembered)
+        self._report_due = inf if self.plateau_state is None else adapting.report_due(loaded.step, remembered)
         return loaded.step
 
 

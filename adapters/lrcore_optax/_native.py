@@ -12,6 +12,7 @@ import optax
 import optax.contrib
 
 import lrcore
+from lrcore import adapting
 from lrcore_optax._schedule import TableSchedule
 from lrcore_optax._state import current_step
 
@@ -287,7 +288,7 @@ def _part(schedule: Any) -> lrcore.Schedule:
             WHERE,
             f"expected lrcore schedules as parts; got one of optax; import it first: from_native(optax.{maker}, ...)",
         )
-    return lrcore.as_schedule(schedule)
+    return adapting.as_schedule(schedule)
 
 
 def _arguments(native: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:

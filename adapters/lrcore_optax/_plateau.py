@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 import lrcore
+from lrcore import adapting
 
 WHERE = "lrcore_optax.reduce_on_plateau"
 TELL = "give update() the metric as value=, in one update after each evaluation"
@@ -55,7 +56,7 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {plateau!r}")
     transition = plateau.transition(jnp.where)
     calls_without_value = itertools.count(1)
-    report_due = lrcore.report_due(0)
+    report_due = adapting.report_due(0)
 
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
@@ -68,7 +69,7 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     ) -> tuple[Any, lrcore.PlateauState]:
         nonlocal report_due
         if value is None and next(calls_without_value) == report_due:  # a compiled update calls this once
-            lrcore.warn_of_no_report(WHERE, TELL)
+            adapting.warn_of_no_report(WHERE, TELL)
         if value is not None:
             report_due = 0
             state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import lrcore
+from lrcore import adapting
 
 LAST_COUNT = 2**31 - 1  # where the counters of optax stay
 LAST_FLOAT_COUNT = 2**31 - 2**7  # the largest float32 below it
@@ -50,7 +51,7 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
         )
     if isinstance(schedule, TableSchedule):
         return schedule if horizon is None else TableSchedule(schedule.schedule, horizon)
-    return TableSchedule(lrcore.as_schedule(schedule, horizon), horizon)
+    return TableSchedule(adapting.as_schedule(schedule, horizon), horizon)
 
 
 class TableSchedule:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 import lrcore
+from lrcore import adapting
 from lrcore_optax._plateau import TELL
 from lrcore_optax._schedule import LAST_COUNT, TableSchedule
 
@@ -59,7 +60,7 @@ def set_step(opt_state: Any, step: int) -> Any:
         >>> float(change)
         -0.25
     """
-    count = min(lrcore.checked_step(step, "lrcore_optax.set_step"), LAST_COUNT)
+    count = min(adapting.checked_step(step, "lrcore_optax.set_step"), LAST_COUNT)
     if not _leaves(opt_state, _is_count):
         raise lrcore.ScheduleError("lrcore_optax.set_step", "expected a state with a count of updates; got none")
 
@@ -143,7 +144,7 @@ def load_state_dict(
     opt_state: Any,
     state: Any,
     schedule: Scheduled,
-    on_mismatch: lrcore.Policy = "error",
+    on_mismatch: adapting.Policy = "error",
 ) -> tuple[Any, Any]:
     """The state of an optimizer at the step that a saved state says, and the schedule to go on with.
 
@@ -175,15 +176,15 @@ def load_state_dict(
     if loaded.plateau is not None:
         remembered = lrcore.PlateauState.from_dict(loaded.plateau, where)
         opt_state = _with_plateau_state(opt_state, remembered)
-        _report_due[_lrcore_schedule(loaded.schedule)] = lrcore.report_due(loaded.step, remembered)
+        _report_due[_lrcore_schedule(loaded.schedule)] = adapting.report_due(loaded.step, remembered)
     elif isinstance(loaded.schedule, lrcore.Plateau):
         opt_state = _with_plateau_state(opt_state, loaded.schedule.initial())
-        _report_due[_lrcore_schedule(loaded.schedule)] = lrcore.report_due(loaded.step)
+        _report_due[_lrcore_schedule(loaded.schedule)] = adapting.report_due(loaded.step)
     return opt_state, loaded.schedule
 
 
 def _lrcore_schedule(schedule: Any) -> lrcore.Schedule:
-    return lrcore.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule | lrcore.Plateau) else schedule)
+    return adapting.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule | lrcore.Plateau) else schedule)
 
 
 def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
@@ -258,9 +259,9 @@ def _notice_no_report(opt_state: Any, plateau: lrcore.PlateauState | None, sched
     if plateau is None or plateau.reports:
         return
     under = None if schedule is None else _lrcore_schedule(schedule)
-    if max(_counts(opt_state), default=0) >= _report_due.get(under, lrcore.report_due(0)):
+    if max(_counts(opt_state), default=0) >= _report_due.get(under, adapting.report_due(0)):
         _report_due[under] = math.inf
-        lrcore.warn_of_no_report(where, TELL, 3)
+        adapting.warn_of_no_report(where, TELL, 3)
 
 
 def _check_chained(opt_state: Any, schedule: Any, where: str) -> None:

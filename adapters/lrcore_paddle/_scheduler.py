@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import paddle
 
 import lrcore
+from lrcore import adapting
 
 Source: TypeAlias = lrcore.Schedule | Callable[[int], float]
 Followed: TypeAlias = lrcore.Schedule | lrcore.Plateau | list[lrcore.Schedule]
@@ -87,18 +88,18 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         last_epoch: int = -1,
         verbose: bool = False,
         *,
-        on_mismatch: lrcore.Policy = "error",
+        on_mismatch: adapting.Policy = "error",
     ) -> None:
-        lrcore.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
+        adapting.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
         if not hasattr(last_epoch, "__index__") or last_epoch < -1:
             raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
         self.schedule = _followed(schedule)
         self.plateau_state = _plateau_state(self.schedule, None)
-        self.on_mismatch: lrcore.Policy = on_mismatch
+        self.on_mismatch: adapting.Policy = on_mismatch
         self._rules = _rules(self.schedule, self.plateau_state)
         self._tensors = [_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
-        self._report_due = inf if self.plateau_state is None else lrcore.report_due(last_epoch + 1)
+        self._report_due = inf if self.plateau_state is None else adapting.report_due(last_epoch + 1)
         self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
         self._at: Callable[[int], float] | None = None
         super().__init__(self._written, last_epoch, verbose)
@@ -140,7 +141,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._write(int(step), rates)
         if step >= self._report_due:
             self._report_due = inf
-            lrcore.warn_of_no_report(
+            adapting.warn_of_no_report(
                 _NAME,
                 "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback",
             )
@@ -197,7 +198,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._follow(schedule, state, loaded.step)
         self._report_due = inf
         if state is not None:
-            self._report_due = lrcore.report_due(loaded.step, None if loaded.plateau is None else state)
+            self._report_due = adapting.report_due(loaded.step, None if loaded.plateau is None else state)
 
     set_dict = set_state_dict
     load_state_dict = set_state_dict
@@ -260,7 +261,7 @@ def _one(schedule: Any) -> lrcore.Schedule:
             _NAME,
             f"expected a schedule or a function of the step; got a {type(schedule).__name__}; pass from_native(scheduler)",
         )
-    return lrcore.as_schedule(schedule)
+    return adapting.as_schedule(schedule)
 
 
 def _plateau_state(schedule: Followed, saved: Mapping[str, Any] | None) -> lrcore.PlateauState | None:

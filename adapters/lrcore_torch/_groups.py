@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from torch import Tensor
 
 import lrcore
+from lrcore import adapting
 
 Group: TypeAlias = dict[str, Any]
 Source: TypeAlias = lrcore.Schedule | Callable[[int], float] | float
@@ -87,7 +88,7 @@ def _as_schedule(source: Any, where: str) -> lrcore.Schedule:
     if isinstance(source, Real):
         return lrcore.Constant(given)
     try:
-        return lrcore.as_schedule(given)
+        return adapting.as_schedule(given)
     except lrcore.ScheduleError as error:
         raise lrcore.ScheduleError(where, error.problem) from None
 

@@ -11,6 +11,7 @@ import torch
 from torch import optim
 
 import lrcore
+from lrcore import adapting
 from lrcore_torch import _composites, _following, _groups, _written
 from lrcore_torch._groups import Schedules, Source, Target
 from lrcore_torch._pace import Pace
@@ -79,15 +80,15 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         *,
         relative: bool = False,
         also: Mapping[str, Any] | None = None,
-        on_mismatch: lrcore.Policy = "error",
+        on_mismatch: adapting.Policy = "error",
         last_epoch: int = -1,
     ) -> None:
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"{WHERE}: expected a torch.optim.Optimizer; got {type(optimizer).__name__}")
-        lrcore.check_policy(on_mismatch, WHERE)
-        first = 0 if last_epoch == -1 else lrcore.checked_step(last_epoch, f"{WHERE}.last_epoch") + 1
+        adapting.check_policy(on_mismatch, WHERE)
+        first = 0 if last_epoch == -1 else adapting.checked_step(last_epoch, f"{WHERE}.last_epoch") + 1
         self.optimizer = optimizer
-        self.on_mismatch: lrcore.Policy = on_mismatch
+        self.on_mismatch: adapting.Policy = on_mismatch
         self._configure(schedule, also or {}, relative=relative)
         self._hook: Any = None
         self._follows = False
@@ -97,7 +98,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._pace: Pace | None = None
         self._steady = False  # whether all that a step does is to write one float into all groups
         self._may_warn_of_writer = True
-        self._report_due = lrcore.report_due(first) if self.plateau else inf
+        self._report_due = adapting.report_due(first) if self.plateau else inf
         self._rates(first, self._metric_state)  # what cannot be evaluated is refused before the optimizer is changed
         self._others(first)
         for group in optimizer.param_groups:
@@ -187,7 +188,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         Raises:
             lrcore.ScheduleError: `step` is not an integer >= 0.
         """
-        number = self.last_epoch if step is None else lrcore.checked_step(step)
+        number = self.last_epoch if step is None else adapting.checked_step(step)
         self._go_to(number, self._metric_state)
         self._pace = None
         self._begin_at(number)
@@ -283,7 +284,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if torch.compiler.is_compiling():  # what is traced would be traced again for every value of the schedule
             self._advance_untraced(epoch, metrics)
             return
-        step = self.last_epoch + 1 if epoch is None else lrcore.checked_step(epoch)
+        step = self.last_epoch + 1 if epoch is None else adapting.checked_step(epoch)
         state = self._metric_state if metrics is None else self._reported(metrics)
         rates = self._rates(step, state)
         others = self._others(step) if self._targets else []
@@ -382,7 +383,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._last_lr = rates
         if step >= self._report_due:
             self._report_due = inf
-            lrcore.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation", 4)
+            adapting.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation", 4)
         self._steady = (
             self._is_simple
             and self._hook is None
@@ -428,7 +429,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None
         self._is_simple = one and not relative and not self._targets
 
-    def _adopt(self, loaded: lrcore.LoadedState, where: str) -> None:
+    def _adopt(self, loaded: adapting.LoadedState, where: str) -> None:
         """Go on with what `_description` described."""
         described = loaded.schedule
         also = dict(described) if isinstance(described, Mapping) else {"lr": described}
@@ -440,7 +441,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if self.plateau is not None and loaded.plateau is not None:
             self._metric_state = lrcore.PlateauState.from_dict(loaded.plateau, where)
         remembered = self._metric_state if loaded.plateau is not None else None
-        self._report_due = lrcore.report_due(loaded.step, remembered) if self.plateau else inf
+        self._report_due = adapting.report_due(loaded.step, remembered) if self.plateau else inf
 
     def _description(self) -> Any:
         schedule = self.plateau or self.schedule

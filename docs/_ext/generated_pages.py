@@ -41,7 +41,7 @@ def reference() -> Iterator[str]:
     yield "# Reference"
     yield "Every public name of the core and of the five adapters, from its docstring."
     with mock(IMPORTED):
-        for package in ("lrcore", *(f"lrcore_{name}" for name in FRAMEWORKS)):
+        for package in ("lrcore", "lrcore.adapting", *(f"lrcore_{name}" for name in FRAMEWORKS)):
             module = importlib.import_module(package)
             yield f"## {package}"
             for name in module.__all__:

@@ -10,7 +10,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import lrcore
-from lrcore.show import svg
+from lrcore.show import describe
+from lrcore.show.notebook import svg
 
 
 class ScheduleFigure(SphinxDirective):
@@ -26,7 +27,8 @@ class ScheduleFigure(SphinxDirective):
         text = "\n".join(self.content)
         loaded = lrcore.loads(text)
         code = nodes.literal_block(text, text, language="toml")
-        picture = svg.draw(loaded, steps=self.options.get("steps"))
+        schedule = loaded.schedule if isinstance(loaded, lrcore.Plateau) else loaded
+        picture = svg(schedule, self.options.get("steps") or describe.display_range(schedule))
         return [code, nodes.raw("", f'<div class="schedule-figure">{picture}</div>', format="html")]
 
 

@@ -243,7 +243,7 @@ def exact_arrays() -> Library:
 
         @staticmethod
         def clip(x: Value, low: float, high: float) -> Value:
-            """numpy's may give 0.0 for -0.0."""
+            """That of numpy 1 gives 0.0 for -0.0."""
             return np.where(x < low, low, np.where(x > high, high, x))
 
         @staticmethod
@@ -331,22 +331,44 @@ def times_power(lib: Library, base: float) -> Callable[[Value, Value], Value]:
     return value
 
 
-def split(lib: Library, period: float) -> Callable[[Value], tuple[Value, Value]]:
-    """t -> (whole periods before t, what is left): integers by integers, reals by fmod, which is exact too.
+def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], tuple[Value, Value]]:
+    """t -> (whole periods since the origin, what is left): integers by integers, reals by fmod, which is exact too.
 
     A period that ends within the rounding of t has ended: ten periods of 3.7 are 37, though the float is a little more.
     """
+    before, origin = _periods_before(origin, period)
     if period <= LAST_STEP and float(period).is_integer():
         whole = int(period)
-        return lambda t: (t // whole, t % whole)
-    fmod, rounded, where, period = lib.fmod, lib.round, lib.where, float(period)
 
-    def value(t: Value) -> tuple[Value, Value]:
-        left = fmod(t, period)
-        ended = period - left <= t * ROUNDING
-        return rounded((t - left) / period) + ended, where(ended, 0.0, left)
+        def value(t: Value) -> tuple[Value, Value]:
+            elapsed = t - origin
+            return elapsed // whole, elapsed % whole
 
-    return value
+    else:
+        fmod, rounded, where, period = lib.fmod, lib.round, lib.where, float(period)
+
+        def value(t: Value) -> tuple[Value, Value]:
+            elapsed = t - origin
+            left = fmod(elapsed, period)
+            ended = period - left <= elapsed * ROUNDING
+            return rounded((elapsed - left) / period) + ended, where(ended, 0.0, left)
+
+    if before == 0:
+        return value
+
+    def value_since(t: Value) -> tuple[Value, Value]:
+        number, left = value(t)
+        return number - before, left
+
+    return value_since
+
+
+def _periods_before(origin: float, period: float) -> tuple[float, float]:
+    """How many periods an origin lies from where they may be counted, and what is left: 0 and itself if arrays hold it."""
+    if abs(origin) <= 2**62 or not float(period).is_integer():
+        return 0, for_arrays(origin)
+    before = -(-int(origin) // int(period))
+    return for_arrays(before), for_arrays(int(origin) - before * int(period))
 
 
 # --- shapes: how a ramp leaves one value for another ------------------------------------------------------------------
@@ -483,14 +505,13 @@ def geometric(lib: Library, start: float, end: float, first: float, last: float)
 
 def exponential(lib: Library, init: float, rate: float, origin: float, period: float, staircase: bool) -> TimeFunction:
     """init * rate**(t / period), split at whole periods so that the power keeps its digits at any t."""
-    origin = for_arrays(origin)
     if period == 1 and abs(rate) <= 1 and not staircase:
         fast_power = lib.pow
         return lambda t: init * fast_power(rate, t - origin)
-    scaled, parts, fraction = times_power(lib, rate), split(lib, period), fractional_power(lib, rate)
+    scaled, parts, fraction = times_power(lib, rate), split(lib, period, origin), fractional_power(lib, rate)
 
     def value(t: Value) -> Value:
-        whole, left = parts(t - origin)
+        whole, left = parts(t)
         return scaled(init, whole) if staircase else scaled(init, whole) * fraction(left, period)
 
     return value if abs(rate) <= 1 else lib.bounded(value, -LARGEST, LARGEST)
@@ -500,23 +521,22 @@ def inverse_time(
     lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
 ) -> TimeFunction:
     """init / (1 + rate * t / period)**exponent, of whole periods only with `staircase`."""
-    origin = for_arrays(origin)
-    power, parts = lib.power, split(lib, period)
+    power, parts, start = lib.power, split(lib, period, origin), for_arrays(origin)
     if exponent > _POWER_THAT_MAGNIFIES:
         return _inverse_high_power(lib, init, rate, origin, period, exponent, staircase)
     if staircase:
-        return lambda t: init / power(1.0 + rate * parts(t - origin)[0], exponent)
-    return lambda t: init / power(1.0 + rate * ((t - origin) / period), exponent)
+        return lambda t: init / power(1.0 + rate * parts(t)[0], exponent)
+    return lambda t: init / power(1.0 + rate * ((t - start) / period), exponent)
 
 
 def _inverse_high_power(
     lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
 ) -> TimeFunction:
     """The same where a large exponent magnifies the rounding of the base."""
-    power, where, parts = lib.power, lib.where, split(lib, period)
+    power, where, parts, start = lib.power, lib.where, split(lib, period, origin), for_arrays(origin)
 
     def value(t: Value) -> Value:
-        n, d = (parts(t - origin)[0], 1.0) if staircase else (t - origin, period)
+        n, d = (parts(t)[0], 1.0) if staircase else (t - start, period)
         periods = n / d
         grown = rate * periods
         base = 1.0 + grown
@@ -533,16 +553,16 @@ def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> Ti
     if origin == 0 and float(width).is_integer():
         whole = int(width)
         return lambda t: inner(t // whole)
-    origin, parts = for_arrays(origin), split(lib, width)
-    return lambda t: inner(parts(t - origin)[0])
+    parts = split(lib, width, origin)
+    return lambda t: inner(parts(t)[0])
 
 
 def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float) -> TimeFunction:
     """inner(t mod period) * factor**(number of the cycle); with `mirror` odd cycles run backwards."""
-    origin, parts = for_arrays(origin), split(lib, period)
+    parts = split(lib, period, origin)
 
     def place(t: Value) -> tuple[Value, Value]:
-        number, left = parts(t - origin)
+        number, left = parts(t)
         return number, lib.where(number % 2 == 1, period - left, left) if mirror else left
 
     if factor == 1:

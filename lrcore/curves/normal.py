@@ -1,4 +1,4 @@
-"""What is known of a formula without asking it: a form that equal ones share, when it repeats, how it is computed."""
+"""What is known of a formula without asking it: a form that equal ones share, when it repeats, what is inside."""
 
 from __future__ import annotations
 
@@ -256,18 +256,6 @@ def tick(formula: Formula) -> float:
         case Pointwise() | Clipped():
             return min(map(tick, _inside(formula)))
     return 0
-
-
-def is_plain_arithmetic(formula: Formula) -> bool:
-    """Whether values come from operations that numpy and Python's floats round alike: no power, no sine."""
-    match formula:
-        case Exponential() | InverseTime():
-            return False
-        case Ramp(shape=shape, power=power):
-            return power == 1 and shape in ("linear", "1-sqrt", "1-square")
-        case Cycle(factor=factor) if factor != 1:
-            return False
-    return all(map(is_plain_arithmetic, _inside(formula)))
 
 
 def calls_python(formula: Formula) -> bool:

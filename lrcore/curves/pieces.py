@@ -251,7 +251,7 @@ class Stairs(Struct, frozen=True):
         return replace(self, origin=self.origin * factor, width=self.width * factor)
 
     def until(self, time: float) -> Stairs:
-        ticks, _ = formulas.split(SCALARS, self.width)(time - self.origin)
+        ticks, _ = formulas.split(SCALARS, self.width, self.origin)(time)
         return replace(self, formula=self.formula.until(ticks))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:

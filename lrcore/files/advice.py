@@ -72,7 +72,7 @@ class Advice:
         """For a field that does not exist: what it is here, where it belongs, how it is spelt, who else has it."""
         if not isinstance(name, str):
             return self.boolean(name)
-        said = foreign(name, places_of(cls))
+        said = foreign(name, places_of(cls), known)
         if match := re.search(r"is `(warmup|cooldown)\.(\w+)`$", said):
             said += self._example(": ", match[1], {match[2]: value})
         right = belonging(name, path, self.tables)

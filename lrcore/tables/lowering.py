@@ -256,9 +256,12 @@ def _peak(cycle: Cycle) -> float:
     breakpoints = list(islice(line.breakpoints(end), most + 1))
     if len(breakpoints) > most:
         return math.inf
-    steps = {0, end, *breakpoints, *(end * part // SAMPLES for part in range(SAMPLES))}
-    if not cycle.mirror and _calls_python(cycle):
+    steps: set[float] = {0, end, *breakpoints, *(end * part // SAMPLES for part in range(SAMPLES))}
+    calls_python = _calls_python(cycle)
+    if not cycle.mirror and calls_python:
         steps.remove(end)  # which belongs to the next cycle
+    if not float(cycle.length).is_integer() and not calls_python:
+        steps |= {step - 0.5 for step in steps if step}  # later cycles ask between the steps, where not all need be 0
     return 2 * max(abs(float(line.at(step))) for step in steps)
 
 

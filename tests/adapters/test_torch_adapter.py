@@ -19,6 +19,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import lrcore
 import lrcore_torch
+from lrcore import adapting
 from tests.adapters.torch_loops import DEVICE, SCHEDULE, expected, parameter, sgd, tensor, update, used_rates
 
 FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.9)
@@ -30,7 +31,7 @@ SCHEDULES = [
     lrcore.PiecewiseConstant(boundaries=[5, 50], values=[0.3, 0.2, 0.1]),
     lrcore.Repeat(lrcore.Cosine(init_value=0.05, end_value=0.0, decay_steps=10), length_factor=2),
     lrcore.Every(FALLING, steps=7),
-    lrcore.as_schedule(lambda step: 0.1 / (step + 1)),
+    adapting.as_schedule(lambda step: 0.1 / (step + 1)),
 ]
 OPTIMIZERS = [
     name for name in torch.optim.__all__ if name != "Optimizer" and isinstance(getattr(torch.optim, name), type)
@@ -96,7 +97,7 @@ def test_groups_that_share_a_schedule_share_its_evaluation() -> None:
         asked.append(step)
         return 0.1
 
-    schedule = lrcore.as_schedule(rate)
+    schedule = adapting.as_schedule(rate)
     for given in (schedule, [schedule] * 50):
         optimizer = sgd(50)
         scheduler = lrcore_torch.LRScheduler(optimizer, given)
@@ -562,7 +563,7 @@ FORMS: dict[str, Any] = {
     "also a list": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, FALLING, also={"momentum": [0.1, bad]}),
     "relative": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, bad, relative=True),
     "plateau": lambda optimizer, bad: lrcore_torch.LRScheduler(
-        optimizer, lrcore.Plateau(lrcore.as_schedule(bad), factor=0.5, patience=0)
+        optimizer, lrcore.Plateau(adapting.as_schedule(bad), factor=0.5, patience=0)
     ),
     "attached": lambda optimizer, bad: lrcore_torch.LRScheduler(optimizer, bad).attach(),
 }

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
-from lrcore import Policy, Schedule
+from lrcore import Schedule
+from lrcore.adapting import Policy
 
 Source: TypeAlias = Schedule | Callable[[int], float]
 

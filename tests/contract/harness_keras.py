@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import lrcore_keras
-from lrcore import Policy
+from lrcore.adapting import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import mxnet as mx
 
 import lrcore_mxnet
-from lrcore import Policy
+from lrcore.adapting import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 import lrcore_optax
-from lrcore import Policy
+from lrcore.adapting import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import paddle
 
 import lrcore_paddle
-from lrcore import Policy
+from lrcore.adapting import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 

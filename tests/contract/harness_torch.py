@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 import lrcore_torch
-from lrcore import Policy
+from lrcore.adapting import Policy
 from tests.contract.harness import Loop, Source, Trained
 
 DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

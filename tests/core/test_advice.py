@@ -116,6 +116,30 @@ def test_fields_of_a_schedule_and_of_the_one_around_it(format: str) -> None:  # 
     assert problem == f"required; got none; it stands in schedule: {way(MOVED_OUT, format, 'schedule')}"
 
 
+def test_a_field_that_its_table_must_have_is_not_taken_from_it() -> None:
+    ticks = {"kind": "every", "schedule": PLAIN["constant"], "warmup": {"steps": 3}}
+    assert refusal(ticks, "toml").problem == "required; got none"
+    twice = {**PLAIN["constant"], "steps": 3, "warmup": {"steps": 5}}
+    assert "write it below [warmup]" not in refusal(twice, "toml").problem
+
+
+def test_the_nearest_table_that_may_have_a_field_is_named() -> None:
+    inner = {"kind": "cosine", "init_value": 0.1, "decay_steps": 10, "length_factor": 2}
+    twice = {"kind": "repeat", "schedule": {"kind": "repeat", "schedule": inner}}
+    assert "length_factor is a field of schedule: move it out of schedule.schedule" in refusal(twice, "dict").problem
+    between = {"kind": "shift", "steps": 1, "mirror": True, "schedule": {"kind": "repeat", "schedule": PLAIN["cosine"]}}
+    outer = {"kind": "repeat", "schedule": between}
+    assert "mirror is a field of the outermost table: move it out of schedule" in refusal(outer, "dict").problem
+
+
+def test_a_key_below_the_header_of_a_list_belongs_to_its_last_table() -> None:
+    ends = {"kind": "constant", "value": 1, "boundaries": [3]}
+    problem = refusal({"kind": "join", "schedules": [PLAIN["cosine"], ends]}, "toml").problem
+    assert problem.endswith(
+        "move it out of schedules[1], for in TOML a key below [[schedules]] belongs to schedules[1]"
+    )
+
+
 @pytest.mark.parametrize("format", ["toml", "json", "yaml"])
 def test_places_inside_a_list_and_below_a_key_are_written_out(format: str) -> None:  # noqa: A002
     linear = {"kind": "linear", "init_value": 1, "warmup": {"steps": 3, "decay_steps": 10}}
@@ -299,3 +323,8 @@ def test_a_strange_name_of_a_field_stays_in_one_line(word: str) -> None:
     assert refusal({**PLAIN["cosine"], word: 1}, "json").problem.isprintable()
     assert refusal({word: "cosine"}, "json").problem.isprintable()
     assert refusal({**PLAIN["constant"], "start": np.zeros((3, 3))}, "dict").problem.isprintable()
+
+
+@pytest.mark.parametrize("format", ["toml", "json", "dict"])
+def test_what_yaml_reads_as_true_is_told_for_yaml_alone(format: str) -> None:  # noqa: A002
+    assert refusal({"kind": "constant", "value": True}, format).problem == "expected a finite number; got true"

@@ -87,7 +87,7 @@ def rows() -> list[tuple[Meaning, str, str]]:
     for meaning in TABLE:
         for word in sorted({word for words in meaning.words.values() for word in words}):
             for place in meaning.places:
-                kinds = [kind for kind in KINDS if word not in LEGAL[kind] and not own(kind, word)]
+                kinds = [kind for kind in KINDS if plain(word) not in map(plain, LEGAL[kind]) and not own(kind, word)]
                 found += [(meaning, one, word) for one in (kinds if place == "schedule" else [place])]
     return found
 
@@ -101,7 +101,7 @@ def stem(word: str) -> str:
 
 
 def plain(word: str) -> str:
-    return re.sub("[^a-z0-9.]", "", word.lower())
+    return re.sub("[^a-z0-9]", "", word.lower())
 
 
 TABLE = table()
@@ -130,6 +130,25 @@ def test_every_foreign_word_in_python_gets_its_sentence(place: str) -> None:
             assert f"; {said}" in message(in_python, place, word)
             assert not re.search(r"`(warmup|cooldown|plateau)\.|a table `|kind `", said)
             assert "`total_steps`" not in said or place in RECIPES
+
+
+@pytest.mark.parametrize("word", ["milestone", "milestones", "Milestones", "MILE_STONES", "--milestones"])
+def test_case_signs_and_the_plural_of_a_foreign_word_do_not_count(word: str) -> None:
+    assert "is `boundaries`: a boundary is the first update" in message(in_file, "piecewise_constant", word)
+
+
+@pytest.mark.parametrize(
+    "word", ["torch.optim.lr_scheduler.StepLR", "paddle.optimizer.lr.StepDecay", "StepLR", "step_lr"]
+)
+def test_a_class_may_be_given_with_its_package(word: str) -> None:
+    assert f"; {word} is kind `exponential` with `decay_rate` = gamma" in message(in_file, "kind", word)
+    assert "decaying.v1 is kind `inverse_time`" in message(in_file, "kind", "decaying.v1")
+
+
+def test_a_word_that_is_only_written_otherwise_is_no_foreign_word() -> None:
+    assert message(in_python, "lrcore", "WarmupStableDecay").endswith("; did you mean 'warmup_stable_decay'?")
+    assert message(in_python, "lrcore", "OneCycle").endswith("; did you mean 'one_cycle'?")
+    assert message(in_file, "kind", "InverseTime").endswith("; did you mean 'inverse_time'?")
 
 
 def test_a_row_for_python_alone_does_not_touch_files() -> None:
@@ -259,10 +278,25 @@ def test_a_word_that_is_nearly_right(wrong: str, right: str) -> None:
         "total_epochs",
         "peak_value",
         "start",
+        "op_steps",
+        "e_p",
+        "watxh_in_coldwn",
+        "m_od",
     ],
 )
 def test_a_word_of_another_meaning_is_no_misspelt_one(wrong: str) -> None:
-    known = ["min_scale", "init_value", "up_steps", "total_steps", "decay_rate", "value", "shape"]
+    known = [
+        "eps",
+        "watch_in_cooldown",
+        "mode",
+        "min_scale",
+        "init_value",
+        "up_steps",
+        "total_steps",
+        "decay_rate",
+        "value",
+        "shape",
+    ]
     assert did_you_mean(wrong, known) == ""
 
 

@@ -159,9 +159,9 @@ class Counted(float):
 
 def test_a_place_in_time_is_found_without_looking_at_every_piece() -> None:
     line = Timeline(tuple(map(Counted, range(1000))), (pieces.Constant(1.0),) * 1000)
-    for moved, left in ((line.before(500.5), 501), (line.advanced(400), 600)):
-        assert len(moved.starts) == left
-    assert Counted.comparisons < 40
+    moved = line.before(500), line.before(500.5), line.advanced(400), line.advanced(0)
+    assert [len(one.starts) for one in moved] == [500, 501, 600, 1000]
+    assert 0 < Counted.comparisons < 80
 
 
 class Watched:
@@ -346,6 +346,15 @@ def test_constants_are_folded_as_if_all_were_added_anew_at_each_step(
         assert product(step) == wanted
 
 
+@pytest.mark.parametrize("kind", [Sum, Product])
+def test_parts_are_combined_in_their_order_whichever_begins_last(kind: type[Sum | Product]) -> None:
+    lines = [Linear(init_value=number, end_value=9.0, decay_steps=50) for number in (1.0, 2.0, 3.0)]
+    late = Join([Constant(4.0), lines[0]], boundaries=[5])
+    _, combined, _ = kind([late, *lines[1:]]).timeline.formulas[:3]
+    assert isinstance(combined, pieces.Pointwise)
+    assert [part.start for part in combined.formulas if isinstance(part, pieces.Ramp)] == [1.0, 2.0, 3.0]
+
+
 # --- what is worked out once ------------------------------------------------------------------------------------------
 
 
@@ -384,6 +393,7 @@ class Own(Schedule, frozen=True, tag="own"):
 
     boundaries: tuple[float, ...]
     name: str = "a"
+    inner: Schedule | None = None
 
     def _lower(self) -> Timeline:
         return Constant(1.0).timeline
@@ -393,6 +403,16 @@ def test_a_kind_of_ones_own_hashes_all_its_fields() -> None:
     assert Own(boundaries=(1.0,)) == Own(boundaries=(1.0,))
     assert hash(Own(boundaries=(1.0,))) == hash(Own(boundaries=(1.0,)))
     assert len({Own(boundaries=(1.0,), name=name) for name in "abcabc"}) == 3
+
+
+def test_a_schedule_knows_what_is_inside() -> None:
+    parts = (Constant(1.0), stairs(3))
+    assert Join(parts, boundaries=[5]).warmup(3).children == Sum(parts).children == parts
+    assert Every(parts[1], steps=3).children == parts[1:]
+    assert stairs(3).children == ()
+    assert Own(boundaries=(1.0,)).children == ()
+    assert Own(boundaries=(1.0,), inner=Own(boundaries=())).children == (Own(boundaries=()),)
+    assert Own(boundaries=(1.0,), inner=Own(boundaries=())).depth == 2
 
 
 def test_a_pickle_carries_no_hash_of_another_process() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -26,8 +27,11 @@ from lrcore import (
     Schedule,
     Shift,
     Sum,
+    adapting,
 )
 from lrcore.schedules.kinds import KINDS as FILE_KINDS
+from tests import oracle
+from tests.frameworks import ROOT
 from tests.kinds import KINDS
 
 DOWN = Linear(init_value=1.0, decay_steps=4)  # 1, 0.75, 0.5, 0.25, 0, 0, ...
@@ -107,6 +111,19 @@ def test_values_at_telling_steps(schedule: Schedule, values: dict[int, float]) -
 def test_there_is_one_of_every_kind() -> None:
     """The contract of the adapters trains with each of these, in the frameworks' own runs."""
     assert {type(schedule) for schedule in KINDS.values()} >= {*FILE_KINDS.values(), Function}
+
+
+@pytest.mark.parametrize("name", FILE_KINDS)
+def test_a_kind_is_everywhere_where_kinds_are(name: str) -> None:
+    """What CONTRIBUTING.md asks of a new one, by name."""
+    cls = FILE_KINDS[name]
+    assert getattr(lrcore, cls.__name__, None) is cls, "export it in lrcore/__init__.py"
+    assert cls.__name__ in lrcore.__all__, "export it in lrcore/__init__.py"
+    assert name in oracle._LENGTHS, "give it to the oracle, tests/oracle.py"
+    assert (ROOT / "docs" / "format" / "examples" / f"{name}.toml").exists(), "give the manual an example"
+    assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8"), "name it in README's table of kinds"
+    drawn = (ROOT / "tests" / "strategies.py").read_text(encoding="utf-8")
+    assert re.search(rf"lrcore\.{cls.__name__}\b", drawn), "draw it in tests/strategies.py"
 
 
 @pytest.mark.parametrize("make", [Linear, Polynomial, Cosine])
@@ -195,8 +212,8 @@ def test_a_repr_is_the_call_that_makes_the_schedule() -> None:
 
 
 def test_as_schedule_takes_a_schedule_or_a_function() -> None:
-    assert lrcore.as_schedule(DOWN) is DOWN
-    assert lrcore.as_schedule(math.sqrt, horizon=4) == Function(math.sqrt, horizon=4)
+    assert adapting.as_schedule(DOWN) is DOWN
+    assert adapting.as_schedule(math.sqrt, horizon=4) == Function(math.sqrt, horizon=4)
 
 
 def test_a_function_is_asked_with_plain_integers_when_and_only_when_its_value_is_wanted() -> None:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrcore
-from lrcore import Constant, Plateau, PlateauState, ScheduleError
+from lrcore import Constant, Plateau, PlateauState, ScheduleError, adapting
 
 LR = 0.1
 PLATEAU_FILE = """
@@ -743,13 +743,13 @@ def test_a_state_that_names_no_arithmetic_is_older_than_the_choice(arithmetic: A
 
 def test_an_adapter_is_to_warn_after_many_updates_without_a_report() -> None:
     never_told = Plateau(Constant(LR)).initial()
-    assert lrcore.report_due(0) == 10_000
-    assert lrcore.report_due(7_000) == lrcore.report_due(7_000, REMEMBERED) == 17_000
-    assert lrcore.report_due(7_000, never_told) == 10_000  # it has waited for all of them
-    assert lrcore.report_due(70_000, never_told) == 70_001  # at an update, not at the load
+    assert adapting.report_due(0) == 10_000
+    assert adapting.report_due(7_000) == adapting.report_due(7_000, REMEMBERED) == 17_000
+    assert adapting.report_due(7_000, never_told) == 10_000  # it has waited for all of them
+    assert adapting.report_due(70_000, never_told) == 70_001  # at an update, not at the load
     message = "adapter: 10,000 updates were made and the plateau was told no metric, so it reduces nothing; call report"
     with pytest.warns(UserWarning, match=f"^{message}$"):
-        lrcore.warn_of_no_report("adapter", "call report")
+        adapting.warn_of_no_report("adapter", "call report")
 
 
 # --- what is no state ---------------------------------------------------------------------------------------------------

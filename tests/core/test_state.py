@@ -343,8 +343,10 @@ def test_a_function_is_known_by_its_name_and_a_few_values(form: Any) -> None:
         assert lrcore.load_state(state, form(named(body)), "use_config").step == 7
     later = form(named(lambda step: 0.1 / (step + 1) if step < 7 else 0.0))
     assert lrcore.load_state(state, later, "same_past").schedule is later
+    changed = form(named(lambda step: 0.1 / (step + 1) if step < 5 else 0.0))
+    assert lrcore.load_state({**state, "step": 5}, changed, "same_past").schedule is changed
     with pytest.raises(lrcore.ScheduleError, match=r"at the 7 updates already made: .*at step 5, "):
-        lrcore.load_state(state, form(named(lambda step: 0.1 / (step + 1) if step < 5 else 0.0)), "same_past")
+        lrcore.load_state(state, changed, "same_past")
 
 
 def test_another_function_with_the_same_values_is_not_shown_to_be_the_same() -> None:
@@ -377,7 +379,8 @@ def test_a_function_is_asked_once_and_may_fail_beyond_its_use() -> None:
     assert len(str(states[0]["schedule"])) < 500
     assert lrcore.load_state(states[2], both).step == 2
     asked.clear()
-    lrcore.save_state(7, lrcore.Function(rate, horizon=20))
+    held = json.loads(str(lrcore.save_state(7, lrcore.Function(rate, horizon=20))["schedule"]))
+    assert [step for step, _ in held["few_values"]] == [0, 1, 2, 5, 10, 20]
     assert max(asked) == 20
 
 

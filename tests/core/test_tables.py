@@ -32,6 +32,7 @@ from lrcore import (
     ScheduleError,
     Shift,
     Sum,
+    adapting,
 )
 from lrcore.tables.table import polynomial
 from tests.accuracy import LARGEST, LAST, TINY, error
@@ -47,7 +48,7 @@ def never(step: int) -> float:
     raise AssertionError(f"asked for step {step}")
 
 
-def evaluate(table: lrcore.Table, steps: Any, dtype: Any = "float32") -> Any:
+def evaluate(table: adapting.Table, steps: Any, dtype: Any = "float32") -> Any:
     return table.evaluate(np, np.asarray(steps), lambda array, name: array.astype(name), dtype)
 
 
@@ -267,6 +268,15 @@ def test_random_lookups_hold_the_bits_of_the_host(schedule: Schedule, steps: lis
     assert evaluate(table, steps).tolist() == host(schedule, steps)
 
 
+def test_a_cycle_that_is_0_at_whole_steps_alone_does_not_settle() -> None:
+    """The second cycle of 2.5 updates asks its ramp half-way; the deep profile found that the table held 0 throughout."""
+    ramp = Repeat(Linear(init_value=0.0, end_value=1.0, decay_steps=1))
+    for schedule in (Repeat(ramp, period=2.5), Repeat(ramp, period=2.5, value_factor=0.9)):
+        table = lrcore.lower(schedule, horizon=1_000)
+        assert schedule(3) > 0
+        assert evaluate(table, list(range(1_000))).tolist() == host(schedule, list(range(1_000)))
+
+
 def test_cycles_settle_as_slowly_as_the_largest_of_many_pieces() -> None:
     pieces = PiecewiseConstant(boundaries=range(1, 40_001), values=[0.0] * 40_000 + [0.1])
     schedule = Repeat(pieces, period=40_020, value_factor=1e-12)
@@ -278,14 +288,15 @@ def test_cycles_settle_as_slowly_as_the_largest_of_many_pieces() -> None:
 
 GROWING = {
     "lengths beyond 2**53": Repeat(Cosine(init_value=0.3, end_value=0.01, decay_steps=7), length_factor=2.0**45, mirror=True),
-    "times beyond 2**63": Repeat(Shift(Exponential(init_value=0.1, decay_rate=0.9), steps=10**6), period=7, length_factor=2.0**45),
+    "times beyond 2**63": Repeat(Shift(Exponential(init_value=0.1, decay_rate=0.9, decay_steps=1e6), steps=10**6), period=7, length_factor=2.0**45),
     "lines beyond 2**63": Repeat(Shift(Linear(init_value=0.9, end_value=0.1, decay_steps=10**6), steps=10), period=7, length_factor=2.0**53),
+    "lines beyond 2**53": Repeat(Linear(init_value=0.0, end_value=0.1, decay_steps=7), length_factor=2.0**53 - 1),
     "a geometric fall": Repeat(Interpolate(boundaries=[0, 9], values=[0.1, 1e-5], shape="exponential"), length_factor=2.0**52),
     "growing values": Repeat(Linear(init_value=-0.3, end_value=0.1, decay_steps=500), value_factor=-1.5),
     "a steep power": Polynomial(init_value=0.1, end_value=1e-4, decay_steps=900, power=30),
     "a cosine to a power": Cosine(init_value=0.1, end_value=1e-4, decay_steps=900, exponent=1.7),
-    "zeros of both signs": Clip(Linear(init_value=-1.0, decay_steps=700) * 0.0, max_value=0.0),
-    "real cycles of a function": Repeat(Every(Function(lambda step: 0.1 / (step + 1)), steps=3), period=300, length_factor=1.5),
+    "a zero below zero": Clip(Linear(init_value=-1e-300, decay_steps=700) * Linear(init_value=1e-300, decay_steps=900), min_value=0.0),
+    "real cycles of a function": Repeat(Every(Function([0.1 / (step + 1) for step in range(100)].__getitem__), steps=3), period=300, length_factor=1.5),
 }  # fmt: skip
 
 
@@ -464,7 +475,7 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "a function later, in a clip": (Clip(Join([COSINE, Function(never)], boundaries=[2**31]), max_value=0.05), {}),
     "a function later, in a cycle": (LATE_FUNCTION, {}),
     "a function later, per epoch": (Every(Join([COSINE, Function(never)], boundaries=[BILLION]), steps=3), {}),
-    "a function later, in a cycle per epoch": (Every(LATE_FUNCTION, steps=3), {}),
+    "a function later, in a cycle per epoch": (Every(Repeat(Join([COSINE, Function(never)], boundaries=[BILLION]), period=4 * BILLION), steps=3), {}),
     "a function later, in a clip of a cycle": (Clip(LATE_FUNCTION, max_value=0.05), {}),
     "a function later, in a cycle of a sum": (LATE_FUNCTION + COSINE, {}),
     "a function at the end": (Join([COSINE, Function(lambda step: 0.5 / (step + 1))], boundaries=[LAST]), {}),
@@ -627,6 +638,10 @@ def test_what_is_made_of_many_pieces_may_have_as_many() -> None:
     assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)
     most = PiecewiseConstant(boundaries=range(1, 2**18), values=[0.1] * 2**18)
     assert (most * 0.5)(2**18) == 0.05
+    with pytest.raises(
+        ScheduleError, match=r"Repeat\.length_factor: expected at most 262144 pieces up to step 2\*\*53"
+    ):
+        Repeat(LATE, length_factor=2)
     with pytest.raises(ScheduleError, match=r"Sum\.schedules: expected at most 262144 pieces; got 262145"):
         Sum([most, PiecewiseConstant(boundaries=[2**20], values=[0.1, 0.2])])
 

@@ -44,7 +44,7 @@ def natives(framework: str) -> Iterator[tuple[str, Any]]:
 
 
 def plain(word: str) -> str:
-    return re.sub("[^a-z0-9.]", "", word.lower())
+    return re.sub("[^a-z0-9]", "", word.lower())
 
 
 def test_every_class_has_an_entry(framework: str) -> None:
