@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrcore
+import lrcore.adapting
 from lrcore import (
     Constant,
     Cosine,
@@ -680,7 +681,7 @@ BY_HAND = {
     "endless cooldown": (lambda: UNTYPED.Constant(1.0).cooldown(3), "Constant.cooldown.start"),
     "factor": (lambda: UNTYPED.Constant(1.0) * True, "schedule * factor"),
     "no function": (lambda: UNTYPED.Function(3), "Function.function"),
-    "a class": (lambda: UNTYPED.as_schedule(dict), "schedule"),
+    "a class": (lambda: UNTYPED.adapting.as_schedule(dict), "schedule"),
 }  # fmt: skip
 
 
