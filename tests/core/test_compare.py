@@ -40,11 +40,16 @@ OTHER_CYCLE = Repeat(Linear(init_value=1.0, decay_steps=1_000_003))
 LARGEST = 1.7976931348623157e308
 FLIPPING = Exponential(init_value=0.1, decay_rate=-1.01)
 SLOW = Exponential(init_value=0.1, decay_rate=0.999_999_9)
+FADING = SLOW * Exponential(init_value=1, decay_rate=0.5)  # 0 from step 1076 on
 
 
 def staged(values: Any, width: int = 1) -> Schedule:
     """Values of which each holds for so many updates."""
     return PiecewiseConstant(boundaries=range(width, width * len(values), width), values=values)
+
+
+FADING_CYCLES = Repeat(staged([1.0, 2.0], 500), value_factor=0.5)
+GROWING_CYCLES = Repeat(staged([1.0, 0.0]), 2, value_factor=1.5)
 
 
 def by_hand(first: Schedule, second: Schedule, until: int) -> int | None:
@@ -80,6 +85,12 @@ def epochs(changed: bool) -> Schedule:
             10**6 - 1,
         ),
         (CYCLE, Join([CYCLE.schedule] * 3), 3 * 999_983),
+        (CYCLE, Every(CYCLE, 2), 1),
+        (
+            Every(Exponential(init_value=1, decay_rate=0.5, decay_steps=7), 5),
+            Exponential(init_value=1, decay_rate=0.5, decay_steps=35),
+            1,
+        ),
         (Repeat(STAIRS, 70, length_factor=2), Repeat(STAIRS, 70, length_factor=3), 90),
         (Every(SLOW, 10**6), Every(SLOW, 10**6 + 1), 10**6),
         (
@@ -111,6 +122,14 @@ def epochs(changed: bool) -> Schedule:
         ),
         (FLIPPING, Join([FLIPPING, Constant(LARGEST)], [80_000]), 80_001),
         (Function(math.sqrt, 1000), Function(lambda step: math.sqrt(step) + (step > 900), 1000), 901),
+        (FADING, Join([FADING, Repeat(staged([0.0, 0, 0, 5]), 4)], [2000]), 2003),
+        (GROWING_CYCLES, Join([GROWING_CYCLES, Constant(LARGEST)], [10_000]), 10_001),
+        (FADING_CYCLES, Join([FADING_CYCLES, Repeat(staged([0.0, 0, 0, 5]), 4)], [2_000_000]), 2_000_003),
+        (
+            Shift(Every(Repeat(staged([1.0, 2, 3, 4, 5, 6, 7]), 7), 10), 10),
+            Shift(Every(Repeat(staged([1.0, 2, 3, 4, 5, 6, 8]), 7), 10), 10),
+            50,
+        ),
     ],
 )
 def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: int | None) -> None:
@@ -197,6 +216,8 @@ def test_the_largest_difference_is_found_in_a_period_and_beyond_a_long_common_pa
     assert largest_difference(STAIRS, STAIRS) is None
     late = largest_difference(Constant(1), Linear(init_value=1, end_value=3, decay_steps=100_000))
     assert late == Difference(100_000, 1.0, 3.0)
+    fall = Linear(init_value=1, decay_steps=100_000)
+    assert largest_difference(Constant(1), fall, until=90_000) == Difference(89_999, 1.0, fall(89_999))
 
 
 # --- tolerance and rounding -------------------------------------------------------------------------------------------
@@ -266,6 +287,8 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (CYCLE + OTHER_CYCLE, OTHER_CYCLE + CYCLE),
         (Sum([CYCLE, SLOW, OTHER_CYCLE]), (SLOW + CYCLE) + OTHER_CYCLE),
         (CYCLE + Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), OTHER_CYCLE + CYCLE),
+        (Sum([CYCLE, Repeat(Linear(init_value=2, decay_steps=1_000_003) * 0.5), SLOW]), Sum([OTHER_CYCLE, CYCLE, SLOW])),
+        (FADING, Join([FADING, Constant(0)], [2000])),
         (Every(SLOW + CYCLE, 6), Every(CYCLE, 6) + Every(SLOW, 6)),
         (Repeat(Repeat(staged([1.0, 2.0], 5), 10), 20), Repeat(staged([1.0, 2.0], 5), 10)),
         (Shift(CYCLE, 3 * 999_983), CYCLE),
@@ -275,7 +298,7 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (STAIRS + SLOW * 0.0, STAIRS),
         (Clip(STAIRS, min_value=1e-3), Clip(STAIRS, min_value=1e-3, max_value=7.0)),
         (Repeat(Constant(3), 7, mirror=True, length_factor=2), Constant(3)),
-        (Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Join([Repeat(staged([1.0, 2.0], 500), value_factor=0.5), Constant(0)], [2_000_000])),
+        (FADING_CYCLES, Join([FADING_CYCLES, Constant(0)], [2_000_000])),
         (Exponential(init_value=0.1, decay_rate=1.01), Join([Exponential(init_value=0.1, decay_rate=1.01), Constant(LARGEST)], [10**6])),
         (Exponential(init_value=0.1, decay_rate=-0.9), Join([Exponential(init_value=0.1, decay_rate=-0.9), Constant(0)], [10**5])),
         (CYCLE * Exponential(init_value=1, decay_rate=0.5), Join([CYCLE * Exponential(init_value=1, decay_rate=0.5), Constant(0)], [2000])),

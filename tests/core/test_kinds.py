@@ -155,6 +155,7 @@ def test_a_length_of_0_is_already_there(make: Any) -> None:
         (Function(math.sqrt), None),
         (Function(math.sqrt, horizon=9), 9),
         (Join([DOWN, DOWN]), 8),
+        (Join([DOWN, DOWN.warmup(3), DOWN]), 15),
         (Join([DOWN, HALVES]), None),
         (DOWN + Constant(1.0), 4),
         (Constant(0.5) + Constant(1.0), None),
@@ -234,6 +235,25 @@ def test_a_join_of_a_thousand_parts_costs_one_bisection() -> None:
     parts = Join([Constant(float(number)) for number in range(1000)], boundaries=range(10, 10_000, 10))
     assert [parts(step) for step in (0, 9, 10, 5005, 9_999, 10**6)] == [0.0, 0.0, 1.0, 500.0, 999.0, 999.0]
     assert len(parts.timeline.starts) == 1000
+
+
+@pytest.mark.parametrize("inner", [Constant(4.0), DOWN + Constant(3.0)])
+@pytest.mark.parametrize("factor", [2.0, 1.0, 0.5, 0.0, -1.0])
+def test_each_cycle_is_the_one_before_times_the_factor(inner: Schedule, factor: float) -> None:
+    schedule = Repeat(inner, period=5, value_factor=factor)
+    assert [schedule(step) for step in (0, 5, 10, 15)] == [4.0, 4.0 * factor, 4.0 * factor**2, 4.0 * factor**3]
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("period", [7, 7.5, 7.3])
+@pytest.mark.parametrize("growth", [1, 2])
+def test_every_change_of_a_cycle_of_constants_is_a_breakpoint(mirror: bool, period: float, growth: int) -> None:
+    pieces = PiecewiseConstant(boundaries=[1, 5], values=[4.0, 2.0, 1.0])
+    schedule = Repeat(pieces, period=period, mirror=mirror, length_factor=growth)
+    changes = {step for step in range(1, 200) if schedule(step) != schedule(step - 1)}
+    breakpoints = list(schedule.timeline.breakpoints(200))
+    assert breakpoints == sorted(set(breakpoints))
+    assert changes <= set(breakpoints)
 
 
 def test_decimal_periods_end_where_they_are_written_to_end() -> None:

@@ -609,6 +609,13 @@ def went_on(saved: dict[str, Any], configured: dict[str, Any], state: PlateauSta
             "here: the plateau's accumulate was 4 and is 1, cooldown was 9 and is 3: best 0.25 becomes inf, bad 2 becomes 0, cool",
         ),
         (
+            {"cooldown": 9, "accumulate": 4},
+            {"cooldown": 3},
+            REMEMBERED._replace(cooldown=3),
+            REMEMBERED._replace(best=math.inf, bad=0, cooldown=3),
+            "here: the plateau's accumulate was 4 and is 1: best 0.25 becomes inf, bad 2 becomes 0; the scale",
+        ),
+        (
             {"accept_first": True},
             {"accept_first": False},
             REMEMBERED._replace(best=math.nan),
@@ -949,3 +956,11 @@ def test_a_reduction_by_no_more_than_eps_is_left_out() -> None:
     plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=0, eps=0.25)
     assert scaled(plateau, [1.0, 1.0, 1.0, 1.0]) == [0.1, 0.05, 0.05, 0.05]
     assert scaled(plateau.replace(eps=0.5), [1.0, 1.0]) == [0.1, 0.1]
+
+
+@pytest.mark.parametrize(("arithmetic", "mean"), [("lrcore", 0.1), ("torch", 0.1), ("optax", float(np.float32(0.1)))])
+def test_a_mean_of_metrics_has_the_precision_of_its_arithmetic(arithmetic: Any, mean: float) -> None:
+    plateau = Plateau(Constant(LR), accumulate=2, arithmetic=arithmetic)
+    state = plateau.update(plateau.initial(), 0.1)
+    assert state.mean == mean
+    assert plateau.update(state, 0.1).best == mean

@@ -135,6 +135,12 @@ def test_what_is_remembered_is_no_part_of_the_schedule() -> None:
     assert lrcore.load_state(lrcore.save_state(7, asked), fresh).step == 7
 
 
+@pytest.mark.parametrize(("make", "values"), MADE)
+def test_equal_functions_make_equal_schedules(make: Callable[[], lrcore.Schedule], values: list[float]) -> None:
+    assert make() == make()
+    assert hash(make()) == hash(make())
+
+
 def test_threads_that_ask_together_get_the_bits_of_a_loop() -> None:
     schedule = lrcore.running_product(0.3, factor)
     orders = [random.Random(seed).sample(range(LONG + 1), 300) for seed in range(4)]

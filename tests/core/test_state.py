@@ -134,6 +134,13 @@ def test_mismatches_of_every_form(saved: Any, configured: Any, message: str) -> 
     assert lrcore.load_state(lrcore.save_state(7, saved), configured, "use_config").schedule == configured
 
 
+def test_a_message_lists_five_changes_at_most() -> None:
+    options: dict[str, Any] = {"factor": 0.5, "patience": 3, "mode": "max", "rtol": 0.1, "cooldown": 2, "eps": 0.1}
+    with pytest.raises(lrcore.ScheduleError) as caught:
+        lrcore.load_state(lrcore.save_state(7, Plateau(SAVED)), Plateau(SAVED, **options))
+    assert str(caught.value).count(" saved, ") == 5
+
+
 def test_python_function_cannot_be_kept() -> None:
     state = lrcore.save_state(7, lrcore.Function(halves))
     with pytest.raises(lrcore.ScheduleError, match="a Python function cannot be kept from a checkpoint"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -33,11 +34,13 @@ from lrcore import (
     Sum,
     adapting,
 )
+from lrcore.tables.table import polynomial
 from tests.accuracy import LARGEST, LAST, TINY, error
 from tests.kinds import KINDS
 from tests.strategies import schedules
 
 MANY_PIECES = 600
+thirds = st.integers(-(2**30) // 3, 2**30 // 3)  # coefficients whose sum stays below 2**30, as those that are fitted do
 STAIRS = Exponential(init_value=0.1, decay_rate=0.9999999, decay_steps=10, staircase=True)
 
 
@@ -102,6 +105,14 @@ def test_stairs_take_one_entry_for_each_step_of_the_stairs() -> None:
     steps = 500 + np.arange(300) * 1_000_000
     for near in (steps - 1, steps, steps + 1):
         assert evaluate(table, near).tolist() == host(schedule, near.tolist())
+
+
+def test_a_cycle_of_stairs_is_held_once_and_by_its_steps() -> None:
+    schedule = Every(Repeat(Linear(init_value=0.7, end_value=0.1, decay_steps=7)), steps=1000).warmup(501)
+    table = lrcore.lower(schedule)
+    steps = (501 + np.arange(20)[:, None] * 1000 + np.array([-1, 0, 1])).ravel()
+    assert table.nbytes == (501 + 7) * 8
+    assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
 
 
 def test_a_cycle_is_held_once() -> None:
@@ -203,6 +214,26 @@ def test_cubics_have_the_bits_of_the_host_at_first_and_where_pieces_begin(name: 
     cuts = [] if name in {"cyclic", "inverse square root per epoch"} else list(schedule.timeline.breakpoints(10**6 + 1))
     steps = [*range(256), *cuts]
     assert evaluate(lrcore.lower(schedule, method="cubics"), steps).tolist() == host(schedule, steps)
+
+
+@given(st.integers(0, 2**30 - 1), st.integers(-(2**30), 2**30), st.lists(thirds, min_size=3, max_size=3))
+def test_a_polynomial_in_fixed_point_is_exact_to_within_one_and_a_half(u: int, c0: int, others: list[int]) -> None:
+    c1, c2, c3 = others
+    part = Fraction(u, 2**30)
+    wanted = c0 + part * (c1 + part * (c2 + part * c3))
+    got = polynomial(np, *(np.int32(number) for number in (u, c0, c1, c2, c3)))
+    assert abs(int(got) - wanted) <= Fraction(3, 2)
+
+
+@pytest.mark.parametrize("width", [2, 3, 50])
+def test_a_piece_of_one_value_is_one_cubic_however_short(width: int) -> None:
+    schedule = PiecewiseConstant(
+        boundaries=range(1000, 1000 + 200 * width, width), values=np.linspace(1.0, 0.1, 201).tolist()
+    )
+    table = lrcore.lower(schedule, method="cubics")
+    assert table.nbytes == (256 + 200) * 32  # the last of the first 256 goes on until step 1000
+    steps = range(900, 1200 + 200 * width)
+    assert evaluate(table, steps).tolist() == host(schedule, steps)
 
 
 @pytest.mark.parametrize("end_value", [0.0, 1e-5])
@@ -311,6 +342,17 @@ def test_a_function_is_asked_for_whole_steps_and_for_none_that_no_update_uses(sc
     assert {type(step) for step in calls} == {int}
 
 
+def test_a_function_is_asked_for_integers_by_a_clock_of_real_time() -> None:
+    types = set()
+
+    def function(step: int) -> float:
+        types.add(type(step))
+        return 0.1 / (step + 1)
+
+    lrcore.lower(Repeat(Every(Function(function), steps=3), period=301, length_factor=1.5), horizon=4000)
+    assert types == {int}
+
+
 @pytest.mark.parametrize(
     ("schedule", "asked"),
     [
@@ -361,6 +403,13 @@ def test_clipped_stairs_take_one_entry_for_each_step_of_the_stairs(inner: Schedu
     steps = (np.arange(1, 200)[:, None] * 10_000 + np.array([-1, 0, 1])).ravel()
     assert table.nbytes <= entries * 8
     assert evaluate(table, steps).tolist() == host(schedule, steps.tolist())
+
+
+def test_scaled_stairs_take_one_entry_for_each_step_of_the_stairs() -> None:
+    schedule = Every(Repeat(FALL, period=50), steps=10_000) * 0.5
+    steps = (np.arange(1, 200)[:, None] * 10_000 + np.array([-1, 0, 1])).ravel()
+    assert lrcore.lower(schedule).nbytes == 50 * 8
+    assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps.tolist())
 
 
 def test_clipped_stairs_that_are_fitted_bend_where_their_steps_do() -> None:
@@ -437,6 +486,7 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
     "a function before its own horizon": (Function(lambda step: 0.5 / (step + 1), horizon=BILLION), {"horizon": 1000}),
     "a function before the end of a cycle": (Repeat(Function(([0.5] * 200 + [0.1] * 801).__getitem__), period=10**6, value_factor=0.5), {"horizon": 1000}),
     "a function before the end of a cycle, per epoch": (Every(Repeat(Function(([0.5] * 11).__getitem__), period=100, value_factor=0.5), steps=100), {"horizon": 1000}),
+    "a cycle that began earlier": (Shift(Repeat(PiecewiseConstant(boundaries=[100, 200], values=[1.0, 0.5, 0.2]), period=1000), steps=90), {"horizon": 50}),
     "a horizon later": (COSINE, {"horizon": 2**31}),
     "a horizon much later": (InverseTime(init_value=0.1), {"horizon": 2**53}),
     "no horizon": (COSINE, {"horizon": 0}),

@@ -95,6 +95,12 @@ def test_endless_decays(length: int, staircase: bool) -> None:
             check(InverseTime(**common, decay_rate=rate, power=power), places(length))
 
 
+@pytest.mark.parametrize("staircase", [False, True])
+def test_inverse_time_to_the_power_of_100(staircase: bool) -> None:
+    decay = InverseTime(init_value=0.1, decay_rate=0.37, decay_steps=1000, power=100, staircase=staircase)
+    check(decay, [*range(0, 3000, 7), *range(3000, 10**6, 9973)])
+
+
 def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
     check(Exponential(init_value=0.1, decay_rate=0.0), range(5))
     check(Exponential(init_value=0.1, decay_rate=0.0, decay_steps=2.5, staircase=True), range(9))
@@ -188,6 +194,14 @@ def test_cycles_may_begin_before_and_end_after_what_an_integer_of_numpy_holds(na
         check(schedule, steps)
 
 
+@pytest.mark.parametrize("name", ["exponential", "inverse", "inverse, high power", "stairs", "cycle", "function"])
+def test_cycles_may_have_begun_longer_ago_than_an_integer_of_numpy_holds(name: str) -> None:
+    """The second cycle is 2**53 times as slow, and was entered 5000 of its steps after its beginning."""
+    schedule = Repeat(lrcore.Shift(LATER[name], steps=5000), period=40, length_factor=2.0**53)
+    steps = [0, 39, 40, 41, 10**9, 2**40, 2**53 - 1, 2**53]
+    assert schedule.values(steps) == pytest.approx([schedule(step) for step in steps], rel=1e-14)
+
+
 def test_the_last_step_of_a_very_long_line_is_exact() -> None:
     """It ends at 2**53 + 1, which is no float64."""
     schedule = Repeat(Linear(init_value=1.0, decay_steps=3), length_factor=3002399751580330)
@@ -245,6 +259,25 @@ def test_what_leaves_float64_keeps_its_sign(sign: float) -> None:
         Repeat(huge, period=5, value_factor=2.0, length_factor=2),
     ):
         assert schedule(5010) == schedule.values([5010])[0] == largest
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_line_that_leaves_float64_on_its_way_keeps_its_sign(sign: float) -> None:
+    line = Linear(init_value=sign * 1.7e308, end_value=sign * 1.6e308, decay_steps=10)
+    for schedule in (line + line, line + Constant(sign * 1.7e308), line * 2.0):
+        assert schedule(5) == schedule.values([5])[0] == sign * float(np.finfo(np.float64).max)
+
+
+def test_growing_cycles_that_alternate_keep_their_sign_at_the_largest_number() -> None:
+    """Cycles of 5, 10, 20 and 40 updates, of which the second is finite."""
+    schedule = Repeat(Linear(init_value=1.0, end_value=1.0, decay_steps=5), value_factor=-1e200, length_factor=2)
+    largest = float(np.finfo(np.float64).max)
+    assert [schedule(step) for step in (0, 5, 15, 35)] == [1.0, -1e200, largest, -largest]
+
+
+def test_a_product_of_numbers_is_no_negative_zero() -> None:
+    for schedule in (Constant(0.0) * -1.0, Constant(1e-300) * Constant(-1e-300)):
+        assert math.copysign(1.0, schedule(0)) == 1.0
 
 
 @pytest.mark.parametrize("rate", [1.5, 2.0, -3.0, 10.0])
