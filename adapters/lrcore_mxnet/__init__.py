@@ -5,7 +5,7 @@ from importlib.metadata import version
 import lrcore
 
 try:
-    import mxnet  # noqa: F401 - asked for here, so that its absence is one sentence
+    import mxnet  # noqa: F401 - imported first, to report a missing MXNet in one sentence
 except ModuleNotFoundError as error:
     if error.name != "mxnet":
         raise

@@ -1,4 +1,7 @@
-"""MXNet's own schedulers as lrcore schedules. They are asked for update n = step + 1; a warmup is of the update n too."""
+"""Convert MXNet's own schedulers to lrcore schedules.
+
+MXNet calls a scheduler with num_update = step + 1, during its warmup too. Its warmup does not delay the decay.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def native_step(native: Any) -> int:
 
 
 class _Counted:
-    """A function of num_update as one of the step."""
+    """Adapt a function of num_update to a function of the step."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -79,32 +82,32 @@ class _Counted:
 
 
 def _factor(native: FactorScheduler) -> lrcore.Schedule:
-    steps, factor, stop = _whole(native.step, "step"), _share(native.factor), float(native.stop_factor_lr)
-    base = _first_base(native, native.count // steps, stop)
-    if base * factor < stop:  # the floor is looked at after a decay, so the first value may lie below it
-        return _after_warmup(native, lrcore.PiecewiseConstant(boundaries=[steps], values=[base, stop]))
+    steps, factor, stop = _whole_number(native.step, "step"), _non_negative(native.factor), float(native.stop_factor_lr)
+    base = _initial_rate(native, native.count // steps, stop)
+    if base * factor < stop:  # MXNet applies stop_factor_lr only when it decays: the first value may be lower
+        return _with_warmup(native, lrcore.PiecewiseConstant(boundaries=[steps], values=[base, stop]))
     decay = lrcore.Exponential(init_value=base, decay_rate=factor, decay_steps=steps, staircase=True)
-    return _after_warmup(native, lrcore.Clip(decay, min_value=stop))
+    return _with_warmup(native, lrcore.Clip(decay, min_value=stop))
 
 
 def _multi_factor(native: MultiFactorScheduler) -> lrcore.Schedule:
-    base = _first_base(native, native.cur_step_ind, -math.inf)
-    boundaries = [math.floor(step) for step in native.step]  # update n > step is the step t >= floor(step)
+    base = _initial_rate(native, native.cur_step_ind, -math.inf)
+    boundaries = [math.floor(step) for step in native.step]  # num_update > s means: the step is >= floor(s)
     values = [base * native.factor**count for count in range(len(boundaries) + 1)]
-    return _after_warmup(native, lrcore.PiecewiseConstant(boundaries=boundaries, values=values))
+    return _with_warmup(native, lrcore.PiecewiseConstant(boundaries=boundaries, values=values))
 
 
 def _poly(native: PolyScheduler) -> lrcore.Schedule:
     if native.power < 0:
         raise lrcore.ScheduleError(WHERE, f"expected pwr >= 0, as the rate is infinite at the end; got {native.power}")
-    decay = _decay(native)
+    decay = _decay_fields(native)
     if native.power == 0:
-        return _annealed(native, lrcore.Constant(native.base_lr_orig))
-    return _annealed(native, lrcore.Polynomial(**decay, power=native.power))
+        return _warmup_and_decay(native, lrcore.Constant(native.base_lr_orig))
+    return _warmup_and_decay(native, lrcore.Polynomial(**decay, power=native.power))
 
 
 def _cosine(native: CosineScheduler) -> lrcore.Schedule:
-    return _annealed(native, lrcore.Cosine(**_decay(native)))
+    return _warmup_and_decay(native, lrcore.Cosine(**_decay_fields(native)))
 
 
 _CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
@@ -115,7 +118,8 @@ _CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
 }
 
 
-def _decay(native: PolyScheduler | CosineScheduler) -> dict[str, Any]:
+def _decay_fields(native: PolyScheduler | CosineScheduler) -> dict[str, Any]:
+    """Return the fields that Polynomial and Cosine have in common."""
     if native.max_steps == 0:
         raise lrcore.ScheduleError(
             WHERE,
@@ -125,16 +129,19 @@ def _decay(native: PolyScheduler | CosineScheduler) -> dict[str, Any]:
     return {"init_value": native.base_lr_orig, "end_value": native.final_lr, "decay_steps": steps}
 
 
-def _annealed(native: PolyScheduler | CosineScheduler, decay: lrcore.Schedule) -> lrcore.Schedule:
-    """A decay by the clock of num_update, after the warmup; one that would end before it never begins."""
+def _warmup_and_decay(native: PolyScheduler | CosineScheduler, decay: lrcore.Schedule) -> lrcore.Schedule:
+    """Put the warmup before a polynomial or cosine decay, and shift both by 1: MXNet evaluates them at num_update.
+
+    Where max_update < warmup_steps, MXNet never decays: the rate is constant after the warmup.
+    """
     if native.max_steps < 0:
-        return _after_warmup(native, lrcore.Constant(native.base_lr))
+        return _with_warmup(native, lrcore.Constant(native.base_lr))
     shape = native.warmup_mode
     return lrcore.Shift(decay.warmup(native.warmup_steps, init_value=native.warmup_begin_lr, shape=shape), 1)
 
 
-def _after_warmup(native: Any, body: lrcore.Schedule) -> lrcore.Schedule:
-    """The warmup, and what the body is by then: its clock does not wait."""
+def _with_warmup(native: Any, body: lrcore.Schedule) -> lrcore.Schedule:
+    """Replace the first steps of `body` by the warmup: MXNet's warmup does not delay the decay."""
     steps = native.warmup_steps
     if steps <= 1:
         return body
@@ -144,8 +151,17 @@ def _after_warmup(native: Any, body: lrcore.Schedule) -> lrcore.Schedule:
     return lrcore.Join([rise, lrcore.Shift(body, steps - 1)], boundaries=[steps - 1])
 
 
-def _first_base(native: Any, decays: int, stop: float) -> float:
-    """The rate before any decay. `base_lr` has decayed since, or was replaced by an optimizer's learning rate."""
+def _initial_rate(native: Any, decays: int, stop: float) -> float:
+    """Return the rate before the first decay.
+
+    MXNet multiplies `base_lr` at each decay, and an optimizer may have overwritten it. If `warmup_final_lr`, the original
+    `base_lr`, decays to the current `base_lr`, it was not overwritten; else divide `base_lr` by the decays.
+
+    Args:
+        native: a FactorScheduler or a MultiFactorScheduler.
+        decays: the number of decays made.
+        stop: the lowest rate to which a decay goes.
+    """
     rate = native.warmup_final_lr
     for _ in range(decays):
         rate = max(rate * native.factor, stop)
@@ -158,13 +174,13 @@ def _first_base(native: Any, decays: int, stop: float) -> float:
     return float(native.base_lr / native.factor**decays)
 
 
-def _whole(steps: Any, name: str) -> int:
+def _whole_number(steps: Any, name: str) -> int:
     if float(steps).is_integer():
         return int(steps)
     raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates as {name}; got {steps}")
 
 
-def _share(factor: float) -> float:
+def _non_negative(factor: float) -> float:
     if factor < 0:
         raise lrcore.ScheduleError(WHERE, f"expected factor >= 0; got {factor}")
     return float(factor)

@@ -1,4 +1,4 @@
-"""A schedule as MXNet asks for it: by `num_update`, which the optimizer has already raised when it asks."""
+"""The scheduler class. MXNet calls it with `num_update`, which the optimizer raises before it asks for the rate."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import mxnet as mx
 
 import lrcore
 from lrcore import adapting
-from lrcore_mxnet._counts import count_from, count_on, optimizer_of, take_back_update
+from lrcore_mxnet._update_counts import optimizer_of, set_update_count, spread_counts_to_devices, undo_count
 
 _NAME = "lrcore_mxnet.LRScheduler"
-_SHOWN = 200  # characters of a schedule in an error
+_MAX_SHOWN = 200  # characters of a schedule's name in an error message
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -59,8 +59,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             never asks.
 
     Attributes:
-        schedule: what is followed.
-        plateau_state: what a plateau remembers; None for a schedule.
+        schedule: the schedule or plateau that gives the rates.
+        plateau_state: the state of a plateau; None for a schedule.
 
     Raises:
         lrcore.ScheduleError: a wrong argument; when asked, a Python function that gives no finite number.
@@ -81,7 +81,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
-    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+    _report_due: float = inf  # the step at which to warn that the plateau was told no metric
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         on_mismatch: adapting.Policy = "error",
         first: int = 1,
     ) -> None:
-        # The base class holds the numbers of its own warmup and nothing else: it is not initialised.
-        adapting.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
+        # MXNet's `__init__` is not called: it only stores the options of MXNet's own warmup.
+        adapting.check_policy(on_mismatch, _NAME)  # an error now, not when a checkpoint is loaded
         if isinstance(schedule, mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(
                 _NAME,
@@ -103,10 +103,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.on_mismatch: adapting.Policy = on_mismatch
         self.first = int(first)
         self._follow(schedule if isinstance(schedule, lrcore.Plateau) else adapting.as_schedule(schedule))
-        self._report_due = inf if self.plateau_state is None else _NOT_ASKED
-        self._in_use = True  # as far as is known: states that are loaded put another in its place
+        self._report_due = inf if self.plateau_state is None else _NOT_CALLED
+        # False from when `load_states` unpickles a scheduler that may replace this one, until a trainer asks this one.
+        self._in_use = True
         self._saved_schedule: str | None = None
-        _live.add(self)
+        _live_schedulers.add(self)
 
     def __call__(self, num_update: int) -> float:
         """The learning rate of update `num_update`; asking changes nothing."""
@@ -117,11 +118,11 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self._in_use = True
         try:
             if step >= self._report_due:
-                self._notice_no_report(step)
+                self._warn_if_no_report(step)
             return self._at(step if step > 0 else 0)
         except Exception:
             if self.first:
-                take_back_update(sys._getframe(1))  # noqa: SLF001 - only who asks knows what was counted
+                undo_count(sys._getframe(1))  # noqa: SLF001 - the optimizer is reached by the caller's frame alone
             raise
 
     @property
@@ -149,17 +150,17 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """
         if not isinstance(self.schedule, lrcore.Plateau):
             raise lrcore.ScheduleError(
-                f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
+                f"{_NAME}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
         if not self._in_use:
             warnings.warn(
-                f"{_NAME}.report: states were loaded, and no trainer has asked this scheduler since: it may follow the one "
-                "that was saved; call sync(trainer) after load_states",
+                f"{_NAME}.report: states were loaded, and no trainer has asked this scheduler since: the trainer may follow "
+                "the saved one instead; call sync(trainer) after load_states",
                 stacklevel=2,
             )
         if type(metric) is mx.nd.NDArray and metric.size == 1:
-            metric = metric.asscalar()  # it has no float()
+            metric = metric.asscalar()  # NDArray has no `__float__`
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
         self._report_due = inf
 
@@ -196,8 +197,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 not go on. Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
-        count_from(optimizer, self._load(state))
-        self._lead(optimizer)
+        set_update_count(optimizer, self._load(state))
+        self._attach_to(optimizer)
 
     def sync(self, trainer: Any, step: int | None = None) -> None:
         """Make a trainer follow this scheduler, and with `step` count from there: the next update uses schedule(step).
@@ -220,13 +221,13 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         if isinstance(found, LRScheduler) and found is not self:
             self._load(found.state_dict(optimizer))
         if step is None:
-            count_on(optimizer, trainer)
+            spread_counts_to_devices(optimizer, trainer)
         else:
-            count_from(optimizer, step)
-        self._lead(optimizer)
+            set_update_count(optimizer, step)
+        self._attach_to(optimizer)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LRScheduler:
-        """A copy puts no scheduler in the place of another, as one that MXNet loads does."""
+        """Copy without `__setstate__`, which treats the new scheduler as one that `load_states` put in the place of this one."""
         copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
         copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
         copied._report_due = self._report_due  # noqa: SLF001 - its own class
@@ -234,7 +235,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
-        state["_saved_schedule"] = _description(self.schedule)  # a pickled function is but a name
+        state["_saved_schedule"] = _description(self.schedule)  # pickle stores only the name of a function
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -244,23 +245,24 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                     "expected a function that can be pickled, since MXNet may send the scheduler to its servers; got "
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
-            # Elsewhere an error would be too late: MXNet has emptied the file by now.
+            # Raise no error outside a worker: MXNet has already opened, and so emptied, the file of `save_states`.
             state["schedule"] = _Unsaved(self.schedule.in_full())
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        schedule = self.schedule.found() if isinstance(self.schedule, _Unsaved) else self.schedule
+        schedule = self.schedule.find() if isinstance(self.schedule, _Unsaved) else self.schedule
         self._follow(schedule, self.plateau_state)
         self._in_use = True
-        self._notice_rewritten(state.get("_saved_schedule"))
-        self._notice_replaced()
-        _live.add(self)
+        self._warn_if_function_changed(state.get("_saved_schedule"))
+        self._mark_replaced()
+        _live_schedulers.add(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.schedule!r})"
 
     def _follow(self, schedule: lrcore.Schedule | lrcore.Plateau, state: lrcore.PlateauState | None = None) -> None:
+        """Set the schedule, the plateau's state (default: its initial state) and `_at`, the rate as a function of the step."""
         self._at: Callable[[int], float]
         if isinstance(schedule, lrcore.Plateau):
             state = state or schedule.initial()
@@ -270,18 +272,25 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self.schedule = schedule
         self.plateau_state = state
 
-    def _notice_no_report(self, step: int) -> None:
-        """Count from the first update that is asked for, and warn after many."""
-        if self._report_due == _NOT_ASKED:
+    def _warn_if_no_report(self, step: int) -> None:
+        """Warn once that the plateau was told no metric; at the first call, only set the step of that warning.
+
+        A trainer may begin at any update: the steps before the first call do not count.
+        """
+        if self._report_due == _NOT_CALLED:
             self._report_due = adapting.report_due(step)
         else:
             self._report_due = inf
             adapting.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
 
-    def _notice_rewritten(self, saved: str | None) -> None:
-        """What was saved of a Python function is its name, and that may have another body by now."""
+    def _warn_if_function_changed(self, saved: str | None) -> None:
+        """Warn if the unpickled Python function gives other values than the saved description: its code has changed since.
+
+        Args:
+            saved: the description in the pickle.
+        """
         self._saved_schedule = None
-        if saved is None:  # in a file of an earlier version
+        if saved is None:  # a file of an earlier version has no description
             return
         try:
             lrcore.load_state({**lrcore.save_state(0, self.schedule), "schedule": saved}, self.schedule)
@@ -293,59 +302,67 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 stacklevel=4,
             )
 
-    def _notice_replaced(self) -> None:
-        """MXNet's load_states drops the configured scheduler for the saved one: only when that is made can it be noticed."""
+    def _mark_replaced(self) -> None:
+        """Mark the schedulers that this unpickled one may replace, and warn if none of them has its schedule.
+
+        `trainer.load_states` replaces the configured scheduler without a call to it: unpickling is all that can be seen.
+        """
         described = _description(self.schedule)
-        replaced = [one for one in _live if _description(one.schedule) == described]
-        for one in replaced:
-            one._in_use = False  # noqa: SLF001 - its own class
-        if _live and not replaced and all(one.on_mismatch != "keep_checkpoint" for one in _live):
+        replaced = [scheduler for scheduler in _live_schedulers if _description(scheduler.schedule) == described]
+        for scheduler in replaced:
+            scheduler._in_use = False  # noqa: SLF001 - its own class
+        if (
+            _live_schedulers
+            and not replaced
+            and all(scheduler.on_mismatch != "keep_checkpoint" for scheduler in _live_schedulers)
+        ):
             warnings.warn(
                 f"{_NAME}: the scheduler just loaded has another schedule than the configured one and takes its place; "
                 "call sync(trainer) of the configured scheduler to apply on_mismatch",
                 stacklevel=3,
             )
 
-    def _lead(self, optimizer: Any) -> None:
-        """Have the optimizer follow this scheduler."""
+    def _attach_to(self, optimizer: Any) -> None:
+        """Make this the scheduler of an optimizer."""
         optimizer.lr_scheduler = self
         self._in_use = True
 
     def _load(self, state: Mapping[str, Any]) -> int:
-        """Take over the schedule of a state as the policy says, and return the step."""
+        """Follow the schedule that `on_mismatch` chooses, the saved or the configured one, and return the step of the state."""
         loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, _NAME)
         if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
             raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
-        with_plateau = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
-        remembered = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if with_plateau else None
-        self._follow(loaded.schedule, remembered)
-        self._report_due = inf if self.plateau_state is None else adapting.report_due(loaded.step, remembered)
+        has_plateau_state = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
+        plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if has_plateau_state else None
+        self._follow(loaded.schedule, plateau_state)
+        self._report_due = inf if self.plateau_state is None else adapting.report_due(loaded.step, plateau_state)
         return loaded.step
 
 
-_NOT_ASKED = 0  # before the first update is asked for, which may be any, a plateau cannot be said to wait for a metric
-_live: WeakSet[LRScheduler] = WeakSet()
+_NOT_CALLED = 0  # `_report_due` of a plateau whose scheduler was not called yet: its first step is unknown
+# Every scheduler that exists, to find the one that `load_states` replaces.
+_live_schedulers: WeakSet[LRScheduler] = WeakSet()
 
 
 def _description(schedule: lrcore.Schedule | lrcore.Plateau) -> str:
-    """What a state holds of a schedule; of a Python function its name and a few values."""
+    """Return the description that a state has of a schedule. It describes a Python function by name and a few values."""
     return str(lrcore.save_state(0, schedule)["schedule"])
 
 
 @dataclass(frozen=True)
 class _Unsaved:
-    """What a file has in the place of a schedule with a function that cannot be pickled: a lambda, for example."""
+    """A placeholder in a pickle for a schedule whose Python function, such as a lambda, cannot be pickled."""
 
     name: str
 
-    def found(self) -> lrcore.Schedule | lrcore.Plateau:
-        """The schedule of that name among those in use."""
-        for scheduler in _live:
+    def find(self) -> lrcore.Schedule | lrcore.Plateau:
+        """Return the schedule of this name that an existing scheduler follows."""
+        for scheduler in _live_schedulers:
             if scheduler.schedule.in_full() == self.name:
                 return scheduler.schedule
-        name = self.name if len(self.name) <= _SHOWN else self.name[: _SHOWN - 3] + "..."
+        name = self.name if len(self.name) <= _MAX_SHOWN else self.name[: _MAX_SHOWN - 3] + "..."
         raise lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {name}, as the one saved did, whose Python function cannot be "
-            "pickled; got none; make it before the states are loaded, or define the function at the top of a module",
+            f"expected a scheduler in use that follows {name}, the schedule of the saved one, whose Python function cannot "
+            "be pickled; got none; make it before the states are loaded, or define the function at the top of a module",
         )

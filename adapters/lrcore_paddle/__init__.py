@@ -3,7 +3,7 @@
 import lrcore
 
 try:
-    import paddle  # noqa: F401 - asked for here, so that its absence is one sentence
+    import paddle  # noqa: F401 - imported first, to report a missing Paddle in one sentence
 except ModuleNotFoundError as error:
     if error.name != "paddle":
         raise

@@ -1,4 +1,4 @@
-"""The callback that keeps a scheduler in step with the updates of `paddle.Model.fit`."""
+"""The callback that steps a scheduler once for each update of `paddle.Model.fit`."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
     def __init__(self, by_step: bool = True, by_epoch: bool = False, *, monitor: str = "loss") -> None:
         super().__init__(by_step, by_epoch)
         self.monitor = monitor
-        self._left_at: int | None = None
-        self._may_warn_of_other = True
+        self._step_left: int | None = None  # the scheduler's step after the last batch; None: do not compare
+        self._may_warn_of_other_stepper = True
         self._may_warn_of_metric = True
-        self._reports: int | None = None  # what a plateau had been told when `fit` began
+        self._reports_before: int | None = None  # the number of metrics that the plateau had been told when `fit` began
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._left_at = None
-        self._reports = self._told()
+        self._step_left = None
+        self._reports_before = self._report_count()
 
     def on_train_end(self, logs: Any = None) -> None:
         super().on_train_end(logs)
-        if self._reports is not None and self._reports == self._told():
+        if self._reports_before is not None and self._reports_before == self._report_count():
             self._warn_of_metric(
                 "expected an evaluation, after which a plateau is told its metric; got none; give fit eval_data"
             )
@@ -64,16 +64,16 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         scheduler = self._scheduler()
         if scheduler is None:
             return
-        if self._left_at not in (None, scheduler.last_epoch):
-            self._warn_of_other(scheduler.last_epoch)
-        if self._made_update(step):
+        if self._step_left not in (None, scheduler.last_epoch):
+            self._warn_of_other_stepper(scheduler.last_epoch)
+        if self._is_update(step):
             super().on_train_batch_end(step, logs)
-        self._left_at = scheduler.last_epoch
+        self._step_left = scheduler.last_epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         super().on_epoch_end(epoch, logs)
         if self.by_epoch:
-            self._left_at = None
+            self._step_left = None
 
     def on_eval_end(self, logs: Any = None) -> None:
         scheduler = self._scheduler()
@@ -93,8 +93,8 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         rate = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
         return rate if isinstance(rate, paddle.optimizer.lr.LRScheduler) else None
 
-    def _told(self) -> int | None:
-        """How many metrics the plateau has been told; None where there is none."""
+    def _report_count(self) -> int | None:
+        """Return the number of metrics that the plateau has been told; None if the scheduler follows no plateau."""
         scheduler = self._scheduler()
         state = scheduler.plateau_state if isinstance(scheduler, LRScheduler) else None
         return None if state is None else state.reports
@@ -104,20 +104,24 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
             self._may_warn_of_metric = False
             warnings.warn(f"lrcore_paddle.LRSchedulerCallback: {message}", stacklevel=3)
 
-    def _made_update(self, step: int) -> bool:
-        """Whether `Model.fit` updates after this batch: after every k-th, and after the last that the loader has."""
+    def _is_update(self, step: int) -> bool:
+        """Return whether `Model.fit` made an update after this batch.
+
+        `fit` updates after every k-th batch and after the last batch of the loader. Where `num_iters` ends the first epoch
+        early, `params["steps"]` is `num_iters`, and its last batch may not update. Loss scaling may skip an update.
+        """
         model: Any = self.model
         cut_short = getattr(model, "num_iters", None) is not None and self.params["epochs"] == 1
         last = step + 1 == self.params["steps"] and not cut_short
-        due = last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - Paddle does not tell it otherwise
+        due = last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - no public attribute has it
         scaler = getattr(model, "_scaler", None)
         return due and not (scaler is not None and scaler.is_enable() and bool(scaler._cache_found_inf))  # noqa: SLF001
 
-    def _warn_of_other(self, found: int) -> None:
-        if self._may_warn_of_other:
-            self._may_warn_of_other = False
+    def _warn_of_other_stepper(self, found: int) -> None:
+        if self._may_warn_of_other_stepper:
+            self._may_warn_of_other_stepper = False
             warnings.warn(
-                f"lrcore_paddle.LRSchedulerCallback: the scheduler was left at step {self._left_at} after the batch before "
+                f"lrcore_paddle.LRSchedulerCallback: the scheduler was left at step {self._step_left} after the batch before "
                 f"and is at {found} now: something else steps it, too; leave one of the two out",
                 stacklevel=3,
             )

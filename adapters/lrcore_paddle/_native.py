@@ -1,4 +1,4 @@
-"""Paddle's own schedulers as lrcore schedules. Both count the updates already made, in `last_epoch`."""
+"""Convert Paddle's own schedulers to lrcore schedules. Their `last_epoch` is the step: both count updates from 0."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def native_step(native: lr.LRScheduler) -> int:
 
 
 class _Scaled:
-    """A Python function times a number."""
+    """The product of a number and a Python function of the step."""
 
     def __init__(self, factor: float, function: Callable[[int], float]) -> None:
         self.factor = factor
@@ -73,7 +73,7 @@ class _Scaled:
 
 
 class _OfCycle:
-    """A Python function of the number of the cycle, counted from 1, as one of the step."""
+    """Adapt a Python function of the cycle number, counted from 1, to a function of the step."""
 
     def __init__(self, function: Callable[[float], float], period: float) -> None:
         self.function = function
@@ -84,14 +84,14 @@ class _OfCycle:
 
 
 def _noam(native: lr.NoamDecay) -> lrcore.Schedule:
-    steps = _whole(native.warmup_steps, "warmup_steps")
+    steps = _whole_number(native.warmup_steps, "warmup_steps")
     peak = native.base_lr * native.d_model**-0.5 * steps**-0.5
     return lrcore.InverseTime(init_value=peak, decay_steps=steps, power=0.5).warmup(steps)
 
 
 def _piecewise(native: lr.PiecewiseDecay) -> lrcore.Schedule:
     values = [*native.values[: len(native.boundaries)], native.values[-1]]
-    return lrcore.PiecewiseConstant(boundaries=_boundaries(native.boundaries), values=values)
+    return lrcore.PiecewiseConstant(boundaries=_non_decreasing(native.boundaries), values=values)
 
 
 def _natural_exponential(native: lr.NaturalExpDecay) -> lrcore.Schedule:
@@ -135,7 +135,7 @@ def _exponential(native: lr.ExponentialDecay) -> lrcore.Schedule:
 
 
 def _multi_step(native: lr.MultiStepDecay) -> lrcore.Schedule:
-    boundaries = _boundaries(native.milestones)
+    boundaries = _non_decreasing(native.milestones)
     values = [native.base_lr * native.gamma**count for count in range(len(boundaries) + 1)]
     return lrcore.PiecewiseConstant(boundaries=boundaries, values=values)
 
@@ -169,7 +169,7 @@ def _linear(native: lr.LinearLR) -> lrcore.Schedule:
     return lrcore.Linear(
         init_value=rate * native.start_factor,
         end_value=rate * native.end_factor,
-        decay_steps=_whole(native.total_steps, "total_steps"),
+        decay_steps=_whole_number(native.total_steps, "total_steps"),
     )
 
 
@@ -242,12 +242,15 @@ _CONVERTERS: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def _boundaries(given: Sequence[float]) -> list[int]:
-    """The first of several boundaries above the step counts, so that one below an earlier one never does."""
+def _non_decreasing(given: Sequence[float]) -> list[int]:
+    """Return the boundaries as whole steps, made non-decreasing.
+
+    Paddle uses the first boundary above the step, so a boundary below an earlier one has no effect.
+    """
     return [max(0, math.ceil(boundary)) for boundary in accumulate(given, max)]
 
 
-def _whole(steps: Any, name: str) -> int:
+def _whole_number(steps: Any, name: str) -> int:
     if float(steps).is_integer() and steps >= 0:
         return int(steps)
     raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates as {name}; got {steps}")

@@ -1,4 +1,4 @@
-"""A schedule as Paddle drives it: `last_epoch` is the step, and what an optimizer reads is the rate of that step."""
+"""The scheduler class. Its `last_epoch` is the step, and an optimizer reads the rate of that step from it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             "same_past", which goes on with this one if every update already made had its rate.
 
     Attributes:
-        schedule: what is followed.
-        plateau_state: what a plateau remembers; None for schedules.
+        schedule: the schedule, plateau or list of schedules that gives the rates.
+        plateau_state: the state of a plateau; None for schedules.
 
     Raises:
         lrcore.ScheduleError: a wrong argument, or a list in a static program. A Python function that gives no finite
@@ -80,7 +80,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     last_epoch: int
     last_lr: float
-    _report_due: float = inf  # the step at which a plateau that was told no metric is warned of
+    _report_due: float = inf  # the step at which to warn that the plateau was told no metric
 
     def __init__(
         self,
@@ -90,20 +90,23 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         *,
         on_mismatch: adapting.Policy = "error",
     ) -> None:
-        adapting.check_policy(on_mismatch, _NAME)  # here, not when a checkpoint is loaded
+        adapting.check_policy(on_mismatch, _NAME)  # an error now, not when a checkpoint is loaded
         if not hasattr(last_epoch, "__index__") or last_epoch < -1:
             raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
-        self.schedule = _followed(schedule)
+        self.schedule = _checked(schedule)
         self.plateau_state = _plateau_state(self.schedule, None)
         self.on_mismatch: adapting.Policy = on_mismatch
-        self._rules = _rules(self.schedule, self.plateau_state)
-        self._tensors = [_tensor() for _ in self._rules[1:]]
+        # The rate as a function of the step, for each parameter group. The tensors hold the rates of all groups but the first.
+        self._rules = _rate_functions(self.schedule, self.plateau_state)
+        self._tensors = [_rate_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
         self._report_due = inf if self.plateau_state is None else adapting.report_due(last_epoch + 1)
-        self._written = max(self._rules[0](0), 0.0)  # Paddle refuses a negative first rate
+        # The rate last written to `last_lr`. It is the base rate at first, which Paddle refuses if it is negative.
+        self._written = max(self._rules[0](0), 0.0)
+        # Paddle's `__init__` calls `step`, whose slow path makes `last_epoch` an int.
         self._at: Callable[[int], float] | None = None
         super().__init__(self._written, last_epoch, verbose)
-        self._at = _alone(self.schedule)
+        self._at = _fast_function(self.schedule)
 
     @property
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
@@ -129,13 +132,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """
         at = self._at
         if at is not None and epoch is None and self.last_lr == self._written and not self.verbose:
-            # The common case, written out for its speed: one schedule, and nobody else has written the rate.
+            # The fast path for the common case: one schedule, and nobody else has written to `last_lr`.
             step = self.last_epoch + 1
             self.last_lr = self._written = at(step)
             self.last_epoch = step
             return
         step = self.last_epoch + 1 if epoch is None else epoch
-        rates = [rule(step) for rule in self._rules]
+        rates = [rate_at(step) for rate_at in self._rules]
         if self.last_lr != self._written:
             self._warn_of_writer()
         self._write(int(step), rates)
@@ -170,14 +173,14 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """
         if isinstance(self.schedule, list) or not isinstance(self.schedule, lrcore.Plateau):
             raise lrcore.ScheduleError(
-                f"{_NAME}.report", f"expected a lrcore.Plateau, for which metrics are; got {self.schedule!r}"
+                f"{_NAME}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
         self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
         self._report_due = inf
 
-    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle's knows two keys
-        """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read them."""
+    def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle declares a type of two keys
+        """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read these."""
         plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
         state = lrcore.save_state(self.last_epoch, self.schedule, plateau)
         return {**state, "last_epoch": self.last_epoch, "last_lr": self.last_lr}
@@ -193,7 +196,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 not go on; nothing has changed then.
         """
         loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
-        schedule = _followed(loaded.schedule)
+        schedule = _checked(loaded.schedule)
         state = _plateau_state(schedule, loaded.plateau)
         self._follow(schedule, state, loaded.step)
         self._report_due = inf
@@ -207,24 +210,27 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         return f"{type(self).__name__}({self.schedule!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_at"}  # which cannot be pickled
+        return {name: value for name, value in vars(self).items() if name != "_at"}  # `_at` cannot be pickled
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        self._at = _alone(self.schedule)
+        self._at = _fast_function(self.schedule)
 
     def _follow(self, schedule: Followed, plateau_state: lrcore.PlateauState | None, step: int) -> None:
-        rules = _rules(schedule, plateau_state)
-        if len(rules) != len(self._rules):
+        """Set the schedule, the plateau's state and the step. All rates are computed first: an error changes nothing."""
+        functions = _rate_functions(schedule, plateau_state)
+        if len(functions) != len(self._rules):
             raise lrcore.ScheduleError(
-                _NAME, f"expected a state of {len(self._rules)} schedules, as configured; got one of {len(rules)}"
+                _NAME,
+                f"expected a state of {len(self._rules)} schedules, as configured; got one of {len(functions)}",
             )
-        rates = [rule(step) for rule in rules]
-        self.schedule, self.plateau_state, self._rules = schedule, plateau_state, rules
-        self._at = _alone(schedule)
+        rates = [rate_at(step) for rate_at in functions]
+        self.schedule, self.plateau_state, self._rules = schedule, plateau_state, functions
+        self._at = _fast_function(schedule)
         self._write(step, rates)
 
     def _write(self, step: int, rates: Sequence[float]) -> None:
+        """Set the step, `last_lr` to the first rate, and the tensors of the other groups to theirs."""
         self.last_epoch = step
         self.last_lr = self._written = rates[0]
         if self._tensors:
@@ -232,30 +238,32 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 tensor.fill_(rate)
 
     def _warn_of_writer(self) -> None:
+        """Warn once that something else has written to `last_lr`."""
         if self._may_warn_of_writer:
             self._may_warn_of_writer = False
             warnings.warn(
                 f"{_NAME}: last_lr was set to {self.last_lr} where the schedule had written {self._written}; the schedule "
-                "rules: for another rate give the optimizer another scheduler",
+                "overwrites it; for another rate give the optimizer another scheduler",
                 stacklevel=3,
             )
 
 
-def _followed(schedule: Any) -> Followed:
+def _checked(schedule: Any) -> Followed:
+    """Return the plateau, the schedule or the list of schedules that an argument gives, with functions as schedules."""
     if isinstance(schedule, lrcore.Plateau):
         return schedule
     if not isinstance(schedule, list | tuple):
-        return _one(schedule)
+        return _checked_one(schedule)
     if not schedule:
         raise lrcore.ScheduleError(_NAME, "expected one schedule for each parameter group; got none")
     if not paddle.in_dynamic_mode():
         raise lrcore.ScheduleError(
             _NAME, "a list of schedules needs dynamic mode; got a static program; make one optimizer for each group"
         )
-    return [_one(one) for one in schedule]
+    return [_checked_one(part) for part in schedule]
 
 
-def _one(schedule: Any) -> lrcore.Schedule:
+def _checked_one(schedule: Any) -> lrcore.Schedule:
     if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
         raise lrcore.ScheduleError(
             _NAME,
@@ -265,13 +273,14 @@ def _one(schedule: Any) -> lrcore.Schedule:
 
 
 def _plateau_state(schedule: Followed, saved: Mapping[str, Any] | None) -> lrcore.PlateauState | None:
+    """Return the saved state of a plateau, or its initial one if none was saved; None for schedules."""
     if isinstance(schedule, list) or not isinstance(schedule, lrcore.Plateau):
         return None
     return schedule.initial() if saved is None else lrcore.PlateauState.from_dict(saved, _NAME)
 
 
-def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> list[Callable[[int], float]]:
-    """The rate of each group as a function of the step."""
+def _rate_functions(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> list[Callable[[int], float]]:
+    """Return the rate as a function of the step, one function for each schedule."""
     if isinstance(schedule, list):
         return [*schedule]
     if isinstance(schedule, lrcore.Plateau):
@@ -280,13 +289,13 @@ def _rules(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> lis
     return [schedule]
 
 
-def _alone(schedule: Followed) -> Callable[[int], float] | None:
-    """The fast function of the step where one schedule is all there is, else None."""
+def _fast_function(schedule: Followed) -> Callable[[int], float] | None:
+    """Return the schedule's `at`, which does not check its argument; None for a plateau or a list."""
     if isinstance(schedule, list):
         return None
     return None if isinstance(schedule, lrcore.Plateau) else schedule.at
 
 
-def _tensor() -> paddle.Tensor:
-    """What holds the rate of one group, in the precision in which Paddle holds that of the optimizer."""
+def _rate_tensor() -> paddle.Tensor:
+    """Return a tensor for the rate of one group, in the precision that Paddle uses for an optimizer's rate."""
     return paddle.to_tensor(0.0, dtype="float64" if paddle.get_default_dtype() == "float64" else "float32")

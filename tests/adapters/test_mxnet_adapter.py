@@ -1,4 +1,4 @@
-"""The MXNet adapter, by what the weights did: with SGD and gradient 1 a weight moves by the learning rate."""
+"""Tests of the MXNet adapter that measure the weights: with SGD and gradient 1 a weight moves by the learning rate."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from tests.processes import free_port, run_together
 
 SCHEDULE = KINDS["cosine"]
 OTHER = lrcore.Constant(0.25)
-DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # its values, and sums of them, are exact in float32
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # float32 holds its values and their sums exactly
 PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
-LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one after every six updates
-COUNT: Any = np.int64(40)  # what a trainer that counts with numpy hands over
+LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one report after every six updates
+COUNT: Any = np.int64(40)  # the count of a trainer that counts with numpy
 DEVICE = mx.gpu() if mx.context.num_gpus() else mx.cpu()
 
 
 def falling(step: int) -> float:
-    """A user's function that can be pickled."""
+    """A user's schedule function that can be pickled."""
     return 0.1 / (step + 3)
 
 
 class Run:
-    """One weight on one or several devices, trained with gradient 1."""
+    """A trainer of one weight, on one or several devices, with gradient 1."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Run:
         self.weight.initialize(ctx=self.devices)
         options = {"lr_scheduler": scheduler, **options}
         self.trainer = gluon.Trainer([self.weight], optimizer, options, kvstore, update_on_kvstore=update_on_kvstore)
-        # A store adds up the gradients of the devices.
+        # A store sums the gradients of the devices: the batch size divides the sum.
         self.batch_size = len(self.devices) if kvstore else 1
 
     def update(self) -> None:
@@ -69,7 +69,7 @@ class Run:
         self.trainer.step(self.batch_size)
 
     def weights(self, count: int) -> list[float]:
-        """The weight after each of `count` updates; the same on all devices."""
+        """Make `count` updates and return the weight after each; check that all devices have the same weight."""
         found = []
         for _ in range(count):
             self.update()
@@ -79,7 +79,7 @@ class Run:
         return found
 
     def rates(self, count: int) -> list[float]:
-        """The learning rate of each of `count` updates: minus the weight, which was 0 before."""
+        """Make `count` updates and return the learning rate of each: the weight is set to 0 and moves by minus the rate."""
         found = []
         for _ in range(count):
             self.weight.set_data(mx.nd.zeros(1))
@@ -186,7 +186,7 @@ def test_trainer_learning_rate_is_what_the_last_update_used() -> None:
 
 
 def train_on_servers(update_on_kvstore: bool) -> None:
-    """What each of two workers does; a store in another process adds up their gradients, and may make the updates."""
+    """Train in one of two workers; a server process sums their gradients and, with `update_on_kvstore`, makes the updates."""
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler, kvstore="dist_sync", update_on_kvstore=update_on_kvstore)
     run.batch_size = 2
@@ -199,7 +199,7 @@ def train_on_servers(update_on_kvstore: bool) -> None:
             with pytest.raises(lrcore.ScheduleError, match=r"got one whose store, dist_sync, makes and counts them"):
                 use(run.trainer)
     else:
-        run.update()  # in which a worker may take the other's gradient for the first weight: MXNet's matter
+        run.update()  # not measured: in MXNet's first update, a worker may use the other's gradient as the initial weight
         scheduler.load_state_dict(state, run.trainer)
         found = run.rates(12)
         assert found == expected(SCHEDULE, 9, 21), found
@@ -222,7 +222,7 @@ def test_two_workers_and_a_server(update_on_kvstore: bool) -> None:
 
 
 def trained_module(scheduler: Any, batches: int, kvstore: str | None = "local", **options: Any) -> Any:
-    """A Module whose one weight was trained with gradient 1 by `fit`."""
+    """Return a Module whose `fit` has trained its one weight with gradient 1."""
     weight, label = mx.sym.var("weight", shape=(1,)), mx.sym.var("softmax_label")
     loss = mx.sym.MakeLoss(mx.sym.broadcast_mul(mx.sym.var("data"), weight) + 0 * label)
     module = mx.mod.Module(loss)
@@ -249,7 +249,7 @@ def test_module_fit(kvstore: str | None) -> None:
         assert value_of(module) == -sum(expected(DYADIC, 0, batches))
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
 def test_module_loses_the_count_and_the_state_brings_it_back(tmp_path: Path) -> None:
     path = str(tmp_path / "optimizer")
     scheduler = LRScheduler(DYADIC)
@@ -275,13 +275,13 @@ def test_module_loses_the_count_and_the_state_brings_it_back(tmp_path: Path) -> 
 
 
 def test_a_bucketing_module() -> None:
-    def of_bucket(key: int) -> Any:
+    def symbol_of_bucket(key: int) -> Any:
         weight, label = mx.sym.var("weight", shape=(1,)), mx.sym.var("softmax_label")
         loss = mx.sym.MakeLoss(mx.sym.broadcast_mul(mx.sym.var("data"), weight) + 0 * label)
         return loss, ("data",), ("softmax_label",)
 
     scheduler = LRScheduler(DYADIC)
-    module = mx.mod.BucketingModule(of_bucket, default_bucket_key=1)
+    module = mx.mod.BucketingModule(symbol_of_bucket, default_bucket_key=1)
     module.bind([("data", (1, 1))], [("softmax_label", (1, 1))])
     module.init_params(mx.init.Zero())
     module.init_optimizer(optimizer_params={"lr_scheduler": scheduler})
@@ -314,7 +314,7 @@ def test_a_store_and_an_updater_without_a_trainer() -> None:
 
 
 def trained_with_loss_scaling() -> list[float]:
-    """The weight after each of six batches. At the first two the scaled gradient is infinite in float16."""
+    """Return the weight after each of six batches; the scaled gradients of the first two overflow float16."""
     amp.init("float16")
     weight = gluon.Parameter("weight", shape=(1,), init="zeros", dtype="float16")
     weight.initialize()
@@ -398,7 +398,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 
 
 def finish(folder: Path, weights: list[float], optimizer: str, schedule: Any, *, sync: bool) -> list[list[float]]:
-    """What a new process does with the files of `save_states` after each update but the last: the weights from there on."""
+    """In a new process, load the file of each update but the last and train to the end; return the weights of each run."""
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -428,7 +428,7 @@ def test_interrupted_after_any_update_and_resumed_in_a_new_process(optimizer: st
 
 
 def finish_without_states(states: list[Any], weights: list[float]) -> list[list[float]]:
-    """The same with a stateless optimizer: the weight and the scheduler's state are all there is."""
+    """Resume as `finish` does, with a stateless optimizer: a checkpoint is the weight and the scheduler's state."""
     found = []
     for made, state in enumerate(states[:-1], 1):
         scheduler = LRScheduler(SCHEDULE)
@@ -450,7 +450,7 @@ def test_interrupted_after_any_update_and_resumed_without_the_optimizers_states(
     assert rests == [whole[made:] for made in range(1, UPDATES)]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
 @pytest.mark.parametrize("devices", [1, 2])
 @pytest.mark.parametrize("kvstore", ["device", "local", None])
 def test_states_resume_on_every_store(devices: int, kvstore: str | None, tmp_path: Path) -> None:
@@ -474,7 +474,7 @@ DEVICES = [mx.cpu(number) for number in range(4)]
     [([3], [0]), ([0], [3]), ([0], [0, 1]), ([0, 1], [1]), ([0, 1], [2, 3])],
 )
 @pytest.mark.parametrize("kvstore", ["device", None])
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
 def test_states_resume_on_another_device(
     kvstore: str | None, before: list[int], after: list[int], tmp_path: Path
 ) -> None:
@@ -515,7 +515,7 @@ def test_a_state_of_another_adapter_is_continued() -> None:
     for made in range(UPDATES):
         scheduler = LRScheduler(SCHEDULE)
         run = Run(scheduler)
-        for _ in range(2):  # loading twice is loading once
+        for _ in range(2):  # a second load changes nothing
             scheduler.load_state_dict({**lrcore.save_state(made, SCHEDULE), "last_epoch": made}, run.trainer)
         assert run.rates(3) == expected(SCHEDULE, made, made + 3)
 
@@ -562,11 +562,11 @@ def test_sync_sets_the_step_and_makes_the_trainer_follow() -> None:
 
 
 def loaded_with(policy: Any, path: Path) -> tuple[LRScheduler, Run]:
-    """A run with another schedule than the saved one, whose states were just loaded."""
+    """Save the states of one run, load them into a run with another schedule, and return its scheduler and that run."""
     saved = Run(LRScheduler(SCHEDULE))
     saved.weights(20)
     saved.trainer.save_states(str(path))
-    saved.trainer.optimizer.lr_scheduler = None  # as in another process: the saved scheduler is no more
+    saved.trainer.optimizer.lr_scheduler = None  # the saved scheduler does not exist in another process
     scheduler = LRScheduler(OTHER, on_mismatch=policy)
     run = Run(scheduler)
     with warnings.catch_warnings():
@@ -599,8 +599,8 @@ def test_another_schedule_is_used_from_the_configuration(tmp_path: Path) -> None
     assert scheduler.state_dict(run.trainer)["step"] == 30
 
 
-def said_by_load_states(path: str, schedule: lrcore.Schedule, policy: Any) -> list[str]:
-    """The warnings of a process that loads what was saved with another schedule, perhaps."""
+def warnings_of_load_states(path: str, schedule: lrcore.Schedule, policy: Any) -> list[str]:
+    """Load saved states into a run with `schedule` and return the warnings."""
     scheduler = LRScheduler(schedule, on_mismatch=policy)
     run = Run(scheduler)
     with warnings.catch_warnings(record=True) as caught:
@@ -620,13 +620,13 @@ def test_load_states_that_drops_another_schedule_is_not_silent(tmp_path: Path) -
         (OTHER, "use_config", True),
         (OTHER, "keep_checkpoint", False),
     ):
-        said = in_new_process(said_by_load_states, path, schedule, policy)
+        said = in_new_process(warnings_of_load_states, path, schedule, policy)
         assert len(said) == warned
         assert all("has another schedule than the configured one" in text for text in said)
 
 
 def a_function(numerator: float) -> lrcore.Function:
-    """One that cannot be pickled, and has the same name whatever it does."""
+    """Return a schedule whose function cannot be pickled and has the same name for any numerator."""
     return lrcore.Function(lambda step: numerator / (step + 1))
 
 
@@ -635,7 +635,7 @@ def test_load_states_notices_that_a_function_was_rewritten(tmp_path: Path, chang
     saved = Run(LRScheduler(a_function(0.1)))
     saved.weights(20)
     saved.trainer.save_states(str(tmp_path / "states"))
-    saved.trainer.optimizer.lr_scheduler = None  # as in another process
+    saved.trainer.optimizer.lr_scheduler = None  # the saved scheduler does not exist in another process
     del saved
     gc.collect()
     scheduler = LRScheduler(a_function(0.2 if changed else 0.1))
@@ -736,7 +736,7 @@ def test_a_lambda_is_taken_from_the_scheduler_in_use(tmp_path: Path) -> None:
     run = made()
     run.weights(3)
     run.trainer.save_states(path)
-    run.trainer.optimizer.lr_scheduler = None  # as in another process: the saved scheduler is no more
+    run.trainer.optimizer.lr_scheduler = None  # the saved scheduler does not exist in another process
     resumed = made()
     resumed.trainer.load_states(path)
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
@@ -765,7 +765,7 @@ def test_a_lambda_is_not_sent_to_a_server(monkeypatch: pytest.MonkeyPatch) -> No
         pickle.dumps(LRScheduler(lambda step: 0.1))
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet does not close the file that it reads
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
 @pytest.mark.parametrize("kvstore", ["device", None])
 def test_a_lambda_resumes_on_two_devices(kvstore: str | None, tmp_path: Path) -> None:
     path = str(tmp_path / "states")
@@ -889,7 +889,7 @@ def test_a_plateau_scales_the_updates_that_follow() -> None:
 
 
 def finish_on_plateau(folder: Path, states: list[Any]) -> list[list[float]]:
-    """What a new process does with what was saved after each epoch, loaded in one way and in the other."""
+    """In a new process, resume from each epoch, by `load_states` and by `load_state_dict`, and train to the end."""
     found = []
     for epoch, state in enumerate(states):
         for way in ("states", "state_dict"):
@@ -932,7 +932,7 @@ def test_a_report_to_a_scheduler_that_load_states_replaced_is_warned_of(tmp_path
 
 @pytest.mark.parametrize("by_sync", [False, True])
 def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path: Path, *, by_sync: bool) -> None:
-    """Better values would count as worse."""
+    """The best metric of the other mode would be compared in the wrong direction."""
     higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     saved = LRScheduler(higher)
     run = Run(saved)
@@ -941,7 +941,7 @@ def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path:
         saved.report(metric)
     configured = LRScheduler(lower, on_mismatch="use_config")
     message = r"the plateau's mode was 'max' and is 'min': best -3\.0 becomes inf"
-    if by_sync:  # what `load_states` has put into the trainer
+    if by_sync:  # `run.trainer` has the saved scheduler, as after `load_states`
         with pytest.warns(UserWarning, match=message):
             configured.sync(run.trainer)
     else:
@@ -976,7 +976,7 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
     scheduler.report(0.5)
     scheduler(30_000)
     begun = LRScheduler(PLATEAU)
-    begun(50_001)  # a trainer with begin_num_update
+    begun(50_001)  # the first call of a trainer with begin_num_update=50_000
     begun(60_000)
     LRScheduler(SCHEDULE)(30_000)
 

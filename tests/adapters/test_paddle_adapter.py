@@ -1,4 +1,4 @@
-"""The Paddle adapter, by what the weights did: with SGD and gradient 1 a weight moves by the learning rate."""
+"""Tests of the Paddle adapter that measure the weights: with SGD and gradient 1 a weight moves by the learning rate."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tests.processes import free_port, run_together
 SCHEDULE = KINDS["cosine"]
 OTHER = lrcore.Constant(0.25)
 PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
-LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one after every six updates
-COUNT: Any = np.int64(40)  # what a trainer that counts with numpy hands over
+LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one report after every six updates
+COUNT: Any = np.int64(40)  # the count of a trainer that counts with numpy
 
-# Said by Paddle about its own code.
+# Paddle's own code causes these warnings.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
@@ -41,7 +41,7 @@ pytestmark = [
 
 
 def falling(step: int) -> float:
-    """A user's function that can be pickled."""
+    """A user's schedule function that can be pickled."""
     return 0.1 / (step + 3)
 
 
@@ -58,7 +58,7 @@ def new_weight() -> Any:
 
 
 class Run:
-    """One weight, trained with gradient 1; its names are those of any other run, as in another process."""
+    """A weight trained with gradient 1. Every run has the same parameter names, as runs in several processes have."""
 
     def __init__(self, scheduler: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
         self.scheduler = scheduler
@@ -74,7 +74,7 @@ class Run:
         self.optimizer.clear_grad()
 
     def weights(self, count: int) -> list[float]:
-        """The weight after each of `count` updates."""
+        """Make `count` updates and return the weight after each."""
         found = []
         for _ in range(count):
             self.update()
@@ -83,7 +83,7 @@ class Run:
         return found
 
     def rates(self, count: int) -> list[float]:
-        """The learning rate of each of `count` updates: minus the weight, which was 0 before."""
+        """Make `count` updates and return the learning rate of each: the weight is set to 0 and moves by minus the rate."""
         found = []
         for _ in range(count):
             self.weight.set_value(paddle.zeros([]))
@@ -190,7 +190,7 @@ def static() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("static")
-@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")  # Paddle asks itself
+@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")  # Paddle itself reads it
 def test_a_static_program() -> None:
     main, start = paddle.static.Program(), paddle.static.Program()
     scheduler = LRScheduler(SCHEDULE)
@@ -214,7 +214,7 @@ def test_a_static_program() -> None:
 
 
 def static_run(updates: int, path: str, *, load: bool = False) -> list[float]:
-    """The weight after each update of a static program; what it is at the end is saved, or loaded at the beginning."""
+    """Train a static program, save it at the end, and return the weight after each update; `load` resumes from `path`."""
     main, start = paddle.static.Program(), paddle.static.Program()
     scheduler = LRScheduler(SCHEDULE)
     with paddle.utils.unique_name.guard(), paddle.static.program_guard(main, start):
@@ -285,7 +285,7 @@ def test_a_whole_step_in_to_static(count: int) -> None:
 
 
 class Rates(paddle.callbacks.Callback):
-    """The rate of each update: minus the weight, which is set to 0 before it."""
+    """A callback that records the rate of each batch: it sets the weight to 0 before, and the weight moves by minus the rate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ class Rates(paddle.callbacks.Callback):
 
 
 class Network(paddle.nn.Layer):
-    """A weight, of which the gradient is 1."""
+    """A network of one weight with gradient 1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -312,7 +312,7 @@ class Network(paddle.nn.Layer):
 
 
 def fit(scheduler: Any, batches: int, *callbacks: Any, **options: Any) -> list[float]:
-    """How far the weight moved in each batch of `Model.fit`."""
+    """Train with `Model.fit` and return how far each batch moved the weight."""
     network, rates = Network(), Rates()
     model = paddle.Model(network)
     model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
@@ -321,7 +321,7 @@ def fit(scheduler: Any, batches: int, *callbacks: Any, **options: Any) -> list[f
     return rates.found
 
 
-DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # its values, and sums of them, are exact in float32
+DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # float32 holds its values and their sums exactly
 
 
 @pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])
@@ -346,7 +346,7 @@ def test_paddles_own_callback_runs_too_fast_with_accumulation() -> None:
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
 def test_model_fit_with_accumulation(every: int) -> None:
     scheduler = LRScheduler(DYADIC)
-    # Seven batches: the last update of an epoch has fewer. Each moves the weight by the sum of its gradients.
+    # The last update of an epoch of seven batches has fewer batches. An update moves the weight by the sum of its gradients.
     moved = fit(scheduler, 7, LRSchedulerCallback(), epochs=2, accumulate_grad_batches=every)
     sizes = [min(every, 7 - first) for first in range(0, 7, every)] * 2
     assert [one for one in moved if one] == [size * DYADIC(update) for update, size in enumerate(sizes)]
@@ -415,7 +415,7 @@ def test_model_save_and_load(tmp_path: Path) -> None:
 # --- mixed precision and several processes ----------------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on the CPU neither changes anything
+@pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on a CPU they have no effect
 def test_mixed_precision() -> None:
     run, scaler = Run(LRScheduler(SCHEDULE)), paddle.amp.GradScaler()
     for step in range(20):
@@ -432,11 +432,12 @@ def test_mixed_precision() -> None:
 
 @pytest.fixture
 def scaler(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A GradScaler that is at work on a CPU too, where Paddle switches it off."""
+    """A GradScaler that is enabled on a CPU too, where Paddle disables it."""
     place = SimpleNamespace(is_gpu_place=lambda: True)
     with monkeypatch.context() as patched:
         patched.setattr("paddle.amp.grad_scaler._dygraph_tracer", lambda: SimpleNamespace(_expected_place=place))
-        scaler = paddle.amp.GradScaler(decr_every_n_nan_or_inf=100)  # to lower the scale fails with this numpy
+        # A scale that is never lowered: lowering it raises an error with this numpy.
+        scaler = paddle.amp.GradScaler(decr_every_n_nan_or_inf=100)
     monkeypatch.setattr(paddle.amp.grad_scaler.amp_global_state(), "amp_dtype", "float16")
     assert scaler.is_enable()
     return scaler
@@ -480,7 +481,7 @@ def test_model_fit_with_loss_scaling(scaler: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def train_in_parallel(folder: Path) -> None:
-    """What each of two processes does; gradients are averaged between them."""
+    """Train in one of two processes, which average their gradients."""
     paddle.distributed.init_parallel_env()
     rank = paddle.distributed.get_rank()
     network, scheduler = Network(), LRScheduler(SCHEDULE)
@@ -489,13 +490,13 @@ def train_in_parallel(folder: Path) -> None:
     found = []
     for _ in range(15):
         network.weight.set_value(paddle.zeros([]))
-        parallel(paddle.full([1], 2.0 * rank)).backward()  # gradient 0 here and 2 there
+        parallel(paddle.full([1], 2.0 * rank)).backward()  # the gradient is 0 in process 0 and 2 in process 1
         optimizer.step()
         optimizer.clear_grad()
         scheduler.step()
         found.append(0.0 - network.weight.item())
     assert found == expected(SCHEDULE, 0, 15), found
-    # Who leaves early takes the other's connection with it, and Paddle's own threads may abort an interpreter that ends.
+    # A process that exits first breaks the other's connection, so wait for both. A normal exit may abort in Paddle's threads.
     Path(folder, f"done {rank}").touch()
     while len(list(folder.glob("done *"))) < paddle.distributed.get_world_size():
         time.sleep(0.01)
@@ -542,7 +543,7 @@ def test_a_groups_learning_rate_multiplies() -> None:
 
 
 class GroupsRun:
-    """A weight in each group, each with a schedule of its own."""
+    """A run of several parameter groups, each of one weight with its own schedule."""
 
     def __init__(self, *schedules: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
         self.scheduler = LRScheduler(schedules, **options)
@@ -615,7 +616,7 @@ def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
 
 
 def finish(folder: Path, schedule: Any, optimizer: str) -> list[list[float]]:
-    """What a new process does with the checkpoints after each update but the last: the weights from there on."""
+    """In a new process, load the checkpoint of each update but the last and train to the end; return the weights of each run."""
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -648,7 +649,7 @@ def test_interrupted_after_any_update(optimizer: str, schedule: Any, tmp_path: P
 
 
 def finish_without_states(states: list[Any], weights: list[float]) -> list[list[float]]:
-    """The same with a stateless optimizer: the weight and the scheduler's state are all there is."""
+    """Resume as `finish` does, with a stateless optimizer: a checkpoint is the weight and the scheduler's state."""
     found = []
     for made, state in enumerate(states[:-1], 1):
         run = Run(LRScheduler(SCHEDULE))
@@ -696,7 +697,7 @@ def test_a_state_of_another_adapter_is_continued(load: str) -> None:
     for made in range(0, UPDATES, 7):
         run = Run(LRScheduler(SCHEDULE))
         run.weights(5)
-        for _ in range(2):  # loading twice is loading once
+        for _ in range(2):  # a second load changes nothing
             getattr(run.scheduler, load)(lrcore.save_state(made, SCHEDULE))
         assert run.rates(3) == expected(SCHEDULE, made, made + 3)
 
@@ -828,7 +829,8 @@ def test_a_function_that_raises_changes_nothing_in_any_way_to_step(form: Any, fa
             raise ZeroDivisionError
         return SCHEDULE(step)
 
-    run = Run(LRScheduler(form(rate), on_mismatch="use_config"))  # so that a state is not refused for other values
+    # "use_config" accepts a state although the function gives other values.
+    run = Run(LRScheduler(form(rate), on_mismatch="use_config"))
     run.weights(failing - 1)
     scheduler = run.scheduler
     before = scheduler.state_dict(), run.optimizer.get_lr(), [float(one) for one in scheduler.groups]
@@ -887,7 +889,7 @@ def test_a_plateau_scales_the_updates_that_follow() -> None:
 
 
 def finish_on_plateau(states: list[Any]) -> list[list[float]]:
-    """What a new process does with what was saved after each epoch."""
+    """In a new process, resume from the state of each epoch and train to the end."""
     found = []
     for epoch, state in enumerate(states):
         run = Run(LRScheduler(PLATEAU))
@@ -907,7 +909,7 @@ def test_a_plateau_interrupted_after_any_epoch() -> None:
 
 
 class Losses(paddle.metric.Metric):
-    """A metric that is the next of LOSSES after each evaluation."""
+    """A metric whose value is the next of LOSSES after each evaluation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -957,7 +959,7 @@ def test_model_fit_tells_a_plateau() -> None:
 
 
 def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
-    """Better values would count as worse. The optimizer's state brings the scheduler's."""
+    """The best metric of the other mode would be compared in the wrong direction. The optimizer's state has the scheduler's."""
     higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     saved, configured = Run(LRScheduler(higher)), Run(LRScheduler(lower, on_mismatch="use_config"))
     for metric in (-3.0, -4.0):

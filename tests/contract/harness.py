@@ -1,4 +1,7 @@
-"""What the contract asks of each framework: real training loops that measure, in harness_<framework>.py."""
+"""The interface between the contract tests and the frameworks.
+
+Each harness_<framework>.py has training loops that measure the learning rate of every update.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,34 @@ Source: TypeAlias = Schedule | Callable[[int], float]
 
 @dataclass
 class Trained:
-    """What one training run showed.
+    """The measurements of one training run.
 
     Attributes:
-        rates: what the weight moved by, update after update: with plain SGD and gradient 1, the learning rate used.
-        said: what the adapter said before each of them.
-        state: what the adapter saves after the last.
+        rates: the learning rate used by each update: with plain SGD and gradient 1, the weight moves by it.
+        reported: the learning rate that the adapter reports before each update.
+        state: the state that the adapter saves after the last update.
     """
 
     rates: list[float] = field(default_factory=list)
-    said: list[float] = field(default_factory=list)
+    reported: list[float] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, said: Any, weight: Any) -> None:
-        """Note an update that moved the weight from 0 to this."""
-        self.said.append(float(said))
+    def add(self, reported: Any, weight: Any) -> None:
+        """Record an update that moved the weight from 0 to `weight`."""
+        self.reported.append(float(reported))
         self.rates.append(0.0 - float(weight))
 
 
 class Loop(Protocol):
-    """Trains one weight on the accelerator, if there is one.
+    """A function that trains one weight: on the accelerator, if there is one.
 
-    `horizon` is for frameworks that compile a Python function; `state` is what an adapter saved, to go on from, with the
-    policy `on_mismatch` if it has another schedule; a `curious` loop asks the adapter everything that can be asked before each update, about other steps too.
+    Args:
+        schedule: what the adapter is given.
+        updates: the number of updates to make.
+        horizon: the number of steps to tabulate, where the framework compiles a Python function.
+        state: the saved state of an adapter from which to resume.
+        with_reads: call every reading function of the adapter before each update, for other steps too.
+        on_mismatch: the policy for a state of another schedule.
     """
 
     def __call__(
@@ -48,19 +56,19 @@ class Loop(Protocol):
         horizon: int | None = None,
         state: Any = None,
         *,
-        curious: bool = False,
+        with_reads: bool = False,
         on_mismatch: Policy = "error",
     ) -> Trained: ...
 
 
 def loops(framework: str) -> dict[str, Loop]:
-    """The ways to use the adapter of a framework, by name."""
+    """Return a training loop for each way to use the adapter of a framework, by the name of the way."""
     found: dict[str, Loop] = _harness(framework).LOOPS
     return found
 
 
 def resumable(framework: str) -> dict[str, Loop]:
-    """Those of them in which the adapter saves a state of its own."""
+    """Return the loops in which the adapter saves a state of its own."""
     found: dict[str, Loop] = _harness(framework).RESUMABLE
     return found
 

@@ -1,4 +1,4 @@
-"""MXNet: a `gluon.Trainer` asks the scheduler at every update."""
+"""MXNet: a `gluon.Trainer` calls the scheduler at every update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def train(
     horizon: int | None = None,
     state: Any = None,
     *,
-    curious: bool = False,
+    with_reads: bool = False,
     on_mismatch: Policy = "error",
 ) -> Trained:
     weight = mx.gluon.Parameter("weight", shape=(1,), init="zeros")
@@ -36,18 +36,18 @@ def train(
     trained = Trained()
     for _ in range(updates):
         update = trainer.optimizer.num_update + 1
-        if curious:
+        if with_reads:
             scheduler(update + 7)
             scheduler(1)
             float(scheduler.base_lr)
             scheduler.state_dict(trainer)
             float(trainer.learning_rate)
-        said = scheduler(update)
+        reported = scheduler(update)
         with mx.autograd.record():
             loss = weight.data().sum()
         loss.backward()
         trainer.step(1)
-        trained.add(said, weight.data().asscalar())
+        trained.add(reported, weight.data().asscalar())
         weight.set_data(mx.nd.zeros(1))
     trained.state = scheduler.state_dict(trainer)
     return trained

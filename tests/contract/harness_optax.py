@@ -1,4 +1,4 @@
-"""JAX: the schedule is compiled into the update."""
+"""JAX: `jax.jit` compiles the schedule into the update."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def train(
     horizon: int | None = None,
     state: Any = None,
     *,
-    curious: bool = False,
+    with_reads: bool = False,
     on_mismatch: Policy = "error",
 ) -> Trained:
     learning_rate = lrcore_optax.as_schedule(schedule, horizon)
@@ -42,13 +42,13 @@ def train(
     trained = Trained()
     for _ in range(updates):
         step = lrcore_optax.current_step(opt_state)
-        if curious:
+        if with_reads:
             learning_rate(step + 7)
             learning_rate(jnp.int32(0))
             lrcore_optax.current_lr(opt_state, schedule)
-        said = learning_rate(step)
+        reported = learning_rate(step)
         weight, opt_state = update(opt_state)
-        trained.add(said, weight)
+        trained.add(reported, weight)
     trained.state = lrcore_optax.state_dict(opt_state, schedule)
     return trained
 

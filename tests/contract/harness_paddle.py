@@ -1,4 +1,4 @@
-"""Paddle: the scheduler is the optimizer's learning rate, and is stepped after every update."""
+"""Paddle: the scheduler is the optimizer's learning rate, and the loop steps it after every update."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def train(
     horizon: int | None = None,
     state: Any = None,
     *,
-    curious: bool = False,
+    with_reads: bool = False,
     on_mismatch: Policy = "error",
 ) -> Trained:
     weight = paddle.create_parameter([1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
@@ -33,15 +33,15 @@ def train(
         scheduler.set_state_dict(state)
     trained = Trained()
     for _ in range(updates):
-        if curious:
+        if with_reads:
             scheduler()
             scheduler.get_lr()
             scheduler.state_dict()
             scheduler.sync()
-        said = optimizer.get_lr()
+        reported = optimizer.get_lr()
         weight.sum().backward()
         optimizer.step()
-        trained.add(said, weight.item())
+        trained.add(reported, weight.item())
         optimizer.clear_grad()
         weight.set_value(paddle.zeros([1]))
         scheduler.step()

@@ -1,4 +1,4 @@
-"""PyTorch: the scheduler is stepped after every update."""
+"""PyTorch: the loop steps the scheduler after every update."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def train(
     horizon: int | None = None,
     state: Any = None,
     *,
-    curious: bool = False,
+    with_reads: bool = False,
     on_mismatch: Policy = "error",
 ) -> Trained:
     weight = torch.zeros(1, device=DEVICE, requires_grad=True)
@@ -34,15 +34,15 @@ def train(
         scheduler.load_state_dict(state)
     trained = Trained()
     for _ in range(updates):
-        if curious:
+        if with_reads:
             scheduler.get_lr()
             scheduler.get_last_lr()
             scheduler.state_dict()
             scheduler.sync()
-        said = scheduler.get_last_lr()[0]
+        reported = scheduler.get_last_lr()[0]
         weight.grad = torch.ones_like(weight)
         optimizer.step()
-        trained.add(said, weight.item())
+        trained.add(reported, weight.item())
         weight.data.zero_()
         scheduler.step()
     trained.state = scheduler.state_dict()

@@ -1,4 +1,4 @@
-"""What every adapter promises, by what the weights did: one body of tests for all frameworks."""
+"""The contract of every adapter: one set of tests for all frameworks, which measures how far the weights move."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ STATE_KEYS = ("format", "step", "schedule", "plateau")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     framework = str(metafunc.config.getoption("framework"))
-    for name, found in (("loop", loops), ("resumable_loop", resumable)):
+    for name, loops_of in (("loop", loops), ("resumable_loop", resumable)):
         if name in metafunc.fixturenames:
             metafunc.parametrize(
-                name, found(framework).values(), ids=[f"{framework}-{way}" for way in found(framework)]
+                name, loops_of(framework).values(), ids=[f"{framework}-{way}" for way in loops_of(framework)]
             )
 
 
@@ -33,7 +33,7 @@ def test_the_weight_moves_by_the_rate_of_the_schedule(loop: Loop, name: str) -> 
     schedule = KINDS[name]
     trained = loop(schedule, UPDATES, UPDATES if name == "function" else None)
     assert trained.rates == float32(schedule, range(UPDATES))
-    assert [float(np.float32(said)) for said in trained.said] == trained.rates
+    assert [float(np.float32(reported)) for reported in trained.reported] == trained.rates
 
 
 def test_the_first_update_uses_the_value_at_0(loop: Loop) -> None:
@@ -47,7 +47,7 @@ def test_past_its_end_the_schedule_holds(loop: Loop) -> None:
 
 
 def test_reading_changes_nothing(loop: Loop) -> None:
-    assert loop(SCHEDULE, UPDATES, curious=True) == loop(SCHEDULE, UPDATES)
+    assert loop(SCHEDULE, UPDATES, with_reads=True) == loop(SCHEDULE, UPDATES)
 
 
 def test_a_python_function_of_the_step_is_a_schedule(loop: Loop) -> None:
@@ -100,6 +100,8 @@ def test_a_run_that_was_another_one_does_not_go_on_as_the_same(resumable_loop: L
 
 
 def a_function(numerator: float) -> lrcore.Function:
+    """Return a schedule whose function has the same name for any numerator."""
+
     def function(step: int) -> float:
         return numerator / (step + 1)
 
