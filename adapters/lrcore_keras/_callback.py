@@ -101,7 +101,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._written_rates: list[float] = []
         self._warned_subjects: set[str] = set()
 
-    # --- hooks called by `fit` ------------------------------------------------------------------------------------------
+    # --- hooks called by `fit` ----------------------------------------------------------------------------------------
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
@@ -148,7 +148,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
                 "optimizer that your training step uses instead",
             )
 
-    # --- called by users ------------------------------------------------------------------------------------------------
+    # --- called by users ----------------------------------------------------------------------------------------------
 
     def sync(self, step: int | None = None) -> None:
         """Write the rate into the optimizer now.
