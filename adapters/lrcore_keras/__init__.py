@@ -1,16 +1,16 @@
 """lrcore schedules in Keras 3, on its TensorFlow, JAX and torch backends.
 
 `LearningRateSchedule` goes into the optimizer and is saved with the model; `LearningRateScheduler` is a callback of
-`model.fit`; `LRLogger` records the rate that each update really used. The step of all three is what the optimizer counts,
-so a restored optimizer goes on where it was.
+`model.fit`; `LRLogger` records the rate that each update used. All three take the step from the optimizer's update
+counter, so a restored optimizer continues where it stopped.
 """
 
 import lrcore
 
 try:
-    import keras  # noqa: F401 - first, so that a missing Keras is named before anything else fails
+    import keras  # noqa: F401 - imported first, to report a missing Keras by name
 except ModuleNotFoundError as error:
-    if error.name != "keras":  # a backend is missing: Keras says which
+    if error.name != "keras":  # Keras' own error names the missing backend
         raise
     raise lrcore.MissingExtraError("lrcore_keras", package="Keras", extra="keras") from error
 

@@ -1,4 +1,4 @@
-"""A schedule beside the optimizer: a callback that writes the rate before every update."""
+"""A callback that writes the rate of a schedule into the optimizer before every update."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import keras
 import lrcore
 from lrcore import adapting
 from lrcore_keras._logger import check_per, used_rates
-from lrcore_keras._optimizers import is_in_use, is_variable, micro_batches, parts, rate, set_updates, updates
+from lrcore_keras._optimizers import (
+    accumulation_steps,
+    current_rate,
+    has_seen_a_batch,
+    inner_optimizers,
+    is_variable,
+    set_update_count,
+    update_count,
+)
 from lrcore_keras._saved import SavedState
 
 WHERE = "lrcore_keras.LearningRateScheduler"
@@ -21,37 +29,38 @@ WHERE = "lrcore_keras.LearningRateScheduler"
 class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     """Writes schedule(step) into the model's optimizer before every update of `model.fit`.
 
-    The step is what the optimizer has counted: micro-batches of `gradient_accumulation_steps` and steps that a
-    LossScaleOptimizer skips are none, and a restored optimizer goes on where it was. `initial_epoch` does not move it; a
-    warning says so where the optimizer stands at 0, as after every `compile`.
+    The step is the optimizer's count of updates. Micro-batches of `gradient_accumulation_steps` and steps skipped by a
+    LossScaleOptimizer do not count, and a restored optimizer continues where it stopped. `initial_epoch` does not change the
+    step; the callback warns if training begins at a later epoch with a count of 0, as after every `compile`.
 
-    Nothing else is held, except for the state of a `lrcore.Plateau`. What Keras writes of the model's weights contains it,
-    so `BackupAndRestore` brings it back; list this callback before those that save. Before a `load_weights` of your own
-    call `set_model(model)`. A model that `load_model` has built does not know this callback: keep `state_dict()` beside it.
+    The callback has no other state, except for that of a `lrcore.Plateau`. Keras saves the plateau's state with the model's
+    weights, so `BackupAndRestore` restores it; list this callback before those that save. Call `set_model(model)` before you
+    call `load_weights` yourself. `load_model` builds a model without this callback: save `state_dict()` beside the model.
 
-    The rate used last is in the logs and History as `learning_rate`. All optimizers in a MultiOptimizer are driven; for
-    rates of their own give each its `LearningRateSchedule`.
+    The logs and History contain the rate used last as `learning_rate`. The callback sets the rate of all optimizers in a
+    MultiOptimizer; to give each its own rates, give each its `LearningRateSchedule`.
 
-    `steps_per_execution` > 1 makes several updates between two callbacks, which then share one rate (one warning says so).
-    Optimizers that a training step of yours holds beside the model's are not driven (a warning, if the model's own is not
-    used at all). When something else changes the rate in between there is one warning, and the schedule rules.
+    With `steps_per_execution` > 1 the updates of one execution share one rate; the callback warns once. It does not set the
+    rate of other optimizers that your training step uses; it warns if the model's own optimizer is not used at all. If
+    something else changes the rate, it warns once and overwrites that rate.
 
-    In a loop of your own: `set_model(model)` once, then `sync()` before each update; `on_epoch_end(epoch, logs)` tells a
-    plateau. On the JAX backend every batch waits for the one before; a schedule inside the optimizer costs nothing there.
+    In your own training loop: call `set_model(model)` once, `sync()` before each update, and `on_epoch_end(epoch, logs)` to
+    report a metric to a plateau. On the JAX backend the callback makes every batch wait for the one before; a schedule
+    inside the optimizer does not.
 
     Args:
         schedule: a schedule, a `lrcore.Plateau` or a Python function of the step.
-        per: "update", or "epoch": then the step is the number of the epoch as `fit` counts it, `initial_epoch` included.
-        monitor: the entry of the logs that a plateau is told at the end of each epoch. An epoch without it, such as one
-            without validation, tells nothing; the first says so. A loop of your own that does not tell a plateau is warned
-            after 10,000 updates.
-        on_mismatch: what `load_state_dict`, and what Keras loads of the weights, do with a saved schedule that is not this
-            one: "error", "keep_checkpoint", "use_config", or "same_past", which goes on with this one if every update
-            already made had its rate.
+        per: "update"; or "epoch", where the step is the number of the epoch as `fit` counts it, `initial_epoch` included.
+        monitor: the entry of the logs that is reported to a plateau at the end of each epoch. An epoch without it, such as
+            one without validation, reports nothing; the first of these warns. Your own loop gets a warning if it has
+            reported nothing after 10,000 updates.
+        on_mismatch: what `load_state_dict`, and loading weights, do if the saved schedule differs from this one: "error",
+            "keep_checkpoint", "use_config", or "same_past", which continues with this one if it gives the rate of every
+            update already made.
 
     Raises:
-        lrcore.ScheduleError: a wrong argument; before the first update, an optimizer that already holds a schedule. A
-            schedule that fails leaves the optimizer as it was.
+        lrcore.ScheduleError: an argument is wrong; before the first update, the optimizer already has a schedule. If the
+            schedule raises, the optimizer is unchanged.
 
     Source: `keras.callbacks.LearningRateScheduler`.
 
@@ -83,16 +92,16 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self.monitor = monitor
         self.on_mismatch: adapting.Policy = on_mismatch
         self._plateau_state = _initial_state(self.schedule)
-        self._report_due: float = adapting.report_due(
-            0
-        )  # the step at which a loop that tells a plateau nothing is warned
+        # The step from which `sync` warns that the plateau has received no metric.
+        self._report_due: float = adapting.report_due(0)
         self._epoch = 0
-        self._epochs_told = 0.0  # of how many epochs a plateau knows; infinite where a state does not say
+        # The number of epochs reported to the plateau; infinite after `load_state_dict`, whose state does not contain it.
+        self._reported_epochs = 0.0
         self._step_to_load: int | None = None
-        self._written: list[float] = []
-        self._warned_of: set[str] = set()
+        self._written_rates: list[float] = []
+        self._warned_subjects: set[str] = set()
 
-    # --- what fit calls -----------------------------------------------------------------------------------------------
+    # --- hooks called by `fit` ----------------------------------------------------------------------------------------
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
@@ -101,12 +110,14 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             SavedState(self._state_in_weights, self._load_from_weights).attach(optimizer)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._written = []
+        self._written_rates = []
         if self.per == "update" and self._step_to_load is not None:
             self._set_step(self._step_to_load)
             self._step_to_load = None
         batches = self.model.steps_per_execution
-        if self.per == "update" and any(micro_batches(optimizer) % batches for optimizer in self._optimizers()):
+        if self.per == "update" and any(
+            accumulation_steps(optimizer) % batches for optimizer in self._checked_optimizers()
+        ):
             self._warn_once(
                 "steps_per_execution",
                 f"{batches} batches share one rate, since Keras calls back between executions only; "
@@ -114,68 +125,69 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             )
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if not self._written:
-            self._check_beginning(epoch)
+        if not self._written_rates:
+            self._check_first_epoch(epoch)
         self._epoch = epoch
         if self.per == "epoch":
-            self._write()
+            self._write_rates()
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self.per == "update":
-            self._write()
+            self._write_rates()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch + 1
-        self._epochs_told = epoch + 1
-        self._report({} if logs is None else logs)
+        self._reported_epochs = epoch + 1
+        self._report_metric({} if logs is None else logs)
         if logs is not None:
             logs.update(used_rates(self.model.optimizer))
-        if not any(map(is_in_use, self._optimizers())):
+        if not any(map(has_seen_a_batch, self._checked_optimizers())):
             self._warn_once(
                 "optimizer",
-                "that of the model has made no update in a whole epoch; to each that a training step of your own uses instead "
-                "give its LearningRateSchedule",
+                "that of the model has made no update in a whole epoch; give a LearningRateSchedule to each "
+                "optimizer that your training step uses instead",
             )
 
-    # --- what users call ----------------------------------------------------------------------------------------------
+    # --- called by users ----------------------------------------------------------------------------------------------
 
     def sync(self, step: int | None = None) -> None:
         """Write the rate into the optimizer now.
 
         Args:
-            step: what to ask the schedule for; default: the updates made (per epoch: the number of the epoch).
+            step: the step of the schedule; default: the number of updates made (per epoch: the number of the epoch).
 
         Raises:
-            lrcore.ScheduleError: there is no model yet, or its optimizer holds a schedule.
+            lrcore.ScheduleError: no model is set, or its optimizer has a schedule.
         """
         if self.model is None:
             raise lrcore.ScheduleError(WHERE, "sync needs a model; got none; call set_model(model) first")
-        reached = self._write(step)
+        reached = self._write_rates(step)
         if reached >= self._report_due and self._plateau_state is not None:
             self._report_due = math.inf
             adapting.warn_of_no_report(WHERE, f"call on_epoch_end(epoch, logs) with {self.monitor!r} in the logs")
 
     def state_dict(self) -> dict[str, int | str]:
-        """The step, the schedule and the state of a plateau, as `lrcore.save_state`: readable by every adapter.
+        """The step, the schedule and the state of a plateau, in the format of `lrcore.save_state`, which every adapter reads.
 
-        Per epoch the step is the number of the next epoch, to be given to `fit` as `initial_epoch`.
+        Per epoch the step is the number of the next epoch; pass it to `fit` as `initial_epoch`.
         """
         plateau = None if self._plateau_state is None else self._plateau_state.to_dict()
         return lrcore.save_state(self._step(), self.schedule, plateau)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state: set the update counter of the model's optimizer and its rate, at once or when `fit` begins.
+        """Restore a state: set the optimizer's update counter and rate, now or, if no model is set, when `fit` begins.
 
         Args:
-            state: from `state_dict`, of this adapter or another.
+            state: what `state_dict` of this or another adapter returned.
 
         Raises:
-            lrcore.ScheduleError: it is not such a state, or its schedule is not the configured one (see `on_mismatch`).
+            lrcore.ScheduleError: the argument is not such a state, or its schedule differs from the configured one (see
+                `on_mismatch`).
         """
         if self.model is not None:
-            self._optimizers()  # refuses what cannot be driven before anything has changed
-        step = self._load(state)
-        self._epochs_told = math.inf
+            self._checked_optimizers()  # raises before any state changes
+        step = self._load_schedule(state)
+        self._reported_epochs = math.inf
         if self.per == "epoch":
             self._epoch = self._step_to_load = step
         elif self.model is None:
@@ -183,13 +195,13 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         else:
             self._set_step(step)
         if self.model is not None:
-            self._written = []
-            self._write()
+            self._written_rates = []
+            self._write_rates()
 
-    # --- the work -----------------------------------------------------------------------------------------------------
+    # --- internals ----------------------------------------------------------------------------------------------------
 
-    def _load(self, state: Mapping[str, Any]) -> int:
-        """Take the schedule and the plateau's state, or nothing; the step that goes with them."""
+    def _load_schedule(self, state: Mapping[str, Any]) -> int:
+        """Load the schedule and the plateau's state and return the step; if it raises, nothing has changed."""
         loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, WHERE)
         plateau_state = _initial_state(loaded.schedule)
         if plateau_state is not None and loaded.plateau is not None:
@@ -198,8 +210,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._report_due = adapting.report_due(loaded.step, None if loaded.plateau is None else plateau_state)
         return loaded.step
 
-    def _check_beginning(self, epoch: int) -> None:
-        """Whether `fit` begins with the epoch that the step and the plateau's state belong to."""
+    def _check_first_epoch(self, epoch: int) -> None:
+        """Warn if the first epoch of `fit` contradicts the step or the plateau's state."""
         begins = f"training begins with epoch {epoch}, but "
         if self.per == "epoch" and self._step_to_load not in (None, epoch):
             goes_on = f"the state that was loaded goes on with epoch {self._step_to_load}; give that to fit"
@@ -209,76 +221,82 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
                 "the optimizer has made no update, so the schedule begins at step 0; restore it or call load_state_dict"
             )
             self._warn_once("initial_epoch", begins + at_0)
-        if self._plateau_state is not None and epoch > self._epochs_told:
-            told = f"the plateau has been told of {self._epochs_told:.0f} epochs; call load_state_dict, or "
+        if self._plateau_state is not None and epoch > self._reported_epochs:
+            told = f"the plateau has been told of {self._reported_epochs:.0f} epochs; call load_state_dict, or "
             self._warn_once("plateau", begins + told + "list this callback before those that save")
         self._step_to_load = None
 
     def _state_in_weights(self) -> dict[str, int | float | str]:
-        return {**self.state_dict(), "epochs": self._epochs_told}
+        return {**self.state_dict(), "epochs": self._reported_epochs}
 
     def _load_from_weights(self, state: Mapping[str, Any]) -> None:
-        """The step is in the weights as well, and to the micro-batch."""
-        self._load(state)
-        self._epochs_told = state["epochs"]
+        """Load all but the step, which Keras restores with the optimizer's counter, including accumulated micro-batches."""
+        self._load_schedule(state)
+        self._reported_epochs = state["epochs"]
 
     def _step(self) -> int:
         if self.per == "epoch":
             return self._epoch
         if self.model is None:
             return self._step_to_load or 0
-        return max(map(updates, self._optimizers()))  # an optimizer without variables makes none
+        # The maximum, as the count of an optimizer without variables stays 0.
+        return max(map(update_count, self._checked_optimizers()))
 
     def _set_step(self, step: int) -> None:
-        self._optimizers()  # builds what has to be
-        set_updates(self.model.optimizer, step)
+        self._checked_optimizers()  # builds a MultiOptimizer if necessary
+        set_update_count(self.model.optimizer, step)
 
-    def _step_of(self, optimizer: Any) -> int:
-        return self._epoch if self.per == "epoch" else updates(optimizer)
+    def _step_for(self, optimizer: Any) -> int:
+        return self._epoch if self.per == "epoch" else update_count(optimizer)
 
-    def _optimizers(self) -> list[Any]:
-        """Always through `self.model`: on the JAX backend that is what brings optimizer and training step together."""
+    def _checked_optimizers(self) -> list[Any]:
+        """The optimizers to write to, checked and built.
+
+        They are read through `self.model` on every call: on the JAX backend this synchronizes the optimizer with the state of
+        the training step.
+        """
         optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None:
             raise lrcore.ScheduleError(WHERE, "expected a model with an optimizer; got none; call compile first")
-        if not parts(optimizer) and self.model.built:
-            optimizer.build(self.model.trainable_variables)  # a MultiOptimizer over a function has no parts before
-        if not parts(optimizer):
+        if not inner_optimizers(optimizer) and self.model.built:
+            # A MultiOptimizer over a function creates its inner optimizers in `build`.
+            optimizer.build(self.model.trainable_variables)
+        if not inner_optimizers(optimizer):
             raise lrcore.ScheduleError(
                 WHERE,
                 "expected a MultiOptimizer with optimizers; got one that is not built; build the model before fit",
             )
-        for part in parts(optimizer):
-            _check_settable(part)
-        return parts(optimizer)
+        for inner in inner_optimizers(optimizer):
+            _check_settable(inner)
+        return inner_optimizers(optimizer)
 
-    def _write(self, step: int | None = None) -> int:
-        """The step, or the last of several. Everything is computed and checked before anything is written."""
-        optimizers = self._optimizers()
-        steps = [self._step_of(one) if step is None else step for one in optimizers]
-        values = [self._value(one) for one in steps]
-        self._notice_other_writers(optimizers)
-        for optimizer, value in zip(optimizers, values, strict=True):
-            optimizer.learning_rate = value
-        self._written = [rate(optimizer) for optimizer in optimizers]
+    def _write_rates(self, step: int | None = None) -> int:
+        """Write the rates and return the step, the largest if optimizers differ. All rates are computed before any is written."""
+        optimizers = self._checked_optimizers()
+        steps = [self._step_for(optimizer) if step is None else step for optimizer in optimizers]
+        rates = [self._rate_at(step) for step in steps]
+        self._warn_of_other_writers(optimizers)
+        for optimizer, scheduled in zip(optimizers, rates, strict=True):
+            optimizer.learning_rate = scheduled
+        self._written_rates = [current_rate(optimizer) for optimizer in optimizers]
         return max(steps)
 
-    def _value(self, step: int) -> float:
+    def _rate_at(self, step: int) -> float:
         if self._plateau_state is None:
             return self.schedule(step)
         return self.schedule.value(step, self._plateau_state)
 
-    def _notice_other_writers(self, optimizers: list[Any]) -> None:
-        for optimizer, written in zip(optimizers, self._written, strict=False):
-            if rate(optimizer) != written:
+    def _warn_of_other_writers(self, optimizers: list[Any]) -> None:
+        for optimizer, written in zip(optimizers, self._written_rates, strict=False):
+            if current_rate(optimizer) != written:
                 self._warn_once(
                     "learning_rate",
-                    f"something else set that of {optimizer.name} to {rate(optimizer)!r}, where the schedule had set "
+                    f"something else set that of {optimizer.name} to {current_rate(optimizer)!r}, where the schedule had set "
                     f"{written!r}; the schedule rules",
                 )
 
-    def _report(self, logs: Mapping[str, float]) -> None:
-        """Tell the plateau."""
+    def _report_metric(self, logs: Mapping[str, float]) -> None:
+        """Report the monitored metric to the plateau."""
         if self._plateau_state is None:
             return
         if self.monitor in logs:
@@ -292,8 +310,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
             )
 
     def _warn_once(self, subject: str, message: str) -> None:
-        if subject not in self._warned_of:
-            self._warned_of.add(subject)
+        if subject not in self._warned_subjects:
+            self._warned_subjects.add(subject)
             warnings.warn(f"{WHERE}: {subject}: {message}", stacklevel=2)
 
 

@@ -1,4 +1,4 @@
-"""The rates that updates really used, for History and TensorBoard."""
+"""A callback that logs the rates used by updates, for History and TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, Literal
 import keras
 
 import lrcore
-from lrcore_keras._optimizers import micro_batches, parts, rate, updates
+from lrcore_keras._optimizers import accumulation_steps, current_rate, inner_optimizers, update_count
 from lrcore_keras._schedule import LearningRateSchedule
 
 
 class LRLogger(keras.callbacks.Callback):
-    """Logs the rate of the last update, whatever sets it: a schedule of lrcore or Keras, a callback, a hand.
+    """Logs the rate of the last update, whatever sets it: a schedule of lrcore or Keras, a callback, or your code.
 
-    The optimizer's own `learning_rate` is, with a schedule, the rate of the NEXT update, and that is what the TensorBoard
-    callback writes as `epoch_learning_rate`. So the rate is logged twice: as `learning_rate`, where History is read, and as
-    `used_learning_rate`, which TensorBoard leaves alone. In a MultiOptimizer both end in `_` and the name of the
-    optimizer. List it before the callbacks that read logs.
+    With a schedule, the optimizer's `learning_rate` is the rate of the NEXT update, and the TensorBoard callback writes that as
+    `epoch_learning_rate`. So this callback logs the rate under two names: `learning_rate`, for History, and
+    `used_learning_rate`, which TensorBoard does not overwrite. For a MultiOptimizer both names end in `_` and the name of the
+    inner optimizer. List this callback before the callbacks that read logs.
 
-    Amid an accumulation of gradients the rate that a callback has set is already that of the coming update. Variables of
-    bfloat16 are updated with the rate rounded to their type, which is not logged.
+    While gradients accumulate, a rate set by a callback is already that of the coming update. bfloat16 variables are updated
+    with the rate rounded to bfloat16; the logged rate is not rounded.
 
     Args:
         per: "epoch" logs at the end of each epoch; "update" after every batch too, which TensorBoard writes with
@@ -57,25 +57,25 @@ class LRLogger(keras.callbacks.Callback):
 
 
 def check_per(per: Any, where: str) -> None:
-    """Refuse anything but the two clocks."""
+    """Raise unless `per` is "update" or "epoch"."""
     if per not in ("update", "epoch"):
         raise lrcore.ScheduleError(f"{where}.per", f"expected update or epoch; got {per!r}")
 
 
 def used_rates(optimizer: Any) -> dict[str, float]:
-    """The rate of the last update of each part, by the name that Keras logs it under; none before the first update."""
+    """The rate of the last update of each inner optimizer, by its name in the logs; without those that made no update."""
     several = hasattr(getattr(optimizer, "inner_optimizer", optimizer), "optimizers")
     return {
-        f"learning_rate_{part.name}" if several else "learning_rate": _used_rate(part)
-        for part in parts(optimizer)
-        if updates(part)
+        f"learning_rate_{inner.name}" if several else "learning_rate": _used_rate(inner)
+        for inner in inner_optimizers(optimizer)
+        if update_count(inner)
     }
 
 
 def _used_rate(optimizer: Any) -> float:
-    schedule = optimizer._learning_rate  # noqa: SLF001 - the public property has already asked it
+    schedule = optimizer._learning_rate  # noqa: SLF001 - the public property returns the schedule's value
     if isinstance(schedule, LearningRateSchedule):
-        return float(schedule(updates(optimizer) - 1))
+        return float(schedule(update_count(optimizer) - 1))
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float(schedule(updates(optimizer) * micro_batches(optimizer) - 1))
-    return rate(optimizer)
+        return float(schedule(update_count(optimizer) * accumulation_steps(optimizer) - 1))
+    return current_rate(optimizer)

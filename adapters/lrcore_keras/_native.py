@@ -1,4 +1,4 @@
-"""The schedules of Keras as lrcore schedules. A boundary of theirs is the last step of the old value, not the first of the new."""
+"""Converts Keras' schedules to lrcore. A boundary in Keras is the last step of the old value; in lrcore, the first of the new."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from keras.optimizers.schedules import (
 import lrcore
 from lrcore import adapting
 from lrcore_keras._callback import LearningRateScheduler
-from lrcore_keras._optimizers import parts, updates
+from lrcore_keras._optimizers import inner_optimizers, update_count
 from lrcore_keras._schedule import LearningRateSchedule
 
 WHERE = "lrcore_keras.from_native"
 
 
 def from_native(native: Any, *, base_lr: float | None = None) -> lrcore.Schedule | Any:
-    """The schedule of one of Keras' own schedules or callbacks, however far it has run.
+    """Convert one of Keras' own schedules or callbacks, fresh or part-way through a run.
 
     Args:
         native: a schedule of `keras.optimizers.schedules`, or a callback: LearningRateScheduler over a function of the epoch
             alone, or ReduceLROnPlateau.
-        base_lr: for ReduceLROnPlateau: the rate of the optimizer, which the callback does not know.
+        base_lr: for ReduceLROnPlateau: the rate of the optimizer, which the callback does not store.
 
     Returns:
-        A schedule that is equal to the native at every step that it is asked for: under `gradient_accumulation_steps` Keras
-        asks with the count of micro-batches. For a LearningRateScheduler the step is the number of the epoch:
-        `lrcore.Every(schedule, steps_per_epoch)` is the same per update. For ReduceLROnPlateau a `lrcore.Plateau`. For what
-        lrcore_keras has made, its own schedule.
+        A schedule with the native's value at every step that Keras passes to it; under `gradient_accumulation_steps` this is
+        the count of micro-batches. For a LearningRateScheduler the step is the number of the epoch; per update use
+        `lrcore.Every(schedule, steps_per_epoch)`. For ReduceLROnPlateau a `lrcore.Plateau`. For a schedule or callback of
+        lrcore_keras, the lrcore schedule in it.
 
     Raises:
-        lrcore.ScheduleError: the native is not one of Keras', depends on the rate that it has set before, or has options for
-            which it has no finite rate.
+        lrcore.ScheduleError: the native is not one of Keras', depends on the rate that it set before, or has options with
+            which its rate is not finite.
 
     Example:
         >>> import keras, lrcore_keras
@@ -67,13 +67,13 @@ def from_native(native: Any, *, base_lr: float | None = None) -> lrcore.Schedule
 
 
 def native_step(native: Any) -> int:
-    """The updates that an optimizer has made; Keras' schedules themselves do not know.
+    """The number of updates that an optimizer has made; Keras' schedules do not count them.
 
     Args:
         native: a `keras.optimizers.Optimizer`, or a model that is compiled with one.
 
     Raises:
-        lrcore.ScheduleError: it is neither.
+        lrcore.ScheduleError: the argument is neither.
 
     Example:
         >>> import keras, lrcore_keras
@@ -86,44 +86,45 @@ def native_step(native: Any) -> int:
             "lrcore_keras.native_step",
             f"expected an optimizer or a compiled model, which count the updates; got {type(native).__name__}",
         )
-    return updates((parts(optimizer) or [optimizer])[0])
+    return update_count((inner_optimizers(optimizer) or [optimizer])[0])
 
 
-# --- one converter for each class -------------------------------------------------------------------------------------
+# --- one converter per class ------------------------------------------------------------------------------------------
 
 
 def _exponential(native: ExponentialDecay) -> lrcore.Schedule:
     return lrcore.Exponential(
-        init_value=_number(native.initial_learning_rate),
-        decay_rate=_number(native.decay_rate),
-        decay_steps=_number(native.decay_steps),
+        init_value=_to_float(native.initial_learning_rate),
+        decay_rate=_to_float(native.decay_rate),
+        decay_steps=_to_float(native.decay_steps),
         staircase=bool(native.staircase),
     )
 
 
 def _inverse_time(native: InverseTimeDecay) -> lrcore.Schedule:
     return lrcore.InverseTime(
-        init_value=_number(native.initial_learning_rate),
-        decay_rate=_number(native.decay_rate),
-        decay_steps=_number(native.decay_steps),
+        init_value=_to_float(native.initial_learning_rate),
+        decay_rate=_to_float(native.decay_rate),
+        decay_steps=_to_float(native.decay_steps),
         staircase=bool(native.staircase),
     )
 
 
 def _piecewise_constant(native: PiecewiseConstantDecay) -> lrcore.Schedule:
-    last_steps = [int(boundary) for boundary in native.boundaries]  # as Keras, which cuts fractions off
+    last_steps = [int(boundary) for boundary in native.boundaries]  # Keras truncates fractions, too
     if last_steps != sorted(last_steps):
         raise lrcore.ScheduleError(
-            WHERE, f"expected rising boundaries, without which Keras adds values up; got {list(native.boundaries)}"
+            WHERE,
+            f"expected rising boundaries, since Keras adds up the values of others; got {list(native.boundaries)}",
         )
     return lrcore.PiecewiseConstant(
-        boundaries=[max(last + 1, 0) for last in last_steps], values=[_number(value) for value in native.values]
+        boundaries=[max(last + 1, 0) for last in last_steps], values=[_to_float(value) for value in native.values]
     )
 
 
 def _polynomial(native: PolynomialDecay) -> lrcore.Schedule:
-    init_value, end_value = _number(native.initial_learning_rate), _number(native.end_learning_rate)
-    steps, power = _number(native.decay_steps), _number(native.power)
+    init_value, end_value = _to_float(native.initial_learning_rate), _to_float(native.end_learning_rate)
+    steps, power = _to_float(native.decay_steps), _to_float(native.power)
     if power == 0:
         return lrcore.Constant(init_value)
     if power < 0:
@@ -135,17 +136,17 @@ def _polynomial(native: PolynomialDecay) -> lrcore.Schedule:
 
 
 def _cosine(native: CosineDecay) -> lrcore.Schedule:
-    steps, alpha = _number(native.decay_steps), _number(native.alpha)
+    steps, alpha = _to_float(native.decay_steps), _to_float(native.alpha)
     if native.warmup_target is None:
-        return _half_cosine(_number(native.initial_learning_rate), alpha, steps)
-    decay = _half_cosine(_number(native.warmup_target), alpha, steps)
+        return _half_cosine(_to_float(native.initial_learning_rate), alpha, steps)
+    decay = _half_cosine(_to_float(native.warmup_target), alpha, steps)
     if native.warmup_steps == 0:
         return decay
-    return decay.warmup(native.warmup_steps, init_value=_number(native.initial_learning_rate))
+    return decay.warmup(native.warmup_steps, init_value=_to_float(native.initial_learning_rate))
 
 
-def _restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
-    options = {name: _number(value) for name, value in native.get_config().items() if name != "name"}
+def _cosine_restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
+    options = {name: _to_float(value) for name, value in native.get_config().items() if name != "name"}
     peak, alpha, steps = options["initial_learning_rate"], options["alpha"], options["first_decay_steps"]
     cycle: dict[str, Any] = {
         "period": None if steps.is_integer() else steps,
@@ -158,18 +159,18 @@ def _restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
 
 
 def _scheduler(native: keras.callbacks.LearningRateScheduler) -> lrcore.Schedule:
-    if _takes_a_rate(native.schedule):
+    if _accepts_rate(native.schedule):
         raise lrcore.ScheduleError(
             WHERE,
-            "expected a function of the epoch alone, since feedback of the rate that was set before is no schedule; "
-            f"got {native.schedule!r}",
+            "expected a function of the epoch alone; got one that also takes the previous rate, which is not a schedule: "
+            f"{native.schedule!r}",
         )
     return adapting.as_schedule(native.schedule)
 
 
 _CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
     CosineDecay: _cosine,
-    CosineDecayRestarts: _restarts,
+    CosineDecayRestarts: _cosine_restarts,
     ExponentialDecay: _exponential,
     InverseTimeDecay: _inverse_time,
     PiecewiseConstantDecay: _piecewise_constant,
@@ -179,13 +180,17 @@ _CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
 
 
 def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -> lrcore.Plateau:
-    """An absolute limit as a part of the rate; a count that is checked after it has changed as one that is checked before."""
+    """Convert ReduceLROnPlateau.
+
+    `min_lr` is absolute, `min_scale` is relative to the rate. Keras checks its counters after changing them, lrcore before:
+    hence patience - 1 and cooldown - 1.
+    """
     if base_lr is None or not base_lr > 0:
         raise lrcore.ScheduleError(
             f"{WHERE}.base_lr",
             f"expected the rate of the optimizer, > 0, as the callback does not know it; got {base_lr}",
         )
-    factor, floor = _number(native.factor), _number(native.min_lr)
+    factor, floor = _to_float(native.factor), _to_float(native.min_lr)
     if factor < 0 and floor < 0:
         raise lrcore.ScheduleError(WHERE, f"expected factor >= 0 or min_lr >= 0; got {factor} and {floor}")
     return lrcore.Plateau(
@@ -194,7 +199,7 @@ def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -
         factor=max(factor, 0.0),
         patience=max(math.ceil(native.patience), 1) - 1,
         rtol=0.0,
-        atol=abs(_number(native.min_delta)),
+        atol=abs(_to_float(native.min_delta)),
         cooldown=max(math.ceil(native.cooldown), 1) - 1,
         min_scale=min(max(floor / base_lr, 0.0), 1.0),
         accept_first=True,
@@ -202,45 +207,45 @@ def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -
     )
 
 
-# --- what they share --------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
 def _half_cosine(peak: float, alpha: float, steps: float) -> lrcore.Schedule:
-    """From the peak to the part `alpha` of it."""
+    """A half cosine from `peak` to `alpha * peak`."""
     if not steps.is_integer():
         return lrcore.Interpolate(boundaries=[0, steps], values=[peak, alpha * peak], shape="cosine")
     return lrcore.Cosine(init_value=peak, end_value=alpha * peak, decay_steps=int(steps))
 
 
-def _takes_a_rate(function: Callable[..., Any]) -> bool:
-    """Whether Keras hands it the rate too: it tries that first."""
+def _accepts_rate(function: Callable[..., Any]) -> bool:
+    """Whether the function accepts (epoch, rate); Keras tries these arguments first, then the epoch alone."""
     try:
         inspect.signature(function).bind(0, 0.1)
     except TypeError:
         return False
-    except ValueError:  # a builtin that does not tell
+    except ValueError:  # a builtin without a signature
         return True
     return True
 
 
 def _mode(native: keras.callbacks.ReduceLROnPlateau) -> Literal["min", "max"]:
-    """`auto` as Keras would find it out: by the metrics of the callback's model."""
+    """The mode; `auto` is resolved by Keras itself, from the metrics of the callback's model."""
     if native.mode != "auto":
         return "min" if native.mode == "min" else "max"
-    asked = copy.copy(native)
+    resolved = copy.copy(native)
     try:
-        asked._set_monitor_op()  # noqa: SLF001 - Keras has no other way to ask
+        resolved._set_monitor_op()  # noqa: SLF001 - Keras has no public method for this
     except (AttributeError, ValueError):
         raise lrcore.ScheduleError(
             f"{WHERE}.mode",
             f"expected a callback with mode 'min' or 'max', for its model does not tell which way "
             f"{native.monitor!r} gets better; got 'auto'",
         ) from None
-    return "min" if asked.monitor_op is keras.ops.less else "max"
+    return "min" if resolved.monitor_op is keras.ops.less else "max"
 
 
-def _number(value: Any) -> float:
-    """A number of Python, numpy or a backend."""
+def _to_float(value: Any) -> float:
+    """Convert a number of Python, numpy or a backend to a float."""
     try:
         return float(value)
     except (TypeError, ValueError):

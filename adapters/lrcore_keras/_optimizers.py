@@ -1,4 +1,4 @@
-"""What a Keras optimizer is asked: the optimizers inside it, the updates they have made, who is asking for a rate."""
+"""Reads and sets the state of a Keras optimizer, and finds the optimizer that calls a schedule."""
 
 from __future__ import annotations
 
@@ -10,60 +10,66 @@ import keras
 _N = TypeVar("_N", int, float)
 
 
-def parts(optimizer: Any) -> list[Any]:
-    """The optimizers that change weights: those inside a LossScaleOptimizer or a MultiOptimizer, or itself."""
+def inner_optimizers(optimizer: Any) -> list[Any]:
+    """The optimizers that change weights: those inside a LossScaleOptimizer or MultiOptimizer, or else itself."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(optimizer, "optimizers", [optimizer]))
 
 
-def updates(optimizer: Any) -> int:
-    """The updates made; micro-batches that are only accumulated and skipped steps are none."""
+def update_count(optimizer: Any) -> int:
+    """The number of updates made; accumulated micro-batches and skipped steps do not count."""
     return _number(int, optimizer.iterations)
 
 
-def is_in_use(optimizer: Any) -> bool:
-    """Whether it was given a batch."""
-    return _number(int, optimizer._iterations) > 0  # noqa: SLF001 - in public it counts updates
+def has_seen_a_batch(optimizer: Any) -> bool:
+    """Whether the optimizer has received a batch, with or without an update."""
+    return _number(int, optimizer._iterations) > 0  # noqa: SLF001 - `iterations` counts updates
 
 
-def micro_batches(optimizer: Any) -> int:
-    """The batches of one update."""
+def accumulation_steps(optimizer: Any) -> int:
+    """The number of batches per update."""
     return int(optimizer.gradient_accumulation_steps or 1)
 
 
-def rate(optimizer: Any) -> float:
-    """The rate that the optimizer holds, as it rounded it."""
+def current_rate(optimizer: Any) -> float:
+    """The rate stored in the optimizer, rounded to the variable's dtype."""
     return _number(float, optimizer.learning_rate)
 
 
 def _number(kind: Callable[[Any], _N], variable: Any) -> _N:
-    """A mirrored variable is no number: of the public ways only this slow one reads it, and without a warning."""
+    """Convert a variable to a Python number.
+
+    `int` and `float` refuse variables mirrored by MirroredStrategy. `stop_gradient`, though slow, reads them through the
+    public API without a warning.
+    """
     try:
         return kind(variable)
     except TypeError:
         return kind(keras.ops.stop_gradient(variable))
 
 
-def set_updates(optimizer: Any, step: int) -> None:
-    """Go on as if `step` updates had been made."""
-    for one in {id(one): one for one in (optimizer, *parts(optimizer))}.values():
-        one._iterations.assign(step * micro_batches(one))  # noqa: SLF001 - Keras has no setter
+def set_update_count(optimizer: Any, step: int) -> None:
+    """Set the counters of the optimizer and its inner optimizers as if `step` updates had been made."""
+    distinct = {id(each): each for each in (optimizer, *inner_optimizers(optimizer))}
+    for each in distinct.values():
+        each._iterations.assign(step * accumulation_steps(each))  # noqa: SLF001 - Keras has no setter
 
 
 def is_variable(value: Any) -> bool:
-    """Whether it can be set. In older Keras the variables of a backend are no instances of `keras.Variable`."""
+    """Whether the value can be assigned to. In older Keras, backend variables are not instances of `keras.Variable`."""
     return hasattr(value, "assign")
 
 
-def asking_optimizer(step: Any) -> Any:
-    """The optimizer whose own counter `step` is and that is asking for a rate now; None for any other step.
+def calling_optimizer(step: Any) -> Any:
+    """The optimizer that calls the schedule with its own counter as `step`; None if there is no such caller.
 
-    Keras hands a schedule the counter and nothing else, and the counter does not know its optimizer: the caller does.
+    Keras passes a schedule only the counter, which has no reference to its optimizer. The optimizer is found as `self` in
+    the frames of the callers.
     """
     if not is_variable(step):
         return None
     try:
-        raise LookupError  # noqa: TRY301 - torch.compile warns of `sys._getframe`, but not of this
+        raise LookupError  # noqa: TRY301 - torch.compile warns about `sys._getframe`, but not about a traceback
     except LookupError as error:
         frame = error.__traceback__.tb_frame if error.__traceback__ else None
     while frame is not None:

@@ -1,4 +1,4 @@
-"""What a callback remembers, inside the files that Keras writes of a model's weights."""
+"""Stores the state of a callback in the weight files that Keras writes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import keras
 
 
 class SavedState(keras.layers.Layer):
-    """Stands among the attributes of an optimizer, all of which Keras saves and loads if they are objects of its own.
+    """An attribute of an optimizer; Keras saves and loads every attribute that is a Keras object.
 
-    A layer, since that is where Keras documents the two methods; it is in no model and holds no weights.
+    It is a Layer because Keras documents `save_own_variables` and `load_own_variables` for layers. It belongs to no model
+    and has no weights.
     """
 
     def __init__(self, save: Callable[[], Any], load: Callable[[Any], None]) -> None:
@@ -27,5 +28,5 @@ class SavedState(keras.layers.Layer):
         store["json"] = keras.ops.convert_to_tensor([*json.dumps(self._save()).encode()], "uint8")
 
     def load_own_variables(self, store: Any) -> None:
-        if "json" in set(store.keys()):  # not so in what was saved without the callback
+        if "json" in set(store.keys()):  # absent if the weights were saved without the callback
             self._load(json.loads(bytes(map(int, store["json"][()]))))

@@ -1,4 +1,4 @@
-"""A schedule inside the optimizer: a table that the compiled training step reads."""
+"""A schedule inside the optimizer, evaluated from a table in the compiled training step."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import keras
 
 import lrcore
 from lrcore import adapting
-from lrcore_keras._optimizers import asking_optimizer
+from lrcore_keras._optimizers import calling_optimizer
 
 
 @keras.saving.register_keras_serializable("lrcore")
 class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as the `learning_rate` of a Keras optimizer: every update uses schedule(updates already made).
 
-    It is traced with the training step and holds no state, so it is right under `jit_compile`, `steps_per_execution`,
+    It is traced with the training step and holds no state, so it works under `jit_compile`, `steps_per_execution`,
     distribution strategies and in custom loops, and several optimizers may share one. With `gradient_accumulation_steps`
-    Keras counts micro-batches; here the optimizer that asks is found and its updates are counted. The rate has the bits
-    of float32(schedule(step)) wherever the schedule's table is a lookup (`lrcore.lower`).
+    Keras passes the count of micro-batches; this class finds the calling optimizer and uses its count of updates. The rate
+    has the bits of float32(schedule(step)) wherever the schedule's table is a lookup (`lrcore.lower`).
 
-    The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer goes on where it was, and
+    The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer continues where it stopped, and
     `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
 
-    A model is saved with the description of its schedule, which `load_model` takes, if its process has imported
-    `lrcore_keras`; `load_weights` and `BackupAndRestore` bring the step alone, to the schedule that is configured. What Keras
-    saves on its torch backend, with any rate, trains on no other, as it is that backend's own optimizer. There call
+    A saved model contains the schedule, and `load_model` restores it if `lrcore_keras` has been imported. `load_weights` and
+    `BackupAndRestore` restore only the step; the configured schedule stays. A model saved on the torch backend contains that
+    backend's own optimizer class, whatever its rate, and does not train on another backend. To continue on another, call
     `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`; then `load_weights(path)`
-    brings weights, optimizer and step.
+    restores weights, optimizer and step.
 
     Args:
         schedule: a schedule, or a Python function of the step, which cannot be saved with the model.
@@ -36,7 +36,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
             itself.
 
     Raises:
-        lrcore.ScheduleError: it is no schedule, or no table can hold it.
+        lrcore.ScheduleError: the argument is not a schedule, or no table can hold it.
 
     Source: `keras.optimizers.schedules.LearningRateSchedule`.
 
@@ -65,24 +65,24 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
             step: an integer or a tensor of integers; an optimizer passes its own counter, of micro-batches.
         """
         steps = keras.ops.convert_to_tensor(step)
-        micro_batches = getattr(asking_optimizer(step), "gradient_accumulation_steps", None)
-        if micro_batches:
-            steps = keras.ops.floor_divide(steps, micro_batches)
+        accumulation = getattr(calling_optimizer(step), "gradient_accumulation_steps", None)
+        if accumulation:
+            steps = keras.ops.floor_divide(steps, accumulation)
         return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
 
     def _dtype(self) -> Literal["float32", "float64"]:
         return "float64" if keras.config.floatx() == "float64" else "float32"
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model holds.
+        """The schedule and horizon, as a saved model stores them.
 
         Raises:
-            lrcore.ScheduleError: a Python function is inside, which cannot be written.
+            lrcore.ScheduleError: the schedule contains a Python function, which cannot be saved.
         """
         return {"schedule": self.schedule.to_dict(), "horizon": self.horizon}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
-        """The schedule of a saved model; its table is built anew."""
-        schedule: Any = lrcore.from_dict(config["schedule"])  # a plateau is refused by its type
+        """Restore the schedule of a saved model; its table is rebuilt."""
+        schedule: Any = lrcore.from_dict(config["schedule"])  # the constructor refuses a plateau
         return cls(schedule, config["horizon"])

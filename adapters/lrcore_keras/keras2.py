@@ -1,6 +1,7 @@
 """For `tf_keras`, the Keras 2 that TensorFlow keeps: `lrcore_keras.keras2.LearningRateSchedule`.
 
-Keras 2 and Keras 3 take each other's schedules for functions without arguments, so each needs a class of its own.
+Keras 2 takes a schedule of Keras 3 for a function and calls it without arguments; Keras 3 does the same to a schedule of
+Keras 2. So each needs its own class.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ if keras.config.backend() != "tensorflow":
 class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as the `learning_rate` of a `tf_keras` optimizer; Keras 3 has to be on its TensorFlow backend.
 
-    What Keras 2 makes of the step: its legacy optimizers hand it over as float32, which rounds steps above 2**24; it leaves
-    theirs out of `.keras` files and anyone's out of SavedModel folders; its LossScaleOptimizer counts the steps that it
-    skips. `.h5` files name a class and not its module, and are loaded with
+    Keras 2 has these limitations. Legacy optimizers pass the step as float32, which rounds steps above 2**24. `.keras` files
+    do not contain the step of a legacy optimizer; SavedModel folders contain the step of none. LossScaleOptimizer counts
+    skipped steps as updates. `.h5` files store the name of a class without its module; load them with
     `custom_objects={"LearningRateSchedule": lrcore_keras.keras2.LearningRateSchedule}`.
 
     Args:
@@ -36,7 +37,7 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
             itself.
 
     Raises:
-        lrcore.ScheduleError: it is no schedule, or no table can hold it.
+        lrcore.ScheduleError: the argument is not a schedule, or no table can hold it.
 
     Source: `tf_keras.optimizers.schedules.LearningRateSchedule`.
     """
@@ -49,11 +50,11 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
         return self._schedule(step)
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model holds; a Python function cannot be written."""
+        """The schedule and horizon, as a saved model stores them; a Python function cannot be saved."""
         return self._schedule.get_config()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
-        """The schedule of a saved model."""
-        schedule: Any = lrcore.from_dict(config["schedule"])  # a plateau is refused by its type
+        """Restore the schedule of a saved model."""
+        schedule: Any = lrcore.from_dict(config["schedule"])  # the constructor refuses a plateau
         return cls(schedule, config["horizon"])

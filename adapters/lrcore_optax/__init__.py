@@ -3,7 +3,7 @@
 import lrcore
 
 try:
-    import jax  # noqa: F401 - asked for here, so that its absence is one sentence
+    import jax  # noqa: F401 - imported here, to report a missing JAX in one sentence
     import optax  # noqa: F401
 except ModuleNotFoundError as error:
     if error.name not in {"jax", "optax"}:

@@ -1,4 +1,7 @@
-"""The schedules of optax as lrcore schedules: a function of `optax.schedules` with its arguments, for what it returns says nothing."""
+"""Converts the schedules of optax to lrcore.
+
+The input is a function of `optax.schedules` with its arguments, since the closure that it returns does not expose them.
+"""
 
 from __future__ import annotations
 
@@ -25,22 +28,23 @@ def from_native(
     base_lr: float | lrcore.Schedule | TableSchedule | None = None,
     **options: Any,
 ) -> lrcore.Schedule | Any:
-    """The schedule that a function of `optax.schedules` makes of these arguments.
+    """Convert the schedule that a function of `optax.schedules` makes from these arguments.
 
     Args:
         native: the function, such as `optax.cosine_decay_schedule`; what `lrcore_optax.as_schedule` returned; or a
             function of the count of your own, which becomes a `lrcore.Function`.
-        args: its arguments. Where it takes schedules (`join_schedules`), give lrcore schedules, what
-            `lrcore_optax.as_schedule` returned, or Python functions of the step.
-        base_lr: for `optax.contrib.reduce_on_plateau`: what it shall scale, a number or a schedule; default 1.
+        args: its arguments. For schedules among them (`join_schedules`), pass lrcore schedules, results of
+            `lrcore_optax.as_schedule`, or Python functions of the step.
+        base_lr: for `optax.contrib.reduce_on_plateau`: the rate that it scales, a number or a schedule; default 1.
         options: its arguments by name.
 
     Returns:
-        A schedule that is equal to the native at every step; for reduce_on_plateau a `lrcore.Plateau`. The native scales
-        the very update that the metric comes with, as `lrcore_optax.reduce_on_plateau` does: update the state, then ask.
+        A schedule with the native's value at every step; for reduce_on_plateau a `lrcore.Plateau`. The native already scales
+        the update that receives the metric, as `lrcore_optax.reduce_on_plateau` does: so call `Plateau.update` before
+        `Plateau.value`.
 
     Raises:
-        lrcore.ScheduleError: an unknown function, arguments that optax refuses, or for which it has no finite rate.
+        lrcore.ScheduleError: an unknown function, or arguments that optax refuses or that make the rate infinite.
 
     Example:
         >>> import optax
@@ -49,7 +53,7 @@ def from_native(
     """
     converter = _CONVERTERS.get(native) if callable(native) else None
     if converter is None:
-        return _own_schedule(native, args, options)
+        return _without_converter(native, args, options)
     given = _arguments(native, args, options)
     if native is optax.contrib.reduce_on_plateau:
         given["base_lr"] = 1.0 if base_lr is None else base_lr
@@ -75,7 +79,7 @@ def native_step(native: Any) -> int:
     return current_step(native)
 
 
-# --- one converter for each function, with its parameters -------------------------------------------------------------
+# --- one converter per function, with the same parameters -------------------------------------------------------------
 
 
 def _constant(value: float) -> lrcore.Schedule:
@@ -148,7 +152,7 @@ def _piecewise_interpolate(
 ) -> lrcore.Schedule:
     if not boundaries_and_scales:
         return lrcore.Constant(init_value)
-    return _scaled_knots(interpolate_type, init_value, boundaries_and_scales.items())
+    return _interpolate_scaled(interpolate_type, init_value, boundaries_and_scales.items())
 
 
 def _linear_onecycle(
@@ -161,7 +165,7 @@ def _linear_onecycle(
 ) -> lrcore.Schedule:
     top, low = int(pct_start * transition_steps), int(pct_final * transition_steps)
     scales = [(top, div_factor), (low, 1 / div_factor), (transition_steps, 1 / final_div_factor)]
-    return _scaled_knots("linear", peak_value / div_factor, scales)
+    return _interpolate_scaled("linear", peak_value / div_factor, scales)
 
 
 def _cosine_onecycle(
@@ -169,24 +173,24 @@ def _cosine_onecycle(
 ) -> lrcore.Schedule:
     top, end = int(pct_start * transition_steps), int(transition_steps)
     scales = [(top, div_factor), (end, 1 / (div_factor * final_div_factor))]
-    return _scaled_knots("cosine", peak_value / div_factor, scales)
+    return _interpolate_scaled("cosine", peak_value / div_factor, scales)
 
 
 def _warmup_constant(init_value: float, peak_value: float, warmup_steps: int) -> lrcore.Schedule:
-    return _warmed(init_value, peak_value, warmup_steps, lrcore.Constant(peak_value))
+    return _with_warmup(init_value, peak_value, warmup_steps, lrcore.Constant(peak_value))
 
 
 def _warmup_cosine(
     init_value: float, peak_value: float, warmup_steps: int, decay_steps: float, end_value: float, exponent: float
 ) -> lrcore.Schedule:
     alpha = 0.0 if peak_value == 0 else end_value / peak_value
-    return _warmed(
+    return _with_warmup(
         init_value, peak_value, warmup_steps, _cosine(peak_value, decay_steps - warmup_steps, alpha, exponent)
     )
 
 
 def _warmup_exponential(init_value: float, peak_value: float, warmup_steps: int, **decay: Any) -> lrcore.Schedule:
-    return _warmed(init_value, peak_value, warmup_steps, _exponential(peak_value, **decay))
+    return _with_warmup(init_value, peak_value, warmup_steps, _exponential(peak_value, **decay))
 
 
 def _sgdr(cosine_kwargs: Sequence[Mapping[str, Any]]) -> lrcore.Schedule:
@@ -196,10 +200,10 @@ def _sgdr(cosine_kwargs: Sequence[Mapping[str, Any]]) -> lrcore.Schedule:
 
 
 def _join(schedules: Sequence[Any], boundaries: Iterable[int]) -> lrcore.Schedule:
-    """A later boundary overrules those before it that are not smaller; a schedule without a boundary is left out."""
+    """As in optax, a boundary overrides earlier ones that are not smaller, and schedules without a boundary are ignored."""
     parts: list[tuple[int, lrcore.Schedule]] = []
-    for start, schedule in zip((0, *boundaries), schedules, strict=False):  # as optax pairs them
-        parts = [*(part for part in parts if part[0] < start), (start, _part(schedule))]
+    for start, schedule in zip((0, *boundaries), schedules, strict=False):  # not strict, as in optax
+        parts = [*(part for part in parts if part[0] < start), (start, _to_lrcore(schedule))]
     if parts and parts[0][0] < 0:
         raise lrcore.ScheduleError(f"{WHERE}.boundaries", f"expected integers >= 0; got {parts[0][0]}")
     if len(parts) == 1:
@@ -217,9 +221,9 @@ def _reduce_on_plateau(
     accumulation_size: float,
     min_scale: float,
 ) -> lrcore.Plateau:
-    schedule = lrcore.Constant(base_lr) if isinstance(base_lr, (int, float)) else _part(base_lr)
+    schedule = lrcore.Constant(base_lr) if isinstance(base_lr, (int, float)) else _to_lrcore(base_lr)
     if not (_is_whole(patience) and patience >= 0 and _is_whole(accumulation_size) and accumulation_size >= 1):
-        return lrcore.Plateau(schedule, min_scale=1.0)  # no count is ever equal to them
+        return lrcore.Plateau(schedule, min_scale=1.0)  # optax tests counts with ==, so it never reduces
     return lrcore.Plateau(
         schedule,
         factor=factor,
@@ -252,13 +256,13 @@ _CONVERTERS: dict[Callable[..., Any], Callable[..., lrcore.Schedule | lrcore.Pla
 }
 
 
-# --- what they share --------------------------------------------------------------------------------------------------
+# --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def _scaled_knots(
+def _interpolate_scaled(
     shape: Literal["linear", "cosine"], init_value: float, scales: Iterable[tuple[float, float]]
 ) -> lrcore.Schedule:
-    """From knot to knot, at each the value before times its scale; of knots at one step each has its effect."""
+    """Interpolate between knots, where each value is the previous one times a scale; scales at the same step multiply."""
     knots, values = [0.0], [init_value]
     for knot, scale in sorted(scales, key=lambda pair: pair[0]):
         if math.floor(knots[-1]) + 1 < knot < knots[-1] + 1:
@@ -270,29 +274,29 @@ def _scaled_knots(
     return lrcore.Interpolate(boundaries=knots, values=values, shape=shape)
 
 
-def _warmed(init_value: float, peak_value: float, steps: int, decay: lrcore.Schedule) -> lrcore.Schedule:
-    """The decay after a rise to the peak, which a decay that is clipped does not begin with."""
+def _with_warmup(init_value: float, peak_value: float, steps: int, decay: lrcore.Schedule) -> lrcore.Schedule:
+    """The decay after a warmup to `peak_value`; a join, if clipping makes the decay begin at another value."""
     if steps == 0:
         return decay
     if decay(0) == peak_value:
         return decay.warmup(steps, init_value=init_value)
-    rise = lrcore.Linear(init_value=init_value, end_value=peak_value, decay_steps=steps)
-    return lrcore.Join([rise, decay], boundaries=[steps])
+    warmup = lrcore.Linear(init_value=init_value, end_value=peak_value, decay_steps=steps)
+    return lrcore.Join([warmup, decay], boundaries=[steps])
 
 
-def _part(schedule: Any) -> lrcore.Schedule:
+def _to_lrcore(schedule: Any) -> lrcore.Schedule:
     if isinstance(schedule, TableSchedule):
         return schedule.schedule
-    if maker := _maker(schedule):
+    if factory := _optax_factory(schedule):
         raise lrcore.ScheduleError(
             WHERE,
-            f"expected lrcore schedules as parts; got one of optax; import it first: from_native(optax.{maker}, ...)",
+            f"expected lrcore schedules as parts; got one of optax; import it first: from_native(optax.{factory}, ...)",
         )
     return adapting.as_schedule(schedule)
 
 
 def _arguments(native: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """All arguments by name, once optax has taken them too."""
+    """All arguments by name, with defaults; raises if optax refuses them."""
     try:
         bound = inspect.signature(native).bind(*args, **options)
         bound.apply_defaults()
@@ -303,11 +307,11 @@ def _arguments(native: Callable[..., Any], args: tuple[Any, ...], options: dict[
     return given
 
 
-def _own_schedule(native: Any, args: tuple[Any, ...], options: dict[str, Any]) -> lrcore.Schedule:
-    """What is not a function of optax: a schedule of ours, or a user's function of the count."""
-    if maker := _maker(native):
+def _without_converter(native: Any, args: tuple[Any, ...], options: dict[str, Any]) -> lrcore.Schedule:
+    """Convert what has no converter: a schedule of lrcore, or a user's function of the count."""
+    if factory := _optax_factory(native):
         raise lrcore.ScheduleError(
-            WHERE, f"expected optax.{maker} and its arguments; got what it returned, which no longer tells them"
+            WHERE, f"expected optax.{factory} and its arguments; got what it returned, which does not expose them"
         )
     from_optax = str(getattr(native, "__module__", "")).startswith("optax.")
     if not callable(native) or isinstance(native, type) or from_optax or args or options:
@@ -315,11 +319,11 @@ def _own_schedule(native: Any, args: tuple[Any, ...], options: dict[str, Any]) -
         raise lrcore.ScheduleError(
             WHERE, f"expected one of {known} and its arguments; got {getattr(native, '__name__', native)!r}"
         )
-    return _part(native)
+    return _to_lrcore(native)
 
 
-def _maker(schedule: Any) -> str | None:
-    """The function of optax that returned this one."""
+def _optax_factory(schedule: Any) -> str | None:
+    """The name of the optax function that returned this closure, or None."""
     function, local, _ = str(getattr(schedule, "__qualname__", "")).partition(".<locals>.")
     return function if local and schedule.__module__.startswith("optax.") else None
 
@@ -327,7 +331,8 @@ def _maker(schedule: Any) -> str | None:
 def _check_exponent(exponent: float, name: str) -> None:
     if exponent < 0:
         raise lrcore.ScheduleError(
-            f"{WHERE}.{name}", f"expected a number >= 0, for a negative one is infinite at the end; got {exponent}"
+            f"{WHERE}.{name}",
+            f"expected a number >= 0, since with a negative one the rate is infinite at the end; got {exponent}",
         )
 
 

@@ -1,4 +1,4 @@
-"""A plateau as a gradient transformation: the metric comes with an update, and all is compiled."""
+"""A plateau as a gradient transformation: `update` takes the metric, and all of it can be compiled."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import lrcore
 from lrcore import adapting
 
 WHERE = "lrcore_optax.reduce_on_plateau"
-TELL = "give update() the metric as value=, in one update after each evaluation"
+HOW_TO_REPORT = "give update() the metric as value=, in one update after each evaluation"
 
 
 def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by the scale of a plateau, as `optax.contrib.reduce_on_plateau` does.
 
-    Chain it after the optimizer that follows the plateau's schedule. A metric is told as `value`; it lowers the very
-    update that it comes with. Updates without a `value` keep the scale, so that a metric of each epoch may be told once an
-    epoch. Where none ever has one nothing is reduced: a compiled update cannot say so, but `state_dict` and `current_lr`
-    warn after 10,000 updates. What calls `update` for you has to hand the `value` on; flax's `TrainState.apply_gradients`
-    does not.
+    Chain it after the optimizer that uses the plateau's schedule. Pass the metric to `update` as `value`; a reduction
+    already applies to this update. Updates without a `value` keep the scale, so a metric measured once an epoch is passed
+    once an epoch. If no update has a `value`, the scale stays 1. A compiled update cannot warn of this; `state_dict` and
+    `current_lr` do after 10,000 updates. Code that calls `update` for you must pass the `value` on; flax's
+    `TrainState.apply_gradients` does not.
 
-    The state is a `lrcore.PlateauState` of arrays. A checkpoint of it does not hold the options: where they may change,
-    `mode` above all, resume with `state_dict` and `load_state_dict`, which begin anew what then means something else.
+    The state is a `lrcore.PlateauState` of arrays. A checkpoint of it does not contain the options. If they may change,
+    `mode` above all, resume with `state_dict` and `load_state_dict`, which reset the parts that change their meaning.
 
     Args:
-        plateau: its options; the schedule in it goes to the optimizer, through `as_schedule`.
+        plateau: the options; pass its schedule to the optimizer with `as_schedule`.
 
     Returns:
         A transformation whose `update` takes `value`, a number.
 
     Raises:
-        ScheduleError: it is no plateau.
+        ScheduleError: the argument is not a plateau.
 
     Source: `optax.contrib.reduce_on_plateau`.
 
@@ -61,15 +61,17 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
         return lrcore.PlateauState._make(
-            jnp.asarray(one, dtype=floating if isinstance(one, float) else jnp.int32) for one in plateau.initial()
+            jnp.asarray(field, dtype=floating if isinstance(field, float) else jnp.int32) for field in plateau.initial()
         )
 
     def update(
         updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = None, **extra: Any
     ) -> tuple[Any, lrcore.PlateauState]:
         nonlocal report_due
-        if value is None and next(calls_without_value) == report_due:  # a compiled update calls this once
-            adapting.warn_of_no_report(WHERE, TELL)
+        if (
+            value is None and next(calls_without_value) == report_due
+        ):  # when compiled, `update` runs once, while it is traced
+            adapting.warn_of_no_report(WHERE, HOW_TO_REPORT)
         if value is not None:
             report_due = 0
             state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A schedule that JAX traces: the table of lrcore, read inside the compiled update."""
+"""A schedule that JAX can trace: its table is evaluated inside the compiled update."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 import lrcore
 from lrcore import adapting
 
-LAST_COUNT = 2**31 - 1  # where the counters of optax stay
-LAST_FLOAT_COUNT = 2**31 - 2**7  # the largest float32 below it
+LAST_COUNT = 2**31 - 1  # the counters of optax stop here
+LAST_FLOAT_COUNT = 2**31 - 2**7  # the largest float32 <= LAST_COUNT
 
 
 def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None) -> TableSchedule:
@@ -22,17 +22,17 @@ def as_schedule(schedule: lrcore.Schedule | Callable[[int], float], horizon: int
 
     Up to 2**18 different steps the rate is float32(schedule(count)), bit for bit; beyond that at most 1 ulp from it, with the
     same bits eager, compiled, scanned, mapped and sharded. It is traced once per compilation, holds no state and pickles;
-    two of one schedule are equal. Its result is a strong float32 (float64 with x64 on), so that bfloat16 parameters do not
-    round it in `optax.inject_hyperparams`; what is written over the rate there by hand is replaced by the next update.
+    two made from equal schedules are equal. Its result is a strong float32 (float64 with x64 on), so that bfloat16
+    parameters do not round it in `optax.inject_hyperparams`; there the next update overwrites a rate that you set by hand.
 
     Args:
         schedule: a schedule, or a Python function of the step (looked up once here, on the host).
         horizon: the step from which the value is held; needed for a Python function, and then at most 2**22. What a schedule
-            does after 2**31 - 1, where the counters of optax stay, does not matter.
+            does after 2**31 - 1, where the counters of optax stop, has no effect.
 
     Returns:
         An `optax.Schedule`: a callable that takes what optax counts with, and also numbers and arrays of Python and numpy,
-        as plots do. A fraction of an update is cut off, what is below 0 counts as 0, what is beyond 2**31 - 1 as that.
+        as plots pass them. Fractions are truncated, and counts are clipped to 0 ... 2**31 - 1.
 
     Raises:
         ScheduleError: no table can hold the schedule; see `lrcore.lower`.
@@ -59,8 +59,8 @@ class TableSchedule:
 
     Attributes:
         schedule: the lrcore schedule.
-        horizon: the step from which its value is held; None where it has all its steps.
-        table: what is evaluated.
+        horizon: the step from which its value is held; None if the table covers every step.
+        table: what a call evaluates.
     """
 
     def __init__(self, schedule: lrcore.Schedule, horizon: int | None) -> None:
@@ -71,14 +71,14 @@ class TableSchedule:
     def __call__(self, count: Any) -> jax.Array:
         if isinstance(count, jax.Array):
             return self._compiled(count)
-        dtype = _floating()
-        return jnp.asarray(self.table.evaluate(np, _on_host(count), _cast, dtype), dtype=dtype)
+        dtype = _default_float()
+        return jnp.asarray(self.table.evaluate(np, _host_counts(count), _cast, dtype), dtype=dtype)
 
     def __reduce__(self) -> Any:
         return type(self), (self.schedule, self.horizon)
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same schedule: then one compilation serves both where JAX takes them as static."""
+        """Whether schedule and horizon are equal; as static arguments, JAX compiles equal ones once."""
         return isinstance(other, TableSchedule) and self.__reduce__() == other.__reduce__()
 
     def __hash__(self) -> int:
@@ -90,19 +90,19 @@ class TableSchedule:
 
     @cached_property
     def _compiled(self) -> Callable[[jax.Array], jax.Array]:
-        """Inside another compilation its operations become part of that one."""
+        """The jitted evaluation; `inline=True` merges its operations into an enclosing compilation."""
 
         def rate(count: jax.Array) -> jax.Array:
-            return self.table.evaluate(_NAMESPACE, _in_int32(count), _cast, _floating())
+            return self.table.evaluate(_NAMESPACE, _jax_counts(count), _cast, _default_float())
 
         return jax.jit(rate, inline=True)
 
 
 def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) -> jax.Array:
-    """How many of the sorted starts, of which the first is 0, are not above each entry: its bits from the highest one.
+    """The number of `starts` <= each entry, by binary search that sets the bits of the result from the highest down.
 
-    `jnp.searchsorted` moves two bounds, which XLA compiles into twice as many kernels and three times as many operations;
-    what has less than a thousand of these it runs on a CPU without another thread.
+    `starts` is sorted and begins with 0. `jnp.searchsorted` keeps two bounds, for which XLA generates twice as many kernels
+    and three times as many operations. On a CPU, XLA runs fewer than a thousand operations without another thread.
     """
     highest = (len(starts) - 1).bit_length()
     strides = np.array([1 << bit for bit in reversed(range(highest))], dtype=np.int32)
@@ -116,7 +116,7 @@ def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) ->
 
 
 class _Namespace:
-    """`jax.numpy`, with the search and the gather that cost least when compiled."""
+    """`jax.numpy` with a cheaper search and gather for compiled code."""
 
     searchsorted = staticmethod(_searchsorted)
     take = staticmethod(partial(jnp.take, mode="clip"))
@@ -128,8 +128,8 @@ class _Namespace:
 _NAMESPACE = _Namespace()
 
 
-def _floating() -> Literal["float32", "float64"]:
-    """The type of a strong Python float, which depends on whether x64 is on."""
+def _default_float() -> Literal["float32", "float64"]:
+    """The dtype that JAX gives to `float`: float64 if x64 is enabled, else float32."""
     return "float64" if jnp.result_type(float) == jnp.float64 else "float32"
 
 
@@ -137,27 +137,27 @@ def _cast(array: Any, name: str) -> Any:
     return array.astype(name)
 
 
-def _on_host(count: Any) -> Any:
-    """Numbers of Python and numpy as counts, clipped before anything could wrap them."""
+def _host_counts(count: Any) -> Any:
+    """Convert numbers of Python and numpy to counts; clip them before a conversion could overflow."""
     counts = np.asarray(min(max(count, 0), LAST_COUNT) if isinstance(count, int) else count)
     if counts.dtype.kind == "f":
         counts = counts.astype(np.float64)
     if counts.dtype.kind not in "iuf" or np.isnan(counts).any():
-        raise _no_count(count)
+        raise _count_error(count)
     return np.clip(counts, 0, LAST_COUNT).astype(np.int64)
 
 
-def _in_int32(count: jax.Array) -> jax.Array:
-    """Numbers of JAX as counts, clipped likewise."""
+def _jax_counts(count: jax.Array) -> jax.Array:
+    """Convert arrays of JAX to int32 counts; clip them before the conversion could overflow."""
     if jnp.issubdtype(count.dtype, jnp.floating):
         wide = count.astype(jnp.promote_types(count.dtype, jnp.float32))
         return jnp.clip(wide, 0, LAST_FLOAT_COUNT).astype(jnp.int32)
     if not jnp.issubdtype(count.dtype, jnp.integer):
-        raise _no_count(count)
+        raise _count_error(count)
     if jnp.iinfo(count.dtype).max > LAST_COUNT:
         count = jnp.clip(count, 0, LAST_COUNT)
     return count.astype(jnp.int32)
 
 
-def _no_count(count: Any) -> lrcore.ScheduleError:
+def _count_error(count: Any) -> lrcore.ScheduleError:
     return lrcore.ScheduleError("count", f"expected the number of updates already made; got {count!r}")

@@ -1,7 +1,7 @@
-"""Runs that are interrupted after every update, and finished by another process, on the backend of the process.
+"""Interrupts runs after every update and finishes them in another process, on the process's own backend.
 
-python keras_processes.py save FOLDER: train without interruption, and save after each update (a plateau: each epoch).
-python keras_processes.py finish FOLDER: rebuild, load and finish each of them; write those that end with other weights.
+python keras_processes.py save FOLDER: train without interruption and save after each update (with a plateau: each epoch).
+python keras_processes.py finish FOLDER: rebuild, load and finish each saved run; print those that end with other weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OPTIMIZERS: dict[str, Callable[[Any], keras.optimizers.Optimizer]] = {
 }
 STATELESS = "SGD"
 EVERY = 1 if keras.config.backend() == "tensorflow" else 7
-"""Of how many interruptions one is finished: on the other backends for the sake of time."""
+"""Finish one of this many interruptions; not every one on the other backends, to save time."""
 RUNS = [
     ("schedule", "SGD"),
     ("schedule", "Adam"),
@@ -43,7 +43,7 @@ RUNS = [
 
 
 class Run:
-    """One model with one optimizer, and what drives its rate; interruptions are counted in updates, or in epochs."""
+    """A model, its optimizer and its schedule. A stop is a number of updates; with a plateau, a number of epochs."""
 
     def __init__(self, by: str, optimizer: str, folder: Path) -> None:
         self.path = folder / f"{by}-{optimizer}"
@@ -57,18 +57,18 @@ class Run:
         rate = 0.01 if self.schedule else lrcore_keras.LearningRateSchedule(COSINE)
         self.model.compile(OPTIMIZERS[optimizer](rate), loss=mean_output, jit_compile=False)
         self.model.optimizer.build(self.model.trainable_variables)
-        self.begin()
+        self.renew_callbacks()
 
-    def begin(self) -> None:
-        """Forget what came before, as far as a callback can hold it."""
+    def renew_callbacks(self) -> None:
+        """Replace the callbacks, and so drop their state."""
         self.callbacks = [lrcore_keras.LearningRateScheduler(self.schedule)] if self.schedule else []
 
     def fit(self, stop: int, *callbacks: Any) -> list[float]:
-        """Go on from an interruption to the end; the weights there."""
+        """Train from a stop to the end and return the weights."""
         first = stop * UPDATES // self.stops
         epochs = {"initial_epoch": stop, "epochs": self.epochs} if self.epochs > 1 else {}
         batches = ((row[None], np.zeros((1, 1))) for row in DATA[first:])
-        callbacks = (Told(), *self.callbacks, *callbacks)
+        callbacks = (RecordedLosses(), *self.callbacks, *callbacks)
         if stop < self.stops:
             steps = UPDATES // self.epochs - (0 if epochs else first)
             self.model.fit(batches, shuffle=False, verbose=0, steps_per_epoch=steps, callbacks=callbacks, **epochs)
@@ -76,7 +76,7 @@ class Run:
         return weights
 
     def save(self, stop: int, model: keras.Model) -> None:
-        """All that a stateless optimizer leaves to save is the weights and the step; any other is saved with them."""
+        """Save the weights and the step; with a stateful optimizer, the weights and the optimizer."""
         if not self.stateless:
             model.save_weights(self._file(stop, "weights.h5"))
             return
@@ -106,15 +106,15 @@ def mean_output(target: Any, output: Any) -> Any:
     return keras.ops.mean(output)
 
 
-class Told(keras.callbacks.Callback):
-    """Puts a recorded metric into the logs."""
+class RecordedLosses(keras.callbacks.Callback):
+    """Adds a recorded validation loss to the logs of each epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs["val_loss"] = LOSSES[epoch]
 
 
-class Saved(keras.callbacks.Callback):
-    """Saves a run before the first update and after each one, or each epoch."""
+class SaveAtStops(keras.callbacks.Callback):
+    """Saves a run at every stop: before the first update and after each update or epoch."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
@@ -140,16 +140,19 @@ class Saved(keras.callbacks.Callback):
 def save(folder: Path) -> None:
     for names in RUNS:
         run = Run(*names, folder)
-        run.path.with_suffix(".json").write_text(json.dumps(run.fit(0, Saved(run))))
+        run.path.with_suffix(".json").write_text(json.dumps(run.fit(0, SaveAtStops(run))))
 
 
 def finish(folder: Path) -> Iterator[str]:
-    """The model is built once, as tracing it takes the longest; whatever a finished run left in it has to be overwritten."""
+    """Finish all runs and yield those that end with other weights.
+
+    Each model is built once, since tracing takes most of the time; so loading must overwrite all state of the last run.
+    """
     for names in RUNS:
         run = Run(*names, folder)
         expected = json.loads(run.path.with_suffix(".json").read_text())
         for stop in range(0, run.stops + 1, 1 if run.epochs > 1 else EVERY):
-            run.begin()
+            run.renew_callbacks()
             run.load(stop)
             if run.fit(stop) != expected:
                 yield f"{run.path.name} after {stop}\n"

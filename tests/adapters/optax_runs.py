@@ -1,4 +1,4 @@
-"""Runs in optax that are interrupted after any update, saved, and finished by another process."""
+"""Saves runs in optax after every update and finishes them in another process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import lrcore
 import lrcore_optax
 
 UPDATES = 60
-EPOCH = 6  # updates, after which a plateau is told its metric
+EPOCH = 6  # number of updates between two metrics
 SCHEDULE = lrcore.Cosine(init_value=0.3, end_value=0.01, decay_steps=40).warmup(10)
 LONG = lrcore.Cosine(init_value=0.3, decay_steps=10**9).warmup(30)
 PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
@@ -42,7 +42,7 @@ def plateau_after(optimizer: Any) -> Any:
 
 
 class Run(NamedTuple):
-    """All that changes in a run."""
+    """The state of a run."""
 
     weights: Any
     opt_state: Any
@@ -77,7 +77,7 @@ def _update(name: str) -> Any:
 
 
 def pickled(file: Path, name: str, run: Run) -> None:
-    """The weights and the state of the optimizer."""
+    """Save the weights and the state of the optimizer."""
     file.write_bytes(pickle.dumps(jax.device_get(run)))
 
 
@@ -87,7 +87,7 @@ def unpickled(file: Path, name: str) -> Run:
 
 
 def plain(file: Path, name: str, run: Run) -> None:
-    """The weights, and of the optimizer what lrcore saves in every framework."""
+    """Save the weights and, of the optimizer, only the `state_dict` that every framework can read."""
     file.write_text(json.dumps([run.weights.tolist(), lrcore_optax.state_dict(run.opt_state, configured(name))]))
 
 
@@ -107,7 +107,7 @@ WAYS: dict[str, tuple[Save, Load]] = {"pickle": (pickled, unpickled), "plain": (
 
 
 def save_after_every_update(folder: Path, name: str, save: Save) -> list[float]:
-    """How a run ends that is not interrupted; it leaves a file named by the updates done after each of them."""
+    """The final weights of an uninterrupted run; after each update it saves a file named by the number of updates made."""
     run = begun(name)
     for done in range(UPDATES + 1):
         save(folder / str(done), name, run)
@@ -121,13 +121,13 @@ def weights_of(run: Run) -> list[float]:
 
 
 def finish_all(folder: Path, name: str, load: Load) -> list[list[float]]:
-    """How the run ends from each of the files."""
+    """The final weights of the run, resumed from each of the files."""
     runs = (load(folder / str(done), name) for done in range(UPDATES + 1))
     return [weights_of(go_on(name, run, done, UPDATES - done)) for done, run in enumerate(runs)]
 
 
 def ends(module: str, ways: dict[str, tuple[Save, Load]], saved: Iterable[str], folder: Path) -> dict[str, Any]:
-    """The ends of the runs that never stopped, and of those that the main program of a module finished.
+    """The final weights of uninterrupted runs, and those of the same runs resumed by the main program of a module.
 
     Each run is named by its optimizer and the way of saving it: "sgd by pickle".
     """
@@ -149,7 +149,7 @@ def ends(module: str, ways: dict[str, tuple[Save, Load]], saved: Iterable[str], 
 
 
 def main(ways: dict[str, tuple[Save, Load]]) -> None:
-    """Finish the runs in each folder of one, and write there how they end."""
+    """Finish the runs in each subfolder of the folder in `sys.argv` and write their final weights to `ends.json`."""
     saved, found = Path(sys.argv[1]), {}
     for folder in saved.iterdir():
         name, way = folder.name.split(" by ")

@@ -1,4 +1,4 @@
-"""What the backend of this process computes of long schedules, compiled as Keras does: within an ulp of float32."""
+"""Long schedules on the backend of this process, compiled as Keras compiles: errors are within one ulp of float32."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMPILERS = _compilers()
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", LONG)
 def test_half_a_million_steps_of_a_long_schedule(name: str, compiler: str) -> None:
-    """A thousand at a time, since XLA compares every step with every piece, all at once."""
+    """Evaluate a thousand steps at a time, since XLA compares every step with every piece at once."""
     steps = telling_steps(LONG[name], 400_000)
     assert len(steps) >= 500_000
     check(name, np.resize(steps, (len(steps) // 1000 + 1, 1000)), compiler)
@@ -44,15 +44,15 @@ def test_half_a_million_steps_of_a_long_schedule(name: str, compiler: str) -> No
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", LONG)
 def test_steps_asked_one_by_one(name: str, compiler: str) -> None:
-    """As an optimizer asks: compilers treat a single number otherwise than many."""
+    """Evaluate scalars, as an optimizer does: compilers generate other code for a scalar than for an array."""
     check(name, telling_steps(LONG[name], 1_000), compiler)
 
 
 def check(name: str, steps: Any, compiler: str) -> None:
-    """Ask for one row of steps after another."""
+    """Evaluate one row of steps after another and check the errors."""
     rate = lrcore_keras.LearningRateSchedule(LONG[name])
     ask = COMPILERS[compiler](lambda steps: keras.ops.map(rate, steps))
-    integer = "int64" if BACKEND == "tensorflow" else "int32"  # as the backend's optimizers count
+    integer = "int64" if BACKEND == "tensorflow" else "int32"  # the dtype of the optimizers' counters
     rates = keras.ops.convert_to_numpy(ask(keras.ops.convert_to_tensor(steps, dtype=integer)))
     assert error(LONG[name], steps, rates).max() <= 1
     assert not np.isnan(rates).any()

@@ -1,7 +1,7 @@
-"""lrcore_keras by what the weights did. The tests run on the backend of the process, whichever it is.
+"""Tests lrcore_keras by the weights of trained models, on whichever backend the process uses.
 
 The model has one weight per update, and the batch of update i is a gradient of 1 for weight i alone: with SGD that weight
-ends at minus the rate which update i used, in the very bits.
+ends at minus the rate used by update i, bit for bit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from lrcore import (
     Sum,
 )
 
-# Under numpy 2 Keras warns of its own conversions, when it saves and in callbacks of the torch backend.
+# Under numpy 2, Keras triggers this warning itself when it saves and in callbacks on the torch backend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 BACKEND = keras.config.backend()
@@ -108,7 +108,7 @@ def sgd(schedule: Any = 0.01, **options: Any) -> keras.optimizers.SGD:
 
 
 def driven(by: str, schedule: Any, **options: Any) -> tuple[keras.optimizers.SGD, list[Any]]:
-    """An optimizer and the callbacks that go with it: both ways to the same rates."""
+    """An optimizer and its callbacks, with the schedule in the optimizer or in a callback; the rates are the same."""
     if by == "schedule":
         return sgd(lrcore_keras.LearningRateSchedule(schedule), **options), []
     return sgd(**options), [lrcore_keras.LearningRateScheduler(schedule)]
@@ -134,14 +134,14 @@ MODES: dict[str, dict[str, Any]] = {
     "compiled": {"jit_compile": True},
     "eager": {"run_eagerly": True},
 }
-if BACKEND != "torch":  # which refuses more than one step per execution
+if BACKEND != "torch":  # the torch backend refuses more than one step per execution
     MODES |= {
         "four steps": {"steps_per_execution": 4},
         "four compiled": {"steps_per_execution": 4, "jit_compile": True},
     }
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile warns of torch itself
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile triggers it itself
 @pytest.mark.parametrize("mode", MODES)
 def test_a_schedule_is_right_however_the_step_runs(mode: str) -> None:
     model = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)), **MODES[mode])
@@ -159,7 +159,7 @@ def test_accumulated_gradients_are_one_update(by: str, jit_compile: bool) -> Non
 
 
 def test_keras_itself_counts_micro_batches() -> None:
-    """Why an optimizer is looked for at all: once this fails, `asking_optimizer` can go."""
+    """Keras passes the count of micro-batches to a schedule. When this fails, `calling_optimizer` can be removed."""
     model = made_model(sgd(CountsUp(), gradient_accumulation_steps=4))
     fit(model, DATA[:3].repeat(4, axis=0))
     assert used(model)[:3] == [3.0, 7.0, 11.0]
@@ -225,7 +225,7 @@ def test_each_optimizer_of_several_has_its_own_schedule() -> None:
 
 
 def two_layers(optimizers: Sequence[Any], *, by_function: bool = False) -> keras.Model:
-    """Two layers beside each other, each with its optimizer."""
+    """A model with two parallel layers, each with its own optimizer."""
     inputs = keras.Input((UPDATES,))
     layers = [keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name=name) for name in ("one", "two")]
     model = keras.Model(inputs, keras.layers.Add()([layer(inputs) for layer in layers]))
@@ -310,7 +310,9 @@ def test_float64_where_keras_computes_in_it() -> None:
         rate = lrcore_keras.LearningRateSchedule(COSINE)(7)
     finally:
         keras.config.set_floatx("float32")
-    assert float(rate) == (COSINE(7) if BACKEND != "jax" else np.float32(COSINE(7)))  # JAX: only with jax_enable_x64
+    assert float(rate) == (
+        COSINE(7) if BACKEND != "jax" else np.float32(COSINE(7))
+    )  # JAX has float64 only with jax_enable_x64
 
 
 def test_a_schedule_too_long_for_a_lookup_is_within_an_ulp() -> None:
@@ -322,7 +324,7 @@ def test_a_schedule_too_long_for_a_lookup_is_within_an_ulp() -> None:
         assert abs(float(keras_schedule(step)) - float(exact)) <= np.spacing(exact)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------------
 
 
 def test_an_optimizer_with_a_schedule_of_its_own_is_refused() -> None:
@@ -411,7 +413,7 @@ def paths() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-# --- what is said -----------------------------------------------------------------------------------------------------
+# --- warnings ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
@@ -431,8 +433,8 @@ def test_executions_within_one_update_have_its_rate() -> None:
     assert used(model)[:12] == rates(COSINE, 12)
 
 
-class Hand(keras.callbacks.Callback):
-    """Sets the rate after the second and the third update."""
+class OtherWriter(keras.callbacks.Callback):
+    """Overwrites the rate after the second and the third update."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if batch in {1, 2}:
@@ -444,7 +446,7 @@ def test_another_writer_is_told_of_once_and_the_schedule_rules() -> None:
     with pytest.warns(
         UserWarning, match=r"something else set that of sgd\w* to 7\.0, where the schedule had set 0\.00999"
     ) as said:
-        fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE), Hand()])
+        fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE), OtherWriter()])
     assert len([one for one in said if "something else" in str(one.message)]) == 1
     assert used(model) == rates(COSINE)
 
@@ -517,13 +519,13 @@ def test_a_crash_and_backup_and_restore_go_on_with_the_right_step(by: str, save_
         trained([Crash(epoch=1, batch=5)])
     kept = 10 if save_freq == "epoch" else 12
     model = trained([])
-    assert int(model.optimizer.iterations) == kept + 20  # the epoch that broke off is done again
+    assert int(model.optimizer.iterations) == kept + 20  # the interrupted epoch is repeated
     steps = [*range(10), *range(10, kept), *range(kept, kept + 20)]
     assert sum(used(model)) == pytest.approx(sum(map(COSINE, steps)), rel=1e-6)
 
 
 def continued(model: keras.Model, callback: Any, state: Mapping[str, Any], start: int, *, first: bool) -> list[float]:
-    """Load a state before or after the model is known, and finish the run."""
+    """Load a state before or after `set_model`, finish the run and return the rates that it used."""
     if first:
         callback.load_state_dict(state)
     else:
@@ -598,8 +600,8 @@ LOSSES = [0.9, 0.8, 0.85, 0.84, 0.7, float("nan"), 0.71, 0.72, 0.69, 0.75]
 PLATEAU = lrcore.Plateau(COSINE, factor=0.5, patience=1)
 
 
-class Told(keras.callbacks.Callback):
-    """Puts a recorded metric into the logs."""
+class RecordedLosses(keras.callbacks.Callback):
+    """Adds a recorded validation loss to the logs of each epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs["val_loss"] = LOSSES[epoch]
@@ -626,19 +628,19 @@ def test_a_plateau_interrupted_at_any_epoch_goes_on(stop: int) -> None:
             steps_per_epoch=6,
             initial_epoch=first,
             epochs=last,
-            callbacks=[Told(), callback],
+            callbacks=[RecordedLosses(), callback],
             verbose=0,
         )
         found += used(model)[6 * first : 6 * last]
         state = callback.state_dict()
     assert found == list(plateau_rates())
-    assert 0.2 < found[29] / rates(COSINE)[29] < 0.6  # it was reduced
+    assert 0.2 < found[29] / rates(COSINE)[29] < 0.6  # the plateau reduced the rate
 
 
 def plateau_run(backup: Path | None, crash: Sequence[Any] = (), *, backup_first: bool = False) -> list[float]:
-    """Six updates in each of ten epochs, unless it crashes; the weights after them."""
+    """Train ten epochs of six updates, or until the crash; return the sum of the rates used by each weight."""
     model = made_model(sgd())
-    ours = [Told(), lrcore_keras.LearningRateScheduler(PLATEAU)]
+    ours = [RecordedLosses(), lrcore_keras.LearningRateScheduler(PLATEAU)]
     saves = [keras.callbacks.BackupAndRestore(backup)] if backup else []
     callbacks = [*saves, *ours] if backup_first else [*ours, *saves]
     with contextlib.suppress(KeyboardInterrupt):
@@ -660,7 +662,7 @@ def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path:
         with pytest.warns(UserWarning, match=message.format(2)):
             plateau_run(tmp_path, backup_first=True)
     else:
-        callbacks = [Told(), lrcore_keras.LearningRateScheduler(PLATEAU, per="epoch")]
+        callbacks = [RecordedLosses(), lrcore_keras.LearningRateScheduler(PLATEAU, per="epoch")]
         with pytest.warns(UserWarning, match=message.format(0)):
             fit(made_model(sgd()), DATA[:1], callbacks, initial_epoch=3, epochs=4)
 
@@ -668,7 +670,7 @@ def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path:
 def test_weights_hold_a_plateaus_state_and_need_no_callback(tmp_path: Path) -> None:
     weights = tmp_path / "model.weights.h5"
     told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
-    fit(model, DATA[:6], [Told(), told], epochs=5)
+    fit(model, DATA[:6], [RecordedLosses(), told], epochs=5)
     model.save_weights(weights)
     without, plain = built(made_model(sgd())), tmp_path / "plain.weights.h5"
     without.save_weights(plain)
@@ -693,10 +695,10 @@ def test_weights_of_another_plateau_are_reported(tmp_path: Path) -> None:
 
 
 def test_weights_of_a_plateau_with_another_mode_bring_the_rate_alone_and_say_so(tmp_path: Path) -> None:
-    """Better values would count as worse."""
+    """The best metric is reset, since under the new mode better values would count as worse."""
     weights = tmp_path / "model.weights.h5"
     told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
-    fit(model, DATA[:6], [Told(), told], epochs=4)
+    fit(model, DATA[:6], [RecordedLosses(), told], epochs=4)
     model.save_weights(weights)
     higher = lrcore.Plateau(COSINE, factor=0.5, patience=1, mode="max")
     callback, model = lrcore_keras.LearningRateScheduler(higher, on_mismatch="use_config"), built(made_model(sgd()))
@@ -715,7 +717,7 @@ def test_backup_and_restore_bring_the_rate_of_a_plateau_with_another_mode(tmp_pa
     callback, model = lrcore_keras.LearningRateScheduler(higher, on_mismatch="use_config"), made_model(sgd())
     backup = keras.callbacks.BackupAndRestore(tmp_path)
     with pytest.warns(UserWarning, match=r"the plateau's mode was 'min' and is 'max': best 0\.8 becomes -inf"):
-        fit(model, DATA[:6], [Told(), callback, backup], epochs=len(LOSSES))
+        fit(model, DATA[:6], [RecordedLosses(), callback, backup], epochs=len(LOSSES))
     whole = COSINE.values(range(60)).reshape(10, 6) * np.repeat([[1.0], [0.5]], [4, 6], axis=0)
     assert used(model)[:6] == pytest.approx(whole.sum(axis=0), rel=1e-5)
 
@@ -745,7 +747,7 @@ def test_a_loop_that_tells_a_plateau_nothing_is_warned_of_once() -> None:
 
 
 def built(model: keras.Model) -> keras.Model:
-    """With the optimizer's variables, without which Keras loads none."""
+    """Build the optimizer's variables; Keras loads no optimizer state into an unbuilt one."""
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -772,8 +774,8 @@ def test_an_epoch_without_the_metric_is_told_of_once() -> None:
 # --- logging ----------------------------------------------------------------------------------------------------------
 
 
-class Seen(keras.callbacks.Callback):
-    """What a callback that reads logs, such as TensorBoard, is given."""
+class RecordedLogs(keras.callbacks.Callback):
+    """Records the logs that later callbacks, such as TensorBoard, receive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -790,7 +792,7 @@ class Seen(keras.callbacks.Callback):
 @both
 def test_the_logger_records_what_each_update_used(by: str) -> None:
     optimizer, callbacks = driven(by, COSINE)
-    model, seen = made_model(optimizer), Seen()
+    model, seen = made_model(optimizer), RecordedLogs()
     history = fit(model, DATA[:10], [lrcore_keras.LRLogger("update"), *callbacks, seen], epochs=2)
     assert [logs["learning_rate"] for logs in seen.batches] == rates(COSINE, 20)
     assert [logs["used_learning_rate"] for logs in seen.epochs] == [rates(COSINE)[9], rates(COSINE)[19]]
@@ -798,7 +800,10 @@ def test_the_logger_records_what_each_update_used(by: str) -> None:
 
 
 def test_the_logger_counts_updates_under_accumulation() -> None:
-    model, seen = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE), gradient_accumulation_steps=3)), Seen()
+    model, seen = (
+        made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE), gradient_accumulation_steps=3)),
+        RecordedLogs(),
+    )
     fit(model, DATA[:9], [lrcore_keras.LRLogger("update"), seen])
     assert "learning_rate" not in seen.batches[1]
     assert [logs["learning_rate"] for logs in seen.batches[2:]] == [rates(COSINE)[batch // 3] for batch in range(7)]
@@ -826,7 +831,7 @@ def test_right_use_is_silent() -> None:
             fit(made_model(optimizer), DATA[:10], [*callbacks, lrcore_keras.LRLogger("update")], epochs=2)
 
 
-# --- the schedule itself, beside tensors ------------------------------------------------------------------------------
+# --- lrcore schedules called with tensors -----------------------------------------------------------------------------
 
 
 def test_a_tensor_that_is_no_number_names_the_adapter() -> None:
@@ -835,4 +840,4 @@ def test_a_tensor_that_is_no_number_names_the_adapter() -> None:
         with pytest.raises(ScheduleError, match=r"lrcore_keras\.LearningRateSchedule\(schedule\)"):
             schedule(tensor)
     with pytest.raises(ScheduleError, match=r"use lrcore_(keras|optax|torch)\.\w+\("):
-        schedule(keras.ops.arange(3))  # which is an array of the backend
+        schedule(keras.ops.arange(3))  # an array of the backend

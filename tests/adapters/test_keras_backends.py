@@ -1,4 +1,4 @@
-"""lrcore_keras on the other backends of Keras, each in a process of its own, and models that go from one to another."""
+"""Tests lrcore_keras on the other backends of Keras, one process each, and models moved from one backend to another."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SECOND_HALF = (
 for path in sys.argv[1:]:
     model = keras.models.load_model(path)
     if "torch" in type(model.optimizer).__module__ and keras.config.backend() != "torch":
-        # With any rate, Keras 3.15 saves the torch backend's own class of optimizer, which trains on no other backend.
+        # On torch, Keras 3.15 saves its torch-only optimizer class, whatever the rate; that trains on no other backend.
         model = keras.models.load_model(path, compile=False)
         model.compile(keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(schedule)), loss=mean_output)
         model.optimizer.build(model.trainable_variables)
@@ -89,7 +89,7 @@ def run(backend: str, *arguments: str) -> str:
 
 
 def run_on_each(backends: tuple[str, ...], *arguments: str) -> dict[str, str]:
-    """The same command on several backends, two at a time; `{backend}` in it is replaced."""
+    """Run a command on several backends, two at a time; `{backend}` stands for the name of the backend."""
     commands = [[argument.replace("{backend}", backend) for argument in arguments] for backend in backends]
     with ThreadPoolExecutor(2) as pool:
         outputs = pool.map(lambda backend, command: run(backend, *command), backends, commands)
@@ -98,14 +98,14 @@ def run_on_each(backends: tuple[str, ...], *arguments: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A model after 30 updates on each backend."""
+    """The files of models saved after 30 updates, one per backend."""
     folder = tmp_path_factory.mktemp("models")
     run_on_each(BACKENDS, "-c", FIRST_HALF, str(folder / "{backend}.keras"))
     return [str(folder / f"{backend}.keras") for backend in BACKENDS]
 
 
 def test_the_adapter_on_the_other_backends() -> None:
-    """The files of tests that run on every backend."""
+    """Run the test files that are written for every backend."""
     tests = Path(__file__).parents[1]
     files = ("adapters/test_keras_adapter.py", "adapters/test_keras_accuracy.py", "training/test_demo.py")
     options = ("--framework=keras", "-p", "no:cacheprovider", "-q")
@@ -121,7 +121,7 @@ def test_a_saved_model_goes_on_where_it_was_on_any_backend(models: list[str]) ->
 
 
 def test_a_run_interrupted_after_any_update_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
-    """In a process that did not begin it, and so for a plateau after any epoch; the other backends at every seventh."""
+    """Another process finishes each run; a plateau is interrupted after epochs. Other backends test every seventh update."""
     for backend in BACKENDS:
         (tmp_path / backend).mkdir()
     script = str(Path(__file__).with_name("keras_processes.py"))

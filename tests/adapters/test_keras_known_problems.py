@@ -1,4 +1,4 @@
-"""Problems that users of Keras's schedules met; docs/known-problems.md lists them, and the tests that show the others."""
+"""Tests of problems that users of Keras' schedules met; docs/known-problems.md lists them all, with their tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rates(schedule: lrcore.Schedule, steps: range) -> list[float]:
 
 
 def test_a_model_that_is_compiled_anew_goes_on_from_a_state() -> None:
-    """Keras gives it an optimizer that has made no update."""
+    """`compile` replaces the optimizer by one with an update count of 0."""
     callback = lrcore_keras.LearningRateScheduler(FALLING)
     model = compiled(0.1)
     used(model, [callback], 7)
@@ -78,7 +78,7 @@ def test_a_plateau_of_ours_does_what_that_callback_should() -> None:
 
 
 class Worse(keras.callbacks.Callback):
-    """A metric that only gets worse."""
+    """Adds a metric to the logs that gets worse in every epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs["worse"] = float(epoch)
@@ -86,7 +86,7 @@ class Worse(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("where", ["weight_decay", "momentum"])
 def test_a_schedule_where_keras_takes_none_is_an_error_and_no_rate(where: str) -> None:
-    """Keras drives nothing but the learning rate by a schedule."""
+    """Keras evaluates a schedule only as the learning rate."""
     options: dict[str, Any] = {where: lrcore_keras.LearningRateSchedule(FALLING)}
 
     def train() -> None:

@@ -1,4 +1,4 @@
-"""lrcore_keras in what only TensorFlow has: tapes, `tf.function`, distribution strategies, TensorBoard's files."""
+"""Tests lrcore_keras with features of TensorFlow alone: tapes, `tf.function`, distribution strategies, TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import tensorflow as tf
 import lrcore_keras
 from lrcore import Cosine
 
-# Under numpy 2 TensorFlow and Keras warn of their own conversions.
+# Under numpy 2, TensorFlow and Keras trigger this warning themselves.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 UPDATES = 60
@@ -90,7 +90,7 @@ def test_sync_drives_a_tape_loop_in_one_trace(compiler: str) -> None:
 
 
 class OwnStep(keras.Model):
-    """A model with a training step of its own."""
+    """A model that overrides `train_step`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def test_a_training_step_of_the_user(by: str, run_eagerly: bool) -> None:
 
 
 class TwoOptimizers(OwnStep):
-    """Its two optimizers take turns; the one that `compile` makes is not used."""
+    """A model whose `train_step` applies its own optimizers in turn and not the one from `compile`."""
 
     def __init__(self, *optimizers: keras.optimizers.Optimizer) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ def test_weight_decay_asks_the_schedule_too() -> None:
 def test_tensorboard_is_told_what_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, list[float]] = {}
     board = keras.callbacks.TensorBoard(tmp_path, update_freq="batch")
-    # Only for its files the callback needs another package.
+    # Record the scalars instead of writing files, for which the callback needs another package.
     monkeypatch.setattr(
         board.summary, "scalar", lambda name, value, step: told.setdefault(name, []).append(float(value))
     )
@@ -172,7 +172,7 @@ def test_tensorboard_is_told_what_was_used(tmp_path: Path, monkeypatch: pytest.M
     model.fit(DATA[:10], np.zeros((10, 1)), batch_size=1, shuffle=False, verbose=0, epochs=2, callbacks=callbacks)
     assert told["batch_learning_rate"] == RATES[:20]
     assert told["epoch_used_learning_rate"] == [RATES[9], RATES[19]]
-    assert told["epoch_learning_rate"] == [RATES[10], RATES[20]]  # what Keras puts there: the rate of the next update
+    assert told["epoch_learning_rate"] == [RATES[10], RATES[20]]  # Keras writes the rate of the next update
 
 
 MIRRORED = """
@@ -187,7 +187,7 @@ rows = numpy.eye(60, dtype="float32")
 
 
 def half_of_mean_output(target, output):
-    return keras.ops.mean(output) / 2  # the gradients of the two replicas are added
+    return keras.ops.mean(output) / 2  # the optimizer adds the gradients of the two replicas
 
 
 def trained(rate, callbacks, data, **options):
@@ -222,7 +222,7 @@ print("all mirrored")
 
 
 def test_two_mirrored_devices() -> None:
-    """In a process of its own: logical devices have to be made before TensorFlow does anything."""
+    """This runs in a new process, since logical devices must be configured before TensorFlow is initialized."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", MIRRORED], check=False, capture_output=True, text=True, env=environment

@@ -1,4 +1,4 @@
-"""What the weights do under `lrcore_optax.as_schedule`, in every way that JAX runs an update."""
+"""Tests `lrcore_optax.as_schedule` by the changes of weights, in every way that JAX can run an update."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SOME_STEPS = np.concatenate([HARD_STEPS, np.random.default_rng(0).integers(0, LA
 
 
 def rates(optimizer: Any, updates: int, opt_state: Any = None, update: Any = None) -> list[float]:
-    """The learning rates that gradient descent moves a weight by, whose gradient is 1."""
+    """The learning rates used by gradient descent, read from the changes of a weight whose gradient is 1."""
     opt_state = optimizer.init(jnp.float32(0)) if opt_state is None else opt_state
     update = jax.jit(optimizer.update) if update is None else update
     moved = []
@@ -517,7 +517,7 @@ def test_a_state_of_another_schedule_is_reported() -> None:
         assert rates(optax.sgd(lrcore_optax.as_schedule(schedule)), 3, loaded) == host(expected, range(8, 11))
 
 
-# --- the schedule itself, where only the adapter's can be -------------------------------------------------------------
+# --- lrcore schedules called with arrays of JAX -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Problems that users of optax's schedules met; docs/known-problems.md lists them, and the tests that show the others."""
+"""Tests of problems that users of optax's schedules met; docs/known-problems.md lists them all, with their tests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import lrcore_optax
 FALLING = lrcore.Exponential(init_value=0.5, decay_rate=0.5)
 UPDATES = 4
 TAKES_A_NUMBER = {"optimistic_adam", "rprop", "scale_by_rprop", "sm3"}
-SEARCHES = {"lbfgs"}  # for the length of its step, which a learning rate does not set
+SEARCHES = {"lbfgs"}  # finds its step size by line search, whatever the learning rate
 
 
 def optimizers() -> list[str]:
-    """The names in optax that take a learning rate."""
+    """The names of all functions in optax that take a learning rate."""
     found = []
     for name, made in inspect.getmembers(optax, inspect.isfunction):
         if "learning_rate" in inspect.signature(made).parameters and not name.startswith("_"):
@@ -28,7 +28,7 @@ def optimizers() -> list[str]:
 
 
 def movements(optimizer: Any, by_hand: Any = None) -> list[float]:
-    """What each update moved a weight by; a rate `by_hand` is written into the state before it."""
+    """The change of a weight by each update; `by_hand`, if given, is the rate written into the state before the update."""
     weight = jnp.full((2, 2), 0.5)
     state = optimizer.init(weight)
     moved = []
@@ -45,7 +45,7 @@ def test_the_exceptions_are_optimizers() -> None:
     assert set(optimizers()) > TAKES_A_NUMBER | SEARCHES
 
 
-@pytest.mark.filterwarnings("ignore:Specifying a key:UserWarning")  # noisy_sgd
+@pytest.mark.filterwarnings("ignore:Specifying a key:UserWarning")  # raised by noisy_sgd
 @pytest.mark.parametrize("name", sorted({*optimizers()} - TAKES_A_NUMBER - SEARCHES))
 def test_every_optimizer_that_takes_a_rate_takes_a_schedule(name: str) -> None:
     made = getattr(optax, name)

@@ -1,4 +1,4 @@
-"""A plateau in optax: the rates that the weights saw, compiled, are those of the host's machine."""
+"""Plateaus in optax: compiled updates use the rates that `lrcore.Plateau` computes on the host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLATEAUS = [
     lrcore.Plateau(WARMED, factor=0.5, patience=1, accumulate=3, arithmetic="optax"),
     lrcore.Plateau(WARMED, factor=0.5, patience=0, rtol=0.0, atol=0.25, accept_first=True, watch_in_cooldown=False),
 ]
-# Eighths are exact in float32, so that the host's float64 judges them alike.
+# Eighths are exact in float32, so comparisons in float32 agree with those in the host's float64.
 METRICS = [
     0.875,
     0.75,
@@ -48,7 +48,7 @@ METRICS = [
 
 @cache
 def chained(plateau: lrcore.Plateau) -> tuple[Any, Any]:
-    """An optimizer, and its update, compiled."""
+    """An optimizer with the plateau, and its compiled update."""
     optimizer = optax.chain(
         optax.sgd(lrcore_optax.as_schedule(plateau.schedule)), lrcore_optax.reduce_on_plateau(plateau)
     )
@@ -196,7 +196,7 @@ def test_what_is_no_plateau_or_no_schedule_is_said() -> None:
         lrcore_optax.as_schedule(PLATEAUS[0])  # type: ignore[arg-type]
 
 
-# --- below zero, in another mode, never told ----------------------------------------------------------------------------
+# --- negative metrics, mode changes, no metric ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -206,13 +206,13 @@ def test_ever_worse_values_below_zero_reduce_in_a_compiled_update(mode: Any, acc
     sign = 1 if mode == "min" else -1
     worse = [sign * (number // accumulate / 1024 - 1) for number in range(7 * accumulate)]
     rates, state = used(plateau, begun(plateau), worse)
-    judged = [0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625]  # after so many judgements
+    judged = [0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625]  # the scaled rate after 0, 1, ... judged metrics
     assert rates == [judged[(number + 1) // accumulate] for number in range(7 * accumulate)]
     assert lrcore_optax.current_lr(state, plateau) == 0.0625
 
 
 def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
-    """Better values would count as worse."""
+    """The best metric is reset, since under the new mode better values would count as worse."""
     higher, lower = (lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     _, state = used(higher, begun(higher), [-3.0, -4.0])
     saved = lrcore_optax.state_dict(state, higher)
@@ -246,7 +246,7 @@ def test_updates_that_are_not_compiled_are_counted() -> None:
     def made() -> Any:
         optimizer = lrcore_optax.reduce_on_plateau(PLATEAUS[0])
         state = optimizer.init(None)
-        return lambda **told: optimizer.update({}, state, **told)  # no array: nothing is computed
+        return lambda **told: optimizer.update({}, state, **told)  # updates without arrays need no computation
 
     update = made()
     for _ in range(9_999):

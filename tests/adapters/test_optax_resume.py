@@ -1,4 +1,4 @@
-"""An optax run that was interrupted cannot be told from one that never stopped."""
+"""An interrupted and resumed optax run ends with the weights of an uninterrupted one."""
 
 from __future__ import annotations
 
