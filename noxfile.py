@@ -239,14 +239,14 @@ def pages(session: nox.Session) -> None:
 @nox.session(name="docs-site", default=False)
 def docs_site(session: nox.Session) -> None:
     """Build the manual into build/site; a warning of Sphinx is an error."""
-    session.install("-e", ".[cli,yaml]", *group("site"))
+    session.install("-e", ".[yaml]", *group("site"))
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", str(SITE), env=ENVIRONMENT)
 
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
-    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.install("-e", ".[yaml]", *group("site"), *group("test"))
     session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
     session.run("pytest", "tests/browser", *session.posargs)
 
