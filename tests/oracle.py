@@ -271,10 +271,14 @@ def _longest(plain: Mapping[str, Any]) -> int | None:
 
 
 def knows_length(plain: Mapping[str, Any]) -> bool:
-    """Whether `length` is sure: a clip may end what goes on for ever, and a cycle may hold one value; their values tell."""
+    """Whether `length` is sure.
+
+    It is not where only values tell that a part without a length rests: a clip may end what goes on for ever, a cycle may
+    hold one value, and a product with 0 is 0.
+    """
     parts = _parts(plain)
     unsized = [part for part in parts if plain["kind"] in {"sum", "product"} and length(part) is None]
-    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat"}) for part in unsized)
+    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat", "product"}) for part in unsized)
 
 
 def _has(plain: Mapping[str, Any], kinds: set[str]) -> bool:
