@@ -73,7 +73,13 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one
 
     def __getattr__(name: str) -> object:
-        """Say what a name of another library is here."""
+        """Say where a name for adapters is, or what a name of another library is here."""
+        from lrcore.adapting import __all__ as for_adapters
         from lrcore.hints import missing_name
 
+        if name in for_adapters:
+            problem = (
+                f"module 'lrcore' has no attribute {name!r}; it is lrcore.adapting.{name}, for authors of adapters"
+            )
+            raise AttributeError(problem, name=name)
         raise missing_name(__name__, name)

@@ -83,19 +83,13 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, best))}?" if 0 < len(best) <= 2 else ""
 
 
-_FOR_ADAPTERS = {"LoadedState", "Policy", "Table", "as_schedule", "check_policy", "checked_step"}
-
-
 def missing_name(module: str, name: str) -> AttributeError:
     """The error for an unknown name of a module, which says what a class of another library is in lrcore."""
     import sys
 
     here = sys.modules[module]
     known = [] if name.startswith("_") else getattr(here, "__all__", [])
-    if name in _FOR_ADAPTERS:
-        said = f"; it is lrcore.adapting.{name}, for authors of adapters"
-    else:
-        said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
+    said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{said}", name=name)
 
 

@@ -63,3 +63,11 @@ def test_an_adapter_without_its_framework_says_what_to_install(adapter: str) -> 
         pytest.fail(f"{framework} is installed: the core is tested without frameworks")
     with pytest.raises(ImportError, match=rf'{adapter}: .* pip install "lrcore\[{framework}\]"'):
         importlib.import_module(adapter)
+
+
+def test_a_name_for_adapters_is_told_where_it_is() -> None:
+    from lrcore import adapting
+
+    for name in adapting.__all__:
+        with pytest.raises(AttributeError, match=rf"it is lrcore\.adapting\.{name}, for authors of adapters"):
+            getattr(importlib.import_module("lrcore"), name)
