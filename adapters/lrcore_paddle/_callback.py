@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -47,18 +48,13 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         self._step_left: int | None = None  # the scheduler's step after the last batch; None: do not compare
         self._may_warn_of_other_stepper = True
         self._may_warn_of_metric = True
-        self._reports_before: int | None = None  # the number of metrics that the plateau had been told when `fit` began
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._step_left = None
-        self._reports_before = self._report_count()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        super().on_train_end(logs)
-        if self._reports_before is not None and self._reports_before == self._report_count():
-            self._warn_of_metric(
-                "expected an evaluation, after which a plateau is told its metric; got none; give fit eval_data"
-            )
+        scheduler, batches = self._scheduler(), self.params["steps"]
+        if isinstance(scheduler, LRScheduler) and batches:
+            model: Any = self.model
+            scheduler.expect_report(math.ceil(batches / model._accumulate) if self.by_step else 1)  # noqa: SLF001
 
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
         scheduler = self._scheduler()
@@ -80,10 +76,8 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         if not isinstance(scheduler, LRScheduler) or scheduler.plateau_state is None:
             return
         if not logs or self.monitor not in logs:
-            self._warn_of_metric(
-                f"expected {self.monitor!r} among what was evaluated; got {', '.join(logs or ()) or 'nothing'}; the plateau was "
-                "not told; name one of them as monitor"
-            )
+            scheduler.expect_report(None)  # one warning is enough
+            self._warn_of_metric(", ".join(logs or ()) or "nothing")
             return
         metric = logs[self.monitor]
         scheduler.report(metric[0] if isinstance(metric, list | tuple) else metric)
@@ -93,16 +87,14 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         rate = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
         return rate if isinstance(rate, paddle.optimizer.lr.LRScheduler) else None
 
-    def _report_count(self) -> int | None:
-        """Return the number of metrics that the plateau has been told; None if the scheduler follows no plateau."""
-        scheduler = self._scheduler()
-        state = scheduler.plateau_state if isinstance(scheduler, LRScheduler) else None
-        return None if state is None else state.reports
-
-    def _warn_of_metric(self, message: str) -> None:
+    def _warn_of_metric(self, found: str) -> None:
         if self._may_warn_of_metric:
             self._may_warn_of_metric = False
-            warnings.warn(f"lrcore_paddle.LRSchedulerCallback: {message}", stacklevel=3)
+            warnings.warn(
+                f"lrcore_paddle.LRSchedulerCallback: expected {self.monitor!r} among what was evaluated; got {found}; the "
+                "plateau was not told; name one of them as monitor",
+                stacklevel=3,
+            )
 
     def _is_update(self, step: int) -> bool:
         """Return whether `Model.fit` made an update after this batch.

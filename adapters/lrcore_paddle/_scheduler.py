@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
-from typing import Any, TypeAlias
+from types import FrameType
+from typing import Any, Self, TypeAlias
 
 import paddle
 
 import lrcore
 from lrcore import adapting
+from lrcore_paddle import _processes, _use
 
 Source: TypeAlias = lrcore.Schedule | Callable[[int], float]
 Followed: TypeAlias = lrcore.Schedule | lrcore.Plateau | list[lrcore.Schedule]
@@ -81,6 +84,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     last_epoch: int
     last_lr: float
     _report_due: float = inf  # the step at which to warn that the plateau was told no metric
+    _epoch_due: float = inf  # the same, in Model.fit: the step after the first epoch
+    _may_check_use: bool = False  # while Paddle's `__init__` calls `step`
 
     def __init__(
         self,
@@ -100,13 +105,29 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         self._rules = _rate_functions(self.schedule, self.plateau_state)
         self._tensors = [_rate_tensor() for _ in self._rules[1:]]
         self._may_warn_of_writer = True
+        self._may_warn_of_number = True
         self._report_due = inf if self.plateau_state is None else adapting.report_due(last_epoch + 1)
         # The rate last written to `last_lr`. It is the base rate at first, which Paddle refuses if it is negative.
         self._written = max(self._rules[0](0), 0.0)
-        # Paddle's `__init__` calls `step`, whose slow path makes `last_epoch` an int.
-        self._at: Callable[[int], float] | None = None
+        self._at: Callable[[int], float] | None = None  # the fast path; there is none before the use is checked
         super().__init__(self._written, last_epoch, verbose)
-        self._at = _fast_function(self.schedule)
+        # Loops ask whether a scheduler's module is Paddle's, to know that it has `step`. Its class has its own module.
+        self.__module__ = paddle.optimizer.lr.__name__
+        self._may_check_use = True
+
+    @property
+    def base_lr(self) -> float:
+        """The rate of step 0, or 0.0 where that is negative. It cannot be set."""
+        return max(self._rules[0](0), 0.0)
+
+    @base_lr.setter
+    def base_lr(self, value: float) -> None:
+        if value != self.base_lr:  # Paddle's `__init__` sets the same
+            raise lrcore.ScheduleError(
+                f"{_NAME}.base_lr",
+                f"expected {self.base_lr}, the schedule's first rate, as a schedule computes no rate from a base; got {value}; "
+                "give optimizer.set_lr_scheduler a scheduler of another schedule",
+            )
 
     @property
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
@@ -124,7 +145,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """Go on to the next update, or to the one given.
 
         Args:
-            epoch: updates already made, in place of one more than before.
+            epoch: updates already made, in place of one more than before; `sync` takes the same without a warning.
 
         Raises:
             lrcore.ScheduleError: `epoch` is not an integer >= 0, or a Python function gives no finite number; nothing
@@ -137,19 +158,12 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             self.last_lr = self._written = at(step)
             self.last_epoch = step
             return
-        step = self.last_epoch + 1 if epoch is None else epoch
-        rates = [rate_at(step) for rate_at in self._rules]
-        if self.last_lr != self._written:
-            self._warn_of_writer()
-        self._write(int(step), rates)
-        if step >= self._report_due:
-            self._report_due = inf
-            adapting.warn_of_no_report(
-                _NAME,
-                "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback",
-            )
-        if self.verbose:
-            print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
+        if self._may_check_use:
+            self._check_use(sys._getframe(1))  # noqa: SLF001 - the caller is seen there alone
+        if epoch is None:
+            self._go_to(self.last_epoch + 1)
+        else:
+            self._go_to(self._checked_step(epoch, sys._getframe(1)))  # noqa: SLF001
 
     def sync(self, step: int | None = None) -> None:
         """Set the rate of the current step, or of the one given, at once.
@@ -160,10 +174,12 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         Raises:
             lrcore.ScheduleError: as `step`.
         """
-        self.step(self.last_epoch if step is None else step)
+        self._go_to(self.last_epoch if step is None else adapting.checked_step(step, f"{_NAME}.sync: step"))
 
     def report(self, metric: Any) -> None:
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
+
+        Where several processes train together, each has to report: the mean of their metrics counts, in all of them.
 
         Args:
             metric: a number or a tensor of one element.
@@ -176,8 +192,20 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 f"{_NAME}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
             )
         assert self.plateau_state is not None
-        self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
-        self._report_due = inf
+        state = self.schedule.update(self.plateau_state, metric)
+        if _processes.are_several():
+            mean = _processes.mean_of_all(metric, f"{_NAME}.report")
+            state = self.schedule.update(self.plateau_state, mean)
+        self._follow(self.schedule, state, self.last_epoch)
+        self._report_due = self._epoch_due = inf
+
+    def expect_report(self, updates: int | None) -> None:
+        """Warn after so many further updates if a plateau was told no metric by then; None: do not expect one.
+
+        A callback of `Model.fit` knows the updates of an epoch.
+        """
+        if self._report_due < inf:
+            self._epoch_due = inf if updates is None else min(self._epoch_due, self.last_epoch + updates + 1)
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle declares a type of two keys
         """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read these."""
@@ -214,7 +242,14 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        self._at = _fast_function(self.schedule)
+        self._at = None
+        self._may_check_use = True
+
+    def __copy__(self) -> Self:
+        """Return a copy whose groups have tensors of their own, so that its steps do not change the rates of this one."""
+        copied = type(self).__new__(type(self))
+        copied.__setstate__({**self.__getstate__(), "_tensors": [tensor.clone() for tensor in self._tensors]})
+        return copied
 
     def _follow(self, schedule: Followed, plateau_state: lrcore.PlateauState | None, step: int) -> None:
         """Set the schedule, the plateau's state and the step. All rates are computed first: an error changes nothing."""
@@ -226,8 +261,70 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             )
         rates = [rate_at(step) for rate_at in functions]
         self.schedule, self.plateau_state, self._rules = schedule, plateau_state, functions
-        self._at = _fast_function(schedule)
+        self._at = None if self._may_check_use else _fast_function(schedule)
         self._write(step, rates)
+
+    def _go_to(self, step: int) -> None:
+        """Set the step and its rates, and warn of what has gone wrong before."""
+        rates = [rate_at(step) for rate_at in self._rules]
+        if self.last_lr != self._written:
+            self._warn_of_writer()
+        self._write(int(step), rates)
+        if step >= min(self._report_due, self._epoch_due):
+            self._warn_of_no_report()
+        if self.verbose:
+            print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
+
+    def _checked_step(self, epoch: Any, caller: FrameType) -> int:
+        """Return the step that was given to `step`. A number that was meant as a metric or as an epoch is refused or warned of."""
+        advice = "; a plateau is told its metric by report(metric)" if self.plateau_state is not None else ""
+        try:
+            step = adapting.checked_step(epoch, f"{_NAME}.step")
+        except lrcore.ScheduleError as error:
+            raise lrcore.ScheduleError(error.where, error.problem + advice) from None
+        if self._may_warn_of_number and not _use.is_paddles_scheduler(caller):
+            self._may_warn_of_number = False
+            warnings.warn(
+                f"{_NAME}: step({step}) is taken as {step} updates already made{advice}; call step() after each update, or "
+                f"sync({step}) if the count is meant",
+                stacklevel=3,
+            )
+        return step
+
+    def _check_use(self, caller: FrameType) -> None:
+        """Warn where the first step shows that a schedule, a plateau or the count of updates has no effect; then allow the fast path."""
+        self._may_check_use = False
+        self._at = _fast_function(self.schedule)
+        missing = [index + 1 for index in _use.unused(self._tensors)]
+        if missing:
+            names = ", ".join(f"groups[{index}]" for index in missing)
+            warnings.warn(
+                f"{_NAME}: expected each part of groups as the learning_rate of a parameter group; got no use of {names}, so "
+                'these schedules have no effect; write {"params": ..., "learning_rate": scheduler.groups[i]}',
+                stacklevel=3,
+            )
+        callback = _use.callback_of_fit(caller)
+        if callback is None:
+            return
+        self.expect_report(callback.params["steps"] if callback.by_step else 1)
+        every = callback.model._accumulate  # noqa: SLF001 - no public attribute has it
+        if callback.by_step and every > 1:
+            warnings.warn(
+                f"{_NAME}: Model.fit makes one update of {every} batches and steps the scheduler after each batch, so the "
+                f"schedule runs {every} times too fast; give fit callbacks=[lrcore_paddle.LRSchedulerCallback()]",
+                stacklevel=3,
+            )
+
+    def _warn_of_no_report(self) -> None:
+        advice = "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback"
+        if self.last_epoch >= self._epoch_due:
+            warnings.warn(
+                f"{_NAME}: Model.fit made an epoch and the plateau was told no metric, so it reduces nothing; {advice}",
+                stacklevel=4,
+            )
+        else:
+            adapting.warn_of_no_report(_NAME, advice, stacklevel=4)
+        self._report_due = self._epoch_due = inf
 
     def _write(self, step: int, rates: Sequence[float]) -> None:
         """Set the step, `last_lr` to the first rate, and the tensors of the other groups to theirs."""
