@@ -76,7 +76,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     def __init__(
         self,
-        schedule: Source | lrcore.Plateau | Sequence[Source],
+        schedule: Sequence[Source] | Source | lrcore.Plateau,
         last_epoch: int = -1,
         verbose: bool = False,
         *,
