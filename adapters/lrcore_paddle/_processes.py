@@ -36,6 +36,6 @@ def mean_of_all(metric: Any, where: str) -> float:
 
 def _remind(where: str) -> None:
     warnings.warn(
-        f"{where}: this process waits since {PATIENCE:g} seconds for the metric of the others; each process has to report one",
+        f"{where}: this process has waited {PATIENCE:g} seconds for the metrics of the others; each process has to report one",
         stacklevel=1,
     )

@@ -74,6 +74,15 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     _hidden_rate: float | None = None  # the schedule's rate, where another was written to `last_lr`
     _epoch_due: float = inf  # the step after the first epoch of `Model.fit`, by which a plateau is told a metric
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "get_lr" in vars(cls):
+            raise lrcore.ScheduleError(
+                f"{_NAME}.get_lr",
+                f"expected no formula in a subclass, as the schedule alone gives the rate; got {cls.__name__}.get_lr; give the "
+                "scheduler that formula as a Python function of the step",
+            )
+
     def __init__(
         self,
         schedule: Sequence[Source] | Source | lrcore.Plateau,
@@ -108,7 +117,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
         """The `learning_rate` of each parameter group, for a list of schedules.
 
-        1.0 for the first, and for the others tensors that hold their rates.
+        1.0 for the first, and for the others tensors that hold their rates, in the default dtype at construction: call
+        `paddle.set_default_dtype("float64")` before for parameters of float64.
         """
         return (1.0, *self._tensors)
 

@@ -23,7 +23,7 @@ import paddle
 import pytest
 
 import lrcore
-from lrcore_paddle import LRScheduler, LRSchedulerCallback
+from lrcore_paddle import LRScheduler, LRSchedulerCallback, _processes
 from tests.kinds import KINDS, UPDATES
 from tests.processes import free_port, run_together
 
@@ -108,14 +108,14 @@ def test_a_python_function_is_a_schedule() -> None:
     assert Run(LRScheduler(falling)).rates(20) == expected(lrcore.Function(falling), 0, 20)
 
 
-def test_rates_of_any_size() -> None:
+def test_rates_down_to_1e_35_reach_the_weight() -> None:
     values = np.exp(np.random.default_rng(1).uniform(-80, 0, 400)).tolist()
     schedule = lrcore.PiecewiseConstant(boundaries=range(1, 400), values=values)
     assert Run(LRScheduler(schedule)).rates(400) == [float32(value) for value in values]
 
 
 @pytest.mark.parametrize("optimizer", [paddle.optimizer.Momentum, paddle.optimizer.Adam, paddle.optimizer.AdamW])
-def test_other_optimizers_hold_the_rate(optimizer: Any) -> None:
+def test_momentum_and_adam_use_the_same_rate(optimizer: Any) -> None:
     run = Run(LRScheduler(SCHEDULE), optimizer)
     for step in range(20):
         run.update()
@@ -123,7 +123,7 @@ def test_other_optimizers_hold_the_rate(optimizer: Any) -> None:
         run.scheduler.step()
 
 
-def test_float64_holds_the_schedule_to_the_last_bit() -> None:
+def test_with_float64_as_the_default_the_rate_is_the_float64_of_the_schedule() -> None:
     paddle.set_default_dtype("float64")
     try:
         run = Run(LRScheduler(SCHEDULE))
@@ -175,19 +175,38 @@ def test_a_base_rate_set_by_hand_is_refused() -> None:
     assert run.rates(3) == [0.25] * 3
 
 
-def test_a_loop_that_knows_paddles_schedulers_by_their_module() -> None:
-    """Dive into Deep Learning trains so."""
-    run, moved = Run(LRScheduler(SCHEDULE)), []
+def train_as_the_book(run: Run, scheduler: Any) -> list[float]:
+    """Train as Dive into Deep Learning does, which knows Paddle's schedulers by their module; return the rates."""
+    moved = []
     for epoch in range(20):
         run.weight.set_value(paddle.zeros([]))
         run.update()
         moved.append(0.0 - run.weight.item())
-        if run.scheduler.__module__ == paddle.optimizer.lr.__name__:
-            run.scheduler.step()
+        if scheduler.__module__ == paddle.optimizer.lr.__name__:
+            scheduler.step()
         else:
-            run.optimizer.set_lr(run.scheduler(epoch))
-    assert moved == expected(SCHEDULE, 0, 20)
-    assert type(pickle.loads(pickle.dumps(run.scheduler))) is LRScheduler
+            run.optimizer.set_lr(scheduler(epoch))
+    return moved
+
+
+def test_a_loop_that_knows_paddles_schedulers_by_their_module_steps_ours() -> None:
+    scheduler = LRScheduler(SCHEDULE)
+    assert train_as_the_book(Run(scheduler), scheduler) == expected(SCHEDULE, 0, 20)
+    assert type(pickle.loads(pickle.dumps(scheduler))) is LRScheduler
+
+
+def test_that_loop_takes_a_schedule_for_a_function_of_the_epoch() -> None:
+    assert train_as_the_book(Run(0.5), SCHEDULE) == [0.5, *expected(SCHEDULE, 0, 19)]
+
+
+def test_a_subclass_with_a_formula_is_refused() -> None:
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"get_lr: expected no formula in a subclass, .*; got Halved\.get_lr; give"
+    ):
+
+        class Halved(LRScheduler):
+            def get_lr(self) -> float:
+                return super().get_lr() / 2
 
 
 def test_verbose_prints_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,7 +240,7 @@ def test_a_loss_is_no_step(loss: Any, schedule: Any) -> None:
         scheduler.step(37)
 
 
-def test_inside_a_native_warmup() -> None:
+def test_a_native_warmup_may_wrap_the_scheduler() -> None:
     ours = LRScheduler(SCHEDULE)
     run = Run(paddle.optimizer.lr.LinearWarmup(ours, warmup_steps=5, start_lr=0.0, end_lr=0.1))
     assert run.rates(25)[5:] == expected(SCHEDULE, 0, 20)
@@ -241,7 +260,7 @@ def static() -> Iterator[None]:
 
 @pytest.mark.usefixtures("static")
 @pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")  # Paddle itself reads it
-def test_a_static_program() -> None:
+def test_a_static_program_moves_the_weights_by_the_schedule() -> None:
     main, start = paddle.static.Program(), paddle.static.Program()
     scheduler = LRScheduler(SCHEDULE)
     with paddle.static.program_guard(main, start):
@@ -288,7 +307,7 @@ def static_run(updates: int, path: str, *, load: bool = False) -> list[float]:
 @pytest.mark.usefixtures("static")
 @pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")
 @pytest.mark.parametrize("made", [1, 9, 25])
-def test_a_static_program_is_interrupted_and_resumed(made: int, tmp_path: Path) -> None:
+def test_a_static_program_resumes_after_any_update(made: int, tmp_path: Path) -> None:
     path = str(tmp_path / "run")
     paddle.seed(1)
     whole = static_run(30, path)
@@ -304,7 +323,7 @@ def test_a_list_is_refused_in_a_static_program() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_whole_step_in_to_static(count: int) -> None:
+def test_a_training_step_that_to_static_compiles_uses_the_schedule(count: int) -> None:
     schedules = [SCHEDULE, SCHEDULE * 0.1][:count]
     scheduler = LRScheduler(schedules)
     weights = [new_weight() for _ in schedules]
@@ -375,14 +394,14 @@ DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # float32 holds its valu
 
 
 @pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])
-def test_model_fit_by_step(callbacks: list[Any]) -> None:
+def test_model_fit_uses_the_next_rate_in_each_update(callbacks: list[Any]) -> None:
     scheduler = LRScheduler(DYADIC)
     assert fit(scheduler, 20, *callbacks, epochs=2) == expected(DYADIC, 0, 40)
     assert scheduler.last_epoch == 40
 
 
 @pytest.mark.parametrize("callback", [paddle.callbacks.LRScheduler, LRSchedulerCallback])
-def test_model_fit_by_epoch(callback: Any) -> None:
+def test_model_fit_may_step_once_per_epoch(callback: Any) -> None:
     moved = fit(LRScheduler(DYADIC), 3, callback(by_step=False, by_epoch=True), epochs=4)
     assert moved == [DYADIC(step // 3) for step in range(12)]
 
@@ -398,7 +417,7 @@ def test_paddles_own_callback_runs_too_fast_with_accumulation() -> None:
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
-def test_model_fit_with_accumulation(every: int) -> None:
+def test_with_accumulation_the_callback_steps_once_per_update(every: int) -> None:
     scheduler = LRScheduler(DYADIC)
     # The last update of an epoch of seven batches has fewer batches. An update moves the weight by the sum of its gradients.
     moved = fit(scheduler, 7, LRSchedulerCallback(), epochs=2, accumulate_grad_batches=every)
@@ -408,13 +427,13 @@ def test_model_fit_with_accumulation(every: int) -> None:
 
 
 @pytest.mark.parametrize("batches", [2, 5, 7, 9, 14])
-def test_model_fit_with_accumulation_that_is_cut_short(batches: int) -> None:
+def test_an_accumulation_that_num_iters_cuts_short_is_no_update(batches: int) -> None:
     scheduler = LRScheduler(DYADIC)
     moved = fit(scheduler, 7, LRSchedulerCallback(), num_iters=batches, accumulate_grad_batches=2)
     assert scheduler.last_epoch == sum(one > 0 for one in moved)
 
 
-def test_something_else_that_steps_is_warned_of_once() -> None:
+def test_a_second_callback_that_steps_is_warned_of_once() -> None:
     with pytest.warns(
         UserWarning, match="left at step 1 after the batch before and is at 2 now: .* leave one"
     ) as caught:
@@ -431,7 +450,7 @@ def test_a_callback_that_has_nothing_to_step_is_warned_of_once() -> None:
     fit(0.5, 4, callback)
 
 
-def test_model_fit_goes_on_in_mid_epoch(tmp_path: Path) -> None:
+def test_model_fit_resumes_in_mid_epoch(tmp_path: Path) -> None:
     class Interrupt(paddle.callbacks.Callback):
         def on_train_batch_end(self, step: int, logs: Any = None) -> None:
             if step == 6:
@@ -457,7 +476,7 @@ def test_model_fit_goes_on_in_mid_epoch(tmp_path: Path) -> None:
     assert train(13, load=True) == whole
 
 
-def test_model_save_and_load(tmp_path: Path) -> None:
+def test_model_load_restores_the_step(tmp_path: Path) -> None:
     def prepared() -> tuple[Any, LRScheduler]:
         scheduler = LRScheduler(SCHEDULE)
         with paddle.utils.unique_name.guard():
@@ -479,7 +498,7 @@ def test_model_save_and_load(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on a CPU they have no effect
-def test_mixed_precision() -> None:
+def test_mixed_precision_uses_the_schedule() -> None:
     run, scaler = Run(LRScheduler(SCHEDULE)), paddle.amp.GradScaler()
     for step in range(20):
         run.weight.set_value(paddle.zeros([]))
@@ -507,7 +526,7 @@ def scaler(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("optimizer", [paddle.optimizer.SGD, paddle.optimizer.Momentum, paddle.optimizer.AdamW])
-def test_an_update_that_loss_scaling_skips_is_none(scaler: Any, optimizer: Any) -> None:
+def test_an_update_that_loss_scaling_skips_is_not_counted(scaler: Any, optimizer: Any) -> None:
     whole = Run(LRScheduler(SCHEDULE), optimizer).weights(18)
     run = Run(LRScheduler(SCHEDULE), optimizer)
     found = []
@@ -526,7 +545,9 @@ def test_an_update_that_loss_scaling_skips_is_none(scaler: Any, optimizer: Any) 
     assert found == whole
 
 
-def test_model_fit_with_loss_scaling(scaler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_callback_does_not_count_an_update_that_loss_scaling_skips(
+    scaler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(paddle.amp, "auto_cast", lambda **_: nullcontext())
 
     class Overflow(paddle.callbacks.Callback):
@@ -567,6 +588,15 @@ def train_in_parallel(folder: Path) -> None:
             state = PLATEAU.update(state, LOSSES[update // 2])
     assert state.scale < 1
     assert found == right, found
+    _processes.PATIENCE = 0.2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if rank:
+            time.sleep(1.0)
+        scheduler.report(0.5)
+    assert [str(one.message).rpartition("; ")[2] for one in caught] == (
+        [] if rank else ["each process has to report one"]
+    )
     # A process that exits first breaks the other's connection, so wait for both. A normal exit may abort in Paddle's threads.
     Path(folder, f"done {rank}").touch()
     while len(list(folder.glob("done *"))) < paddle.distributed.get_world_size():
@@ -594,7 +624,7 @@ def test_two_processes_have_the_same_rates(tmp_path: Path) -> None:
 # --- groups -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_groups_learning_rate_multiplies() -> None:
+def test_the_learning_rate_of_a_group_multiplies_the_schedule() -> None:
     scheduler, weights = LRScheduler(SCHEDULE), [new_weight(), new_weight(), new_weight()]
     groups: list[Any] = [
         {"params": [weights[0]]},
@@ -697,7 +727,7 @@ def test_a_copy_of_an_optimizer_has_the_groups_of_its_own_scheduler() -> None:
     assert other.rates(3) == expected_of_groups(40, 43)
 
 
-def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
+def test_a_run_with_groups_resumes_from_the_optimizers_state(tmp_path: Path) -> None:
     path = str(tmp_path / "optimizer")
     run = GroupsRun(*GROUPS)
     run.rates(20)
@@ -867,7 +897,7 @@ def test_a_native_scheduler_can_read_the_state() -> None:
     assert (NATIVE.last_epoch, NATIVE.last_lr) == (12, SCHEDULE(12))
 
 
-def test_copies() -> None:
+def test_a_copy_steps_on_its_own() -> None:
     for schedule in (SCHEDULE, lrcore.Function(falling), PLATEAU, [SCHEDULE, OTHER]):
         scheduler = LRScheduler(schedule, last_epoch=8)
         for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
@@ -895,7 +925,7 @@ def test_set_lr_is_refused_and_another_scheduler_is_not() -> None:
     assert run.rates(3) == expected(SCHEDULE, 0, 3)
 
 
-def test_a_hand_on_the_rate_is_warned_of_once_and_overruled() -> None:
+def test_a_rate_written_to_last_lr_is_warned_of_once_and_overwritten() -> None:
     run = Run(LRScheduler(OTHER))
     run.scheduler.last_lr = 0.5
     with pytest.warns(UserWarning, match=r"last_lr was set to 0\.5 where the schedule had written 0\.25"):
@@ -952,7 +982,7 @@ def test_a_function_that_raises_changes_nothing_in_any_way_to_step(form: Any, fa
         assert (scheduler.state_dict(), run.optimizer.get_lr(), [float(one) for one in scheduler.groups]) == before
 
 
-def test_arguments_that_cannot_be_used() -> None:
+def test_wrong_arguments_are_refused_in_one_sentence() -> None:
     with pytest.raises(
         lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config, same_past; got 'raise'"
     ):
@@ -1066,7 +1096,7 @@ def test_model_fit_tells_a_plateau() -> None:
     assert fit_on_plateau(LRScheduler(SCHEDULE), LRSchedulerCallback(monitor="accuracy")) == expected(SCHEDULE)
 
 
-def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+def test_a_state_of_the_other_mode_loses_its_best_metric_with_a_warning_and_keeps_the_rate() -> None:
     """The best metric of the other mode would be compared in the wrong direction. The optimizer's state has the scheduler's."""
     higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     saved, configured = Run(LRScheduler(higher)), Run(LRScheduler(lower, on_mismatch="use_config"))
@@ -1151,7 +1181,7 @@ def test_a_metric_without_a_plateau_is_refused() -> None:
 # --- importing --------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_paddle_is_one_sentence() -> None:
+def test_without_paddle_the_import_says_what_to_install() -> None:
     code = "import sys; sys.modules['paddle'] = None; import lrcore_paddle"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr.rstrip().endswith(

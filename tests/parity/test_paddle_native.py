@@ -165,7 +165,7 @@ def compare(conformance: Conformance, cls: type, options: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("cls", GRIDS, ids=lambda cls: cls.__name__)
-def test_native_and_import_agree(conformance: Conformance, cls: type) -> None:
+def test_a_native_and_its_import_give_the_same_rates(conformance: Conformance, cls: type) -> None:
     for options in combinations(cls):
         compare(conformance, cls, options)
 
@@ -173,7 +173,9 @@ def test_native_and_import_agree(conformance: Conformance, cls: type) -> None:
 @pytest.mark.parametrize("cls", RANDOM, ids=lambda cls: cls.__name__)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_any_options_agree(conformance: Conformance, cls: type, data: st.DataObject) -> None:
+def test_a_native_with_random_options_and_its_import_give_the_same_rates(
+    conformance: Conformance, cls: type, data: st.DataObject
+) -> None:
     compare(conformance, cls, data.draw(st.fixed_dictionaries(RANDOM[cls])))
 
 
@@ -195,7 +197,9 @@ INNER: list[tuple[type, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("cls", "options"), INNER)
 @pytest.mark.parametrize("steps", [1, 25])
-def test_warmup_of_any_scheduler(conformance: Conformance, cls: type, options: dict[str, Any], steps: int) -> None:
+def test_a_warmup_around_any_scheduler_is_imported(
+    conformance: Conformance, cls: type, options: dict[str, Any], steps: int
+) -> None:
     native = lr.LinearWarmup(cls(**options), warmup_steps=steps, start_lr=0.0, end_lr=0.5)
     schedule = lrcore_paddle.from_native(native)
     conformance.compare("LinearWarmup", schedule, rates(native), tolerance=EXACT)
@@ -203,7 +207,7 @@ def test_warmup_of_any_scheduler(conformance: Conformance, cls: type, options: d
 
 
 @pytest.mark.parametrize("number", range(20))
-def test_functions_go_on_as_functions(conformance: Conformance, number: int) -> None:
+def test_a_python_function_inside_a_native_is_imported_as_a_function(conformance: Conformance, number: int) -> None:
     def factor(step: int) -> float:
         return 1 / (1 + number * step)
 
@@ -238,7 +242,9 @@ METRICS = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.29999, 1.0, -1.0, math.nan,
         },
     ),
 )
-def test_plateau_agrees(conformance: Conformance, metrics: list[float], options: dict[str, Any]) -> None:
+def test_a_native_plateau_and_its_import_reduce_at_the_same_metrics(
+    conformance: Conformance, metrics: list[float], options: dict[str, Any]
+) -> None:
     native = lr.ReduceOnPlateau(**options)
     plateau: Any = lrcore_paddle.from_native(native)
     state = plateau.initial()
@@ -253,7 +259,7 @@ def test_plateau_agrees(conformance: Conformance, metrics: list[float], options:
     assert lrcore_paddle.from_native(native) == plateau
 
 
-def test_own_scheduler_gives_back_its_schedule() -> None:
+def test_our_own_scheduler_gives_back_its_schedule() -> None:
     schedule = lrcore.Constant(0.1).warmup(5)
     assert lrcore_paddle.from_native(lrcore_paddle.LRScheduler(schedule)) is schedule
 
@@ -276,13 +282,13 @@ class Own(lr.StepDecay):
         (lr.LinearWarmup(OWN_PLATEAU, 5, 0.0, 0.1), "expected one schedule inside LinearWarmup; got Plateau"),
     ],
 )
-def test_what_cannot_be_imported_is_said(native: Any, message: str) -> None:
+def test_what_cannot_be_imported_is_refused_in_one_sentence(native: Any, message: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore_paddle.from_native(native)
 
 
 @known_difference("paddle-one-cycle-beyond-its-end")
-def test_one_cycle_beyond_its_end() -> None:
+def test_a_native_one_cycle_holds_its_last_rate() -> None:
     native = lr.OneCycleLR(0.1, 20, anneal_strategy="linear")
     schedule = lrcore_paddle.from_native(native)
     theirs = [*rates(native, 20), native.last_lr]
@@ -292,7 +298,7 @@ def test_one_cycle_beyond_its_end() -> None:
 
 @known_difference("paddle-restarts-jumped-to")
 @pytest.mark.parametrize(("factor", "restart"), [(3, 121), (10, 111)])
-def test_restart_that_is_jumped_to(factor: int, restart: int) -> None:
+def test_a_native_that_jumps_to_a_restart_has_the_rate_of_the_restart(factor: int, restart: int) -> None:
     native = lr.CosineAnnealingWarmRestarts(0.5, T_0=1, T_mult=factor)
     schedule = lrcore_paddle.from_native(native)
     native.step(restart)
@@ -301,7 +307,7 @@ def test_restart_that_is_jumped_to(factor: int, restart: int) -> None:
 
 @known_difference("paddle-resumed-recursion")
 @pytest.mark.parametrize("native", [lr.CosineAnnealingDecay(0.5, 20, last_epoch=9), lr.LinearLR(0.5, 20, last_epoch=9)])
-def test_recursion_that_starts_part_way(native: lr.LRScheduler) -> None:
+def test_a_native_that_starts_part_way_has_the_rate_of_that_step(native: lr.LRScheduler) -> None:
     assert native.last_lr == pytest.approx(lrcore_paddle.from_native(native)(10))
 
 
@@ -329,20 +335,20 @@ WORSE = {"min": [number / 100 - 1 for number in range(30)], "max": [-1 - number 
 
 @known_difference("paddle-plateau-below-zero")
 @pytest.mark.parametrize("mode", WORSE)
-def test_plateau_of_a_metric_below_zero(mode: str) -> None:
+def test_a_native_plateau_reduces_for_a_metric_below_zero_that_worsens(mode: str) -> None:
     theirs, _, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
     assert theirs == own
 
 
 @pytest.mark.parametrize("mode", WORSE)
-def test_plateau_below_zero_reduces_by_our_rule_alone(mode: str) -> None:
+def test_only_our_rule_reduces_for_a_metric_below_zero_that_worsens(mode: str) -> None:
     theirs, imported, own = plateau_rates(WORSE[mode], mode=mode, patience=1)
     assert theirs == imported == [0.5] * 30
     assert own == [0.5 / 2 ** (number // 2) for number in range(30)]
 
 
 @pytest.mark.parametrize("patience", [0, 1, 3])
-def test_patience_counts_as_ours(patience: int) -> None:
+def test_the_native_patience_counts_as_ours(patience: int) -> None:
     theirs, imported, own = plateau_rates([1.0] * 9, patience=patience)
     assert theirs == imported == own
     assert theirs.count(0.5) == 1 + patience  # the best one and the bad ones that are tolerated
