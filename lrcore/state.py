@@ -91,7 +91,8 @@ def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: 
             "use_config" with the configured one. "same_past" goes on with the configured one if both have the same values
             at every update already made, and raises otherwise: for a run that is extended or branches off. A plateau
             that has received a metric has the same past only with the same options; one that has reduced nothing may be
-            removed. Under "use_config", the parts of a plateau's state that mean something else with the configured options
+            removed. "use_config" also takes the state of a native scheduler of torch or Paddle and goes on from its
+            `last_epoch`, the updates already made, unless a metric drove it. Under "use_config", the parts of a plateau's state that mean something else with the configured options
             are reset, with a warning.
         where: the caller, for messages.
 
@@ -110,6 +111,8 @@ def load_state(state: Any, schedule: Any, on_mismatch: Policy = "error", where: 
 the configured one 0.2 (value: 0.1 saved, 0.2 configured); set on_mismatch to keep_checkpoint or use_config
     """
     check_policy(on_mismatch, where)
+    if on_mismatch == "use_config" and _is_native(state):
+        return LoadedState(checked_step(state["last_epoch"], f"{where}: last_epoch"), schedule, None)
     step, text, plateau = _plain_state(state, where)
     if text == _schedule_text(schedule):
         return LoadedState(step, schedule, plateau)
@@ -151,6 +154,7 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
     if missing:
         found = ", ".join(map(str, state)) or "no keys"
         native = "; this is the state of a native scheduler" if "last_epoch" in state else ""
+        native += "; on_mismatch use_config goes on from its last_epoch" if _is_native(state) else ""
         raise ScheduleError(where, f"expected a state saved by lrcore, with {', '.join(KEYS)}; got {found}{native}")
     _check_format(state["format"], f"{where}: format")
     step = checked_step(state["step"], f"{where}: step")
@@ -158,6 +162,11 @@ def _plain_state(state: Any, where: str) -> tuple[int, str, dict[str, Any] | Non
         if not isinstance(state[key], str) or not _is_json(state[key] or ("null" if key == "plateau" else "")):
             raise ScheduleError(f"{where}: {key}", f"expected a JSON text; got {short(state[key])}")
     return step, state["schedule"], json.loads(state["plateau"] or "null")
+
+
+def _is_native(state: Any) -> bool:
+    """Whether this is the state of a native scheduler whose `last_epoch` counts updates; a plateau's counts metrics."""
+    return isinstance(state, Mapping) and "last_epoch" in state and not {*KEYS, "num_bad_epochs"} & state.keys()
 
 
 def _check_format(found: Any, where: str) -> None:

@@ -141,6 +141,23 @@ def test_a_message_lists_five_changes_at_most() -> None:
     assert str(caught.value).count(" saved, ") == 5
 
 
+@pytest.mark.parametrize("schedule", [Constant(0.1), [Constant(0.1), Constant(0.2)], Plateau(SAVED)])
+def test_use_config_goes_on_from_the_last_epoch_of_a_native_scheduler(schedule: Any) -> None:
+    native = {"step_size": 10, "last_epoch": 7, "_last_lr": [0.1]}
+    assert lrcore.load_state(native, schedule, "use_config") == lrcore.state.LoadedState(7, schedule, None)
+    advice = "this is the state of a native scheduler; on_mismatch use_config goes on from its last_epoch"
+    for policy in ("error", "keep_checkpoint", "same_past"):
+        with pytest.raises(lrcore.ScheduleError, match=advice):
+            lrcore.load_state(native, schedule, policy)
+    with pytest.raises(lrcore.ScheduleError, match=r"last_epoch: expected an integer >= 0, .*; got -1"):
+        lrcore.load_state({"last_epoch": -1}, schedule, "use_config")
+
+
+def test_the_last_epoch_of_a_native_plateau_counts_metrics_and_is_refused() -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"this is the state of a native scheduler$"):
+        lrcore.load_state({"last_epoch": 7, "num_bad_epochs": 1}, Constant(0.1), "use_config")
+
+
 def test_python_function_cannot_be_kept() -> None:
     state = lrcore.save_state(7, lrcore.Function(halves))
     with pytest.raises(lrcore.ScheduleError, match="a Python function cannot be kept from a checkpoint"):
