@@ -883,6 +883,20 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
     assert run.rates(5) == expected(SCHEDULE, 10, 15)
 
 
+def test_a_run_of_a_native_scheduler_goes_on_with_ours() -> None:
+    native = Run(
+        paddle.optimizer.lr.LinearWarmup(paddle.optimizer.lr.StepDecay(0.1, 9), 5, 0.0, 0.1), paddle.optimizer.Adam
+    )
+    native.weights(12)
+    run = Run(LRScheduler(SCHEDULE), paddle.optimizer.Adam)
+    with pytest.raises(lrcore.ScheduleError, match="use_config goes on from its last_epoch"):
+        run.optimizer.set_state_dict(native.optimizer.state_dict())
+    run = Run(LRScheduler(SCHEDULE, on_mismatch="use_config"), paddle.optimizer.Adam)
+    run.optimizer.set_state_dict(native.optimizer.state_dict())
+    assert run.scheduler.last_epoch == 12
+    assert run.optimizer.get_lr() == SCHEDULE(12)
+
+
 def test_a_state_of_schedules_by_name_cannot_be_kept() -> None:
     scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
     with pytest.raises(lrcore.ScheduleError, match=r"expected a state of one schedule, .* got \{'lr': Cosine"):
