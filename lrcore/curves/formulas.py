@@ -98,7 +98,11 @@ class _Scalars:
 
     @staticmethod
     def each(function: Callable[[Any], Any], checked: Check) -> TimeFunction:
-        return lambda t: checked(function(t), t)
+        def value(t: float) -> Value:
+            x = function(t)
+            return x if type(x) is float and -LARGEST <= x <= LARGEST else checked(x, t)  # most values need no call
+
+        return value
 
     @staticmethod
     def fill(value: float) -> TimeFunction:
