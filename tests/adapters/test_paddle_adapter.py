@@ -1,21 +1,15 @@
-"""Tests of the Paddle adapter that measure the weights: with SGD and gradient 1 a weight moves by the learning rate."""
+"""The scheduler in a loop of one's own: its rates, its states, and what is refused."""
 
 from __future__ import annotations
 
 import copy
 import json
-import os
 import pickle
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from multiprocessing import get_context
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,14 +17,22 @@ import paddle
 import pytest
 
 import lrcore
-from lrcore_paddle import LRScheduler, LRSchedulerCallback, _processes
+from lrcore_paddle import LRScheduler
+from tests.adapters.paddle_runs import (
+    LOSSES,
+    OTHER,
+    PLATEAU,
+    SCHEDULE,
+    Run,
+    expected,
+    falling,
+    float32,
+    in_new_process,
+    new_weight,
+    train_on_plateau,
+)
 from tests.kinds import KINDS, UPDATES
-from tests.processes import free_port, run_together
 
-SCHEDULE = KINDS["cosine"]
-OTHER = lrcore.Constant(0.25)
-PLATEAU = lrcore.Plateau(SCHEDULE, factor=0.5, patience=1)
-LOSSES = [0.9, 0.8, 0.85, 0.81, 0.82, 0.7, 0.75, 0.74, 0.73, 0.72]  # one report after every six updates
 COUNT: Any = np.int64(40)  # the count of a trainer that counts with numpy
 
 # Paddle's own code causes these warnings.
@@ -38,62 +40,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
 ]
-
-
-def falling(step: int) -> float:
-    """A user's schedule function that can be pickled."""
-    return 0.1 / (step + 3)
-
-
-def float32(value: float) -> float:
-    return float(np.float32(value))
-
-
-def expected(schedule: lrcore.Schedule, first: int = 0, last: int = UPDATES) -> list[float]:
-    return [float32(schedule(step)) for step in range(first, last)]
-
-
-def new_weight() -> Any:
-    return paddle.create_parameter([], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
-
-
-class Run:
-    """A weight trained with gradient 1. Every run has the same parameter names, as runs in several processes have."""
-
-    def __init__(self, scheduler: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
-        self.scheduler = scheduler
-        self.names = paddle.base.unique_name.UniqueNameGenerator()
-        with paddle.utils.unique_name.guard(self.names):
-            self.weight = new_weight()
-            self.optimizer = optimizer(scheduler, parameters=[self.weight], **options)
-
-    def update(self) -> None:
-        (self.weight * 1.0).backward()
-        with paddle.utils.unique_name.guard(self.names):
-            self.optimizer.step()
-        self.optimizer.clear_grad()
-
-    def weights(self, count: int) -> list[float]:
-        """Make `count` updates and return the weight after each."""
-        found = []
-        for _ in range(count):
-            self.update()
-            found.append(self.weight.item())
-            self.scheduler.step()
-        return found
-
-    def rates(self, count: int) -> list[float]:
-        """Make `count` updates and return the learning rate of each: the weight is set to 0 and moves by minus the rate."""
-        found = []
-        for _ in range(count):
-            self.weight.set_value(paddle.zeros([]))
-            found.append(0.0 - self.weights(1)[0])
-        return found
-
-
-def in_new_process(function: Any, *arguments: Any) -> Any:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 # --- the rate of each update ------------------------------------------------------------------------------------------
@@ -244,507 +190,6 @@ def test_a_native_warmup_may_wrap_the_scheduler() -> None:
     ours = LRScheduler(SCHEDULE)
     run = Run(paddle.optimizer.lr.LinearWarmup(ours, warmup_steps=5, start_lr=0.0, end_lr=0.1))
     assert run.rates(25)[5:] == expected(SCHEDULE, 0, 20)
-
-
-# --- static programs and to_static ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def static() -> Iterator[None]:
-    paddle.enable_static()
-    try:
-        yield
-    finally:
-        paddle.disable_static()
-
-
-@pytest.mark.usefixtures("static")
-@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")  # Paddle itself reads it
-def test_a_static_program_moves_the_weights_by_the_schedule() -> None:
-    main, start = paddle.static.Program(), paddle.static.Program()
-    scheduler = LRScheduler(SCHEDULE)
-    with paddle.static.program_guard(main, start):
-        zero = paddle.nn.initializer.Constant(0.0)
-        whole = paddle.static.create_parameter([1], "float32", default_initializer=zero)
-        half = paddle.static.create_parameter(
-            [1], "float32", attr=paddle.ParamAttr(learning_rate=0.5), default_initializer=zero
-        )
-        data = paddle.static.data("data", [1], "float32")
-        paddle.optimizer.SGD(scheduler).minimize((whole * data + half * data).sum())
-    executor = paddle.static.Executor()
-    executor.run(start)
-    right = np.zeros((2, 1), dtype=np.float32)
-    for step in range(UPDATES):
-        weights = executor.run(main, feed={"data": np.ones(1, "float32")}, fetch_list=[whole, half])
-        rate = np.float32(SCHEDULE(step))
-        right -= [[rate], [rate * np.float32(0.5)]]
-        assert (np.array(weights) == right).all()
-        scheduler.step()
-
-
-def static_run(updates: int, path: str, *, load: bool = False) -> list[float]:
-    """Train a static program, save it at the end, and return the weight after each update; `load` resumes from `path`."""
-    main, start = paddle.static.Program(), paddle.static.Program()
-    scheduler = LRScheduler(SCHEDULE)
-    with paddle.utils.unique_name.guard(), paddle.static.program_guard(main, start):
-        weight = paddle.static.create_parameter([1], "float32", name="weight")
-        paddle.optimizer.Adam(scheduler).minimize((weight * paddle.static.data("data", [1], "float32")).sum())
-    executor = paddle.static.Executor()
-    executor.run(start)
-    if load:
-        paddle.static.load(main, path, executor)
-        scheduler.set_state_dict(paddle.load(path + ".scheduler"))  # type: ignore[arg-type]
-    found = []
-    for _ in range(updates):
-        [weights] = executor.run(main, feed={"data": np.ones(1, "float32")}, fetch_list=[weight])
-        found.append(weights.item())
-        scheduler.step()
-    paddle.static.save(main, path)
-    paddle.save(scheduler.state_dict(), path + ".scheduler")
-    return found
-
-
-@pytest.mark.usefixtures("static")
-@pytest.mark.filterwarnings("ignore:Tensor do not have 'place'")
-@pytest.mark.parametrize("made", [1, 9, 25])
-def test_a_static_program_resumes_after_any_update(made: int, tmp_path: Path) -> None:
-    path = str(tmp_path / "run")
-    paddle.seed(1)
-    whole = static_run(30, path)
-    paddle.seed(1)
-    assert static_run(made, path) == whole[:made]
-    assert static_run(30 - made, path, load=True) == whole[made:]
-
-
-@pytest.mark.usefixtures("static")
-def test_a_list_is_refused_in_a_static_program() -> None:
-    with pytest.raises(lrcore.ScheduleError, match="needs dynamic mode; got a static program; make one optimizer for"):
-        LRScheduler([OTHER, OTHER])
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_training_step_that_to_static_compiles_uses_the_schedule(count: int) -> None:
-    schedules = [SCHEDULE, SCHEDULE * 0.1][:count]
-    scheduler = LRScheduler(schedules)
-    weights = [new_weight() for _ in schedules]
-    optimizer = paddle.optimizer.SGD(
-        scheduler,
-        parameters=[
-            {"params": [weight], "learning_rate": rate} for weight, rate in zip(weights, scheduler.groups, strict=True)
-        ],
-    )
-
-    @paddle.jit.to_static(full_graph=False)
-    def update(data: Any) -> Any:
-        loss = paddle.add_n([weight * data for weight in weights])
-        loss.backward()
-        optimizer.step()
-        optimizer.clear_grad()
-        return loss
-
-    for step in range(20):
-        for weight in weights:
-            weight.set_value(paddle.zeros([]))
-        update(paddle.ones([]))
-        scheduler.step()
-        assert [0.0 - weight.item() for weight in weights] == [float32(one(step)) for one in schedules]
-
-
-# --- Model.fit --------------------------------------------------------------------------------------------------------
-
-
-class Rates(paddle.callbacks.Callback):
-    """A callback that records the rate of each batch: it sets the weight to 0 before, and the weight moves by minus the rate."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[float] = []
-
-    def on_train_batch_begin(self, step: int, logs: Any = None) -> None:
-        model: Any = self.model
-        model.network.weight.set_value(paddle.zeros([]))
-
-    def on_train_batch_end(self, step: int, logs: Any = None) -> None:
-        model: Any = self.model
-        self.found.append(0.0 - model.network.weight.item())
-
-
-class Network(paddle.nn.Layer):
-    """A network of one weight with gradient 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = new_weight()
-
-    def forward(self, data: Any) -> Any:
-        return self.weight * data.sum()
-
-
-def fit(scheduler: Any, batches: int, *callbacks: Any, **options: Any) -> list[float]:
-    """Train with `Model.fit` and return how far each batch moved the weight."""
-    network, rates = Network(), Rates()
-    model = paddle.Model(network)
-    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
-    data = paddle.io.TensorDataset([paddle.ones([batches, 1]), paddle.ones([batches, 1])])
-    model.fit(data, batch_size=1, verbose=0, callbacks=[*callbacks, rates], **options)
-    return rates.found
-
-
-DYADIC = lrcore.Linear(init_value=1.0, decay_steps=64)  # float32 holds its values and their sums exactly
-
-
-@pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])
-def test_model_fit_uses_the_next_rate_in_each_update(callbacks: list[Any]) -> None:
-    scheduler = LRScheduler(DYADIC)
-    assert fit(scheduler, 20, *callbacks, epochs=2) == expected(DYADIC, 0, 40)
-    assert scheduler.last_epoch == 40
-
-
-@pytest.mark.parametrize("callback", [paddle.callbacks.LRScheduler, LRSchedulerCallback])
-def test_model_fit_may_step_once_per_epoch(callback: Any) -> None:
-    moved = fit(LRScheduler(DYADIC), 3, callback(by_step=False, by_epoch=True), epochs=4)
-    assert moved == [DYADIC(step // 3) for step in range(12)]
-
-
-def test_paddles_own_callback_runs_too_fast_with_accumulation() -> None:
-    scheduler = LRScheduler(DYADIC)
-    with pytest.warns(
-        UserWarning, match="one update of 2 batches .* runs 2 times too fast; give fit callbacks"
-    ) as caught:
-        fit(scheduler, 8, epochs=1, accumulate_grad_batches=2)
-    assert len(caught) == 1
-    assert scheduler.last_epoch == 8, "Paddle counts updates now: LRSchedulerCallback is no longer needed"
-
-
-@pytest.mark.parametrize("every", [1, 2, 3, 5])
-def test_with_accumulation_the_callback_steps_once_per_update(every: int) -> None:
-    scheduler = LRScheduler(DYADIC)
-    # The last update of an epoch of seven batches has fewer batches. An update moves the weight by the sum of its gradients.
-    moved = fit(scheduler, 7, LRSchedulerCallback(), epochs=2, accumulate_grad_batches=every)
-    sizes = [min(every, 7 - first) for first in range(0, 7, every)] * 2
-    assert [one for one in moved if one] == [size * DYADIC(update) for update, size in enumerate(sizes)]
-    assert scheduler.last_epoch == len(sizes)
-
-
-@pytest.mark.parametrize("batches", [2, 5, 7, 9, 14])
-def test_an_accumulation_that_num_iters_cuts_short_is_no_update(batches: int) -> None:
-    scheduler = LRScheduler(DYADIC)
-    moved = fit(scheduler, 7, LRSchedulerCallback(), num_iters=batches, accumulate_grad_batches=2)
-    assert scheduler.last_epoch == sum(one > 0 for one in moved)
-
-
-def test_a_second_callback_that_steps_is_warned_of_once() -> None:
-    with pytest.warns(
-        UserWarning, match="left at step 1 after the batch before and is at 2 now: .* leave one"
-    ) as caught:
-        fit(LRScheduler(DYADIC), 8, LRSchedulerCallback(), paddle.callbacks.LRScheduler(), epochs=1)
-    assert len(caught) == 1
-
-
-def test_a_callback_that_has_nothing_to_step_is_warned_of_once() -> None:
-    callback = LRSchedulerCallback()
-    with pytest.warns(
-        UserWarning, match="learning_rate is a scheduler; got a SGD without one, so there is nothing to step"
-    ):
-        fit(0.5, 4, callback)
-    fit(0.5, 4, callback)
-
-
-def test_model_fit_resumes_in_mid_epoch(tmp_path: Path) -> None:
-    class Interrupt(paddle.callbacks.Callback):
-        def on_train_batch_end(self, step: int, logs: Any = None) -> None:
-            if step == 6:
-                raise KeyboardInterrupt
-
-    def train(batches: int, *callbacks: Any, load: bool = False) -> Any:
-        names, path = paddle.base.unique_name.UniqueNameGenerator(), str(tmp_path / "model")
-        with paddle.utils.unique_name.guard(names):
-            model = paddle.Model(Network())
-            optimizer = paddle.optimizer.Momentum(LRScheduler(SCHEDULE), parameters=model.parameters())
-            model.prepare(optimizer, lambda out, _: out)
-            if load:
-                model.load(path)
-            data = paddle.io.TensorDataset([paddle.ones([batches, 1]), paddle.ones([batches, 1])])
-            try:
-                model.fit(data, batch_size=1, verbose=0, callbacks=[LRSchedulerCallback(), *callbacks])
-            except KeyboardInterrupt:
-                model.save(path)
-        return model.network.weight.item()
-
-    whole = train(20)
-    assert train(20, Interrupt()) != whole
-    assert train(13, load=True) == whole
-
-
-def test_model_load_restores_the_step(tmp_path: Path) -> None:
-    def prepared() -> tuple[Any, LRScheduler]:
-        scheduler = LRScheduler(SCHEDULE)
-        with paddle.utils.unique_name.guard():
-            model = paddle.Model(Network())
-            model.prepare(paddle.optimizer.Adam(scheduler, parameters=model.parameters()), lambda out, _: out)
-        return model, scheduler
-
-    model, scheduler = prepared()
-    for _ in range(12):
-        model.train_batch([paddle.ones([1, 1])], [paddle.ones([1, 1])])
-        scheduler.step()
-    model.save(str(tmp_path / "model"))
-    model, scheduler = prepared()
-    model.load(str(tmp_path / "model"))
-    assert (scheduler.last_epoch, scheduler.last_lr) == (12, SCHEDULE(12))
-
-
-# --- mixed precision and several processes ----------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on a CPU they have no effect
-def test_mixed_precision_uses_the_schedule() -> None:
-    run, scaler = Run(LRScheduler(SCHEDULE)), paddle.amp.GradScaler()
-    for step in range(20):
-        run.weight.set_value(paddle.zeros([]))
-        with paddle.amp.auto_cast(dtype="bfloat16"):
-            loss = run.weight * 1.0
-        scaler.scale(loss).backward()
-        scaler.step(run.optimizer)
-        scaler.update()
-        run.optimizer.clear_grad()
-        run.scheduler.step()
-        assert 0.0 - run.weight.item() == float32(SCHEDULE(step))
-
-
-@pytest.fixture
-def scaler(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A GradScaler that is enabled on a CPU too, where Paddle disables it."""
-    place = SimpleNamespace(is_gpu_place=lambda: True)
-    with monkeypatch.context() as patched:
-        patched.setattr("paddle.amp.grad_scaler._dygraph_tracer", lambda: SimpleNamespace(_expected_place=place))
-        # A scale that is never lowered: lowering it raises an error with this numpy.
-        scaler = paddle.amp.GradScaler(decr_every_n_nan_or_inf=100)
-    monkeypatch.setattr(paddle.amp.grad_scaler.amp_global_state(), "amp_dtype", "float16")
-    assert scaler.is_enable()
-    return scaler
-
-
-@pytest.mark.parametrize("optimizer", [paddle.optimizer.SGD, paddle.optimizer.Momentum, paddle.optimizer.AdamW])
-def test_an_update_that_loss_scaling_skips_is_not_counted(scaler: Any, optimizer: Any) -> None:
-    whole = Run(LRScheduler(SCHEDULE), optimizer).weights(18)
-    run = Run(LRScheduler(SCHEDULE), optimizer)
-    found = []
-    for batch in range(20):
-        before = run.weight.item()
-        scaler.scale(run.weight * (float("inf") if batch in (3, 11) else 1.0)).backward()
-        with paddle.utils.unique_name.guard(run.names):
-            scaler.step(run.optimizer)
-        scaler.update()
-        run.optimizer.clear_grad()
-        if scaler.state_dict()["decr_count"] == 0:
-            run.scheduler.step()
-            found.append(run.weight.item())
-        else:
-            assert run.weight.item() == before
-    assert found == whole
-
-
-def test_the_callback_does_not_count_an_update_that_loss_scaling_skips(
-    scaler: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(paddle.amp, "auto_cast", lambda **_: nullcontext())
-
-    class Overflow(paddle.callbacks.Callback):
-        def on_train_begin(self, logs: Any = None) -> None:
-            model: Any = self.model
-            model._adapter._amp_level, model._scaler = "O1", scaler
-
-        def on_train_batch_begin(self, step: int, logs: Any = None) -> None:
-            scaler._scale = paddle.to_tensor([float("inf") if step in (1, 4) else 2.0])
-
-    scheduler = LRScheduler(DYADIC)
-    moved = fit(scheduler, 8, LRSchedulerCallback(), Overflow(), epochs=1)
-    assert moved == [*expected(DYADIC, 0, 1), 0.0, *expected(DYADIC, 1, 3), 0.0, *expected(DYADIC, 3, 6)]
-    assert scheduler.last_epoch == 6
-
-
-def train_in_parallel(folder: Path) -> None:
-    """Train in one of two processes, which average their gradients, and report a metric of its own after each second update."""
-    paddle.distributed.init_parallel_env()
-    rank = paddle.distributed.get_rank()
-    network, scheduler = Network(), LRScheduler(PLATEAU)
-    parallel = paddle.DataParallel(network)
-    optimizer = paddle.optimizer.SGD(scheduler, parameters=parallel.parameters())
-    found = []
-    for update in range(16):
-        network.weight.set_value(paddle.zeros([]))
-        parallel(paddle.full([1], 2.0 * rank)).backward()  # the gradient is 0 in process 0 and 2 in process 1
-        optimizer.step()
-        optimizer.clear_grad()
-        scheduler.step()
-        found.append(0.0 - network.weight.item())
-        if update % 2:  # the mean of what the two report is the loss
-            scheduler.report(LOSSES[update // 2] + (0.5 if rank else -0.5))
-    state, right = PLATEAU.initial(), []
-    for update in range(16):
-        right.append(float32(PLATEAU.value(update, state)))
-        if update % 2:
-            state = PLATEAU.update(state, LOSSES[update // 2])
-    assert state.scale < 1
-    assert found == right, found
-    _processes.PATIENCE = 0.2
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        if rank:
-            time.sleep(1.0)
-        scheduler.report(0.5)
-    assert [str(one.message).rpartition("; ")[2] for one in caught] == (
-        [] if rank else ["each process has to report one"]
-    )
-    # A process that exits first breaks the other's connection, so wait for both. A normal exit may abort in Paddle's threads.
-    Path(folder, f"done {rank}").touch()
-    while len(list(folder.glob("done *"))) < paddle.distributed.get_world_size():
-        time.sleep(0.01)
-    os._exit(0)
-
-
-def test_two_processes_have_the_same_rates(tmp_path: Path) -> None:
-    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    code = "from tests.adapters import test_paddle_adapter as t; t.train_in_parallel(t.Path(sys.argv[1]))"
-    environments = [
-        {
-            "PADDLE_DISTRI_BACKEND": "gloo",
-            "PADDLE_TRAINER_ID": str(rank),
-            "PADDLE_TRAINERS_NUM": "2",
-            "PADDLE_TRAINER_ENDPOINTS": ",".join(addresses),
-            "PADDLE_CURRENT_ENDPOINT": address,
-            "PADDLE_MASTER": addresses[0],
-        }
-        for rank, address in enumerate(addresses)
-    ]
-    run_together(code, environments, str(tmp_path))
-
-
-# --- groups -----------------------------------------------------------------------------------------------------------
-
-
-def test_the_learning_rate_of_a_group_multiplies_the_schedule() -> None:
-    scheduler, weights = LRScheduler(SCHEDULE), [new_weight(), new_weight(), new_weight()]
-    groups: list[Any] = [
-        {"params": [weights[0]]},
-        {"params": [weights[1]], "learning_rate": 0.1},
-        {"params": [weights[2]], "learning_rate": 0.0},
-    ]
-    optimizer = paddle.optimizer.SGD(scheduler, parameters=groups)
-    for step in range(UPDATES):
-        for weight in weights:
-            weight.set_value(paddle.zeros([]))
-        paddle.add_n(weights).backward()
-        optimizer.step()
-        optimizer.clear_grad()
-        scheduler.step()
-        rate = np.float32(SCHEDULE(step))
-        assert [0.0 - weight.item() for weight in weights] == [rate, rate * np.float32(0.1), 0.0]
-
-
-class GroupsRun:
-    """A run of several parameter groups, each of one weight with its own schedule."""
-
-    def __init__(self, *schedules: Any, optimizer: Any = paddle.optimizer.SGD, **options: Any) -> None:
-        self.scheduler = LRScheduler(schedules, **options)
-        with paddle.utils.unique_name.guard():
-            self.weights = [new_weight() for _ in schedules]
-            groups: Any = [
-                {"params": [weight], "learning_rate": rate}
-                for weight, rate in zip(self.weights, self.scheduler.groups, strict=True)
-            ]
-            self.optimizer = optimizer(self.scheduler, parameters=groups)
-
-    def rates(self, count: int) -> list[list[float]]:
-        found = []
-        for _ in range(count):
-            for weight in self.weights:
-                weight.set_value(paddle.zeros([]))
-            paddle.add_n(self.weights).backward()
-            self.optimizer.step()
-            self.optimizer.clear_grad()
-            self.scheduler.step()
-            found.append([0.0 - weight.item() for weight in self.weights])
-        return found
-
-
-GROUPS = [SCHEDULE, OTHER, lrcore.Function(falling)]
-
-
-def expected_of_groups(first: int, last: int) -> list[list[float]]:
-    return [[float32(schedule(step)) for schedule in GROUPS] for step in range(first, last)]
-
-
-def test_each_group_has_its_own_schedule() -> None:
-    assert GroupsRun(*GROUPS).rates(UPDATES) == expected_of_groups(0, UPDATES)
-
-
-@pytest.mark.parametrize(
-    "optimizer", ["Momentum", "Adam", "AdamW", "Adamax", "Adagrad", "RMSProp", "Lamb", "NAdam", "RAdam"]
-)
-def test_a_group_is_updated_as_by_an_optimizer_of_its_own(optimizer: str) -> None:
-    schedules = [lrcore.Linear(init_value=0.5, end_value=0.1, decay_steps=30), OTHER]
-    groups = GroupsRun(*schedules, optimizer=getattr(paddle.optimizer, optimizer))
-    for _ in range(12):
-        paddle.add_n(groups.weights).backward()
-        groups.optimizer.step()
-        groups.optimizer.clear_grad()
-        groups.scheduler.step()
-    alone = [Run(LRScheduler(one), getattr(paddle.optimizer, optimizer)).weights(12)[-1] for one in schedules]
-    assert [weight.item() for weight in groups.weights] == alone
-
-
-def test_schedules_that_reach_no_group_are_warned_of_once() -> None:
-    first, second = new_weight(), new_weight()
-    scheduler = LRScheduler([SCHEDULE, OTHER, OTHER])
-    groups: Any = [{"params": [first]}, {"params": [second], "learning_rate": scheduler.groups[1]}]
-    optimizer = paddle.optimizer.SGD(scheduler, parameters=groups)
-    paddle.add_n([first, second]).backward()
-    optimizer.step()
-    with pytest.warns(UserWarning, match=r"got no use of groups\[2\], so these schedules have no effect; write"):
-        scheduler.step()
-    scheduler.step()
-    with pytest.warns(UserWarning, match=r"got no use of groups\[1\], groups\[2\], so"):
-        LRScheduler([SCHEDULE, OTHER, OTHER]).step()
-
-
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
-def test_a_copy_of_a_list_leaves_the_rates_of_the_original_alone(copied: Any) -> None:
-    run = GroupsRun(*GROUPS)
-    run.rates(3)
-    other = copied(run.scheduler)
-    other.sync(40)
-    assert [float(rate) for rate in other.groups[1:]] == [float32(one(40)) for one in GROUPS[1:]]
-    assert run.rates(3) == expected_of_groups(3, 6)
-
-
-def test_a_copy_of_an_optimizer_has_the_groups_of_its_own_scheduler() -> None:
-    run = GroupsRun(*GROUPS)  # Paddle can copy no optimizer that has made an update
-    other = copy.deepcopy(run)
-    other.scheduler.sync(40)
-    assert run.rates(3) == expected_of_groups(0, 3)
-    assert other.rates(3) == expected_of_groups(40, 43)
-
-
-def test_a_run_with_groups_resumes_from_the_optimizers_state(tmp_path: Path) -> None:
-    path = str(tmp_path / "optimizer")
-    run = GroupsRun(*GROUPS)
-    run.rates(20)
-    paddle.save(run.optimizer.state_dict(), path)
-    run = GroupsRun(*GROUPS)
-    run.optimizer.set_state_dict(paddle.load(path))
-    assert run.rates(20) == expected_of_groups(20, 40)
-    state = run.scheduler.state_dict()
-    run.scheduler.sync(3)
-    assert run.rates(2) == expected_of_groups(3, 5)
-    with pytest.raises(lrcore.ScheduleError, match="the saved schedule is not the configured one"):
-        LRScheduler([SCHEDULE, OTHER]).set_state_dict(state)
-    fewer = LRScheduler([SCHEDULE, OTHER]).state_dict()
-    with pytest.raises(lrcore.ScheduleError, match=r"expected a state of one schedule, as configured; got \[Cosine"):
-        LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint").set_state_dict(fewer)
-    with pytest.raises(lrcore.ScheduleError, match="expected a state of 3 schedules, as configured; got one of 2"):
-        LRScheduler(GROUPS, on_mismatch="keep_checkpoint").set_state_dict(fewer)
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -1023,14 +468,6 @@ def test_wrong_arguments_are_refused_in_one_sentence() -> None:
 # --- plateaus ---------------------------------------------------------------------------------------------------------
 
 
-def train_on_plateau(run: Run, first: int = 0, last: int = len(LOSSES)) -> list[float]:
-    found = []
-    for loss in LOSSES[first:last]:
-        found += run.rates(6)
-        run.scheduler.report(loss)
-    return found
-
-
 def test_a_plateau_scales_the_updates_that_follow() -> None:
     state, right = PLATEAU.initial(), []
     for epoch, loss in enumerate(LOSSES):
@@ -1058,56 +495,6 @@ def test_a_plateau_interrupted_after_any_epoch() -> None:
         whole += train_on_plateau(run, epoch, epoch + 1)
     rests = in_new_process(finish_on_plateau, json.loads(json.dumps(states)))
     assert rests == [whole[6 * epoch :] for epoch in range(len(LOSSES))]
-
-
-class Losses(paddle.metric.Metric):
-    """A metric whose value is the next of LOSSES after each evaluation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = list(LOSSES)
-
-    def name(self) -> str:
-        return "error"
-
-    def reset(self) -> None:
-        pass
-
-    def update(self, *args: Any) -> None:
-        pass
-
-    def accumulate(self) -> float:
-        return self.left[0]
-
-
-class NextLoss(paddle.callbacks.Callback):
-    def __init__(self, losses: Losses) -> None:
-        super().__init__()
-        self.losses = losses
-
-    def on_eval_end(self, logs: Any = None) -> None:
-        self.losses.left.pop(0)
-
-
-def fit_on_plateau(scheduler: LRScheduler, *callbacks: Any) -> list[float]:
-    network, losses = Network(), Losses()
-    model = paddle.Model(network)
-    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out, losses)
-    data = paddle.io.TensorDataset([paddle.ones([6, 1]), paddle.ones([6, 1])])
-    rates = Rates()
-    model.fit(data, data, 1, len(LOSSES), verbose=0, callbacks=[*callbacks, rates, NextLoss(losses)])
-    return rates.found
-
-
-def test_model_fit_tells_a_plateau() -> None:
-    right = train_on_plateau(Run(LRScheduler(PLATEAU)))
-    assert fit_on_plateau(LRScheduler(PLATEAU), LRSchedulerCallback(monitor="error")) == right
-    with pytest.warns(
-        UserWarning, match="expected 'accuracy' among what was evaluated; got .*error.*; the plateau was"
-    ):
-        found = fit_on_plateau(LRScheduler(PLATEAU), LRSchedulerCallback(monitor="accuracy"))
-    assert found == expected(SCHEDULE)
-    assert fit_on_plateau(LRScheduler(SCHEDULE), LRSchedulerCallback(monitor="accuracy")) == expected(SCHEDULE)
 
 
 def test_a_state_of_the_other_mode_loses_its_best_metric_with_a_warning_and_keeps_the_rate() -> None:
@@ -1143,33 +530,6 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
     scheduler.report(0.5)
     scheduler.sync(30_000)
     LRScheduler(SCHEDULE).sync(30_000)
-
-
-@pytest.mark.parametrize("callbacks", [[], [LRSchedulerCallback()]])
-@pytest.mark.parametrize("every", [1, 4])
-def test_a_fit_that_tells_a_plateau_nothing_says_so_after_the_first_epoch(callbacks: list[Any], every: int) -> None:
-    class Epochs(paddle.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            found.append(len(caught))
-
-    found: list[int] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        warnings.filterwarnings("always", "lrcore_paddle.LRScheduler: .* told no metric")
-        scheduler = LRScheduler(PLATEAU)
-        for _ in range(2):
-            fit(scheduler, 6, *callbacks, Epochs(), epochs=3, accumulate_grad_batches=every)
-    assert found == [0, 0, 1, 1, 1, 1]
-    assert "Model.fit made an epoch and the plateau was told no metric" in str(caught[0].message)
-
-
-def test_a_plateau_that_another_callback_tells_is_not_warned_of() -> None:
-    class Report(paddle.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            scheduler.report(LOSSES[epoch])
-
-    scheduler = LRScheduler(PLATEAU)
-    assert fit(scheduler, 6, Report(), epochs=len(LOSSES)) == train_on_plateau(Run(LRScheduler(PLATEAU)))
 
 
 def test_a_metric_may_be_a_tensor() -> None:
