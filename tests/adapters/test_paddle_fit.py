@@ -23,11 +23,8 @@ from tests.adapters.paddle_runs import (
     train_on_plateau,
 )
 
-# Paddle's own code causes these warnings.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
-]
+# Paddle warns of its own data loader.
+pytestmark = pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning")
 
 
 @pytest.mark.parametrize("callbacks", [[], [paddle.callbacks.LRScheduler()], [LRSchedulerCallback()]])

@@ -23,12 +23,6 @@ from tests.adapters.paddle_runs import (
 )
 from tests.kinds import UPDATES
 
-# Paddle's own code causes these warnings.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
-]
-
 
 def test_the_learning_rate_of_a_group_multiplies_the_schedule() -> None:
     scheduler, weights = LRScheduler(SCHEDULE), [new_weight(), new_weight(), new_weight()]

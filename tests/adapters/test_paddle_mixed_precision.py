@@ -19,12 +19,6 @@ from tests.adapters.paddle_runs import (
     float32,
 )
 
-# Paddle's own code causes these warnings.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
-]
-
 
 @pytest.mark.filterwarnings("ignore:.* can only be enabled on CUDAPlace")  # on a CPU they have no effect
 def test_mixed_precision_uses_the_schedule() -> None:

@@ -8,7 +8,6 @@ import warnings
 from pathlib import Path
 
 import paddle
-import pytest
 
 from lrcore_paddle import LRScheduler, _processes
 from tests.adapters.paddle_runs import (
@@ -18,12 +17,6 @@ from tests.adapters.paddle_runs import (
     float32,
 )
 from tests.processes import free_port, run_together
-
-# Paddle's own code causes these warnings.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
-]
 
 
 def train_in_parallel(folder: Path) -> None:

@@ -20,12 +20,6 @@ from tests.adapters.paddle_runs import (
 )
 from tests.kinds import UPDATES
 
-# Paddle's own code causes these warnings.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:paddle"),
-]
-
 
 @pytest.fixture
 def static() -> Iterator[None]:
