@@ -326,6 +326,24 @@ def test_without_matplotlib_the_extra_is_named(file: Path, monkeypatch: pytest.M
     )
 
 
+def test_without_click_the_command_names_the_extra_in_one_line() -> None:
+    program = "import sys; sys.modules['click'] = None; from lrcore.__main__ import main; main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, encoding="utf-8")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == 'lrcore: needs click, which is not installed; run: pip install "lrcore[cli]"\n'
+
+
+def test_without_plotille_show_names_the_extra_in_one_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotille", None)
+    result = run("show", file)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == (
+        'lrcore: lrcore show: needs plotille, which is not installed; run: pip install "lrcore[cli]"\n'
+    )
+
+
 def test_version_and_help() -> None:
     assert run("--version").output == f"lrcore {lrcore.__version__}\n"
     result = run("--help")
