@@ -127,13 +127,25 @@ def test_a_call_without_arguments_names_what_is_required(kind: Any) -> None:
     assert message.startswith(f"{kind.__name__}: expected {' and '.join(required)}; got none; write {kind.__name__}(")
 
 
-def test_an_error_of_another_origin_is_not_taken_for_a_wrong_call() -> None:
-    class Broken(Schedule, frozen=True, tag="broken"):
-        def _lower(self) -> Any:
-            raise TypeError("of its own")
+def test_an_error_of_another_origin_is_not_taken_for_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(schedule: Constant) -> Any:
+        raise TypeError("of its own")
 
+    monkeypatch.setattr(Constant, "_lower", broken)
     with pytest.raises(TypeError, match=r"^of its own$"):
-        Broken()
+        Constant(0.1)
+
+
+def test_a_kind_outside_lrcore_is_refused_when_its_class_is_made() -> None:
+    def subclass(base: Any) -> Any:
+        return type(base)("Own", (base,), {"__module__": "a_program"}, frozen=True, tag="own")
+
+    for base in (Schedule, Cosine):
+        assert sentence(lambda base=base: subclass(base), TypeError) == (
+            "Own: expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
+            f"got a subclass of {base.__name__}; write a formula as lrcore.Function(formula) and a combination of kinds as "
+            "a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)"
+        )
 
 
 # --- operators --------------------------------------------------------------------------------------------------------
