@@ -28,7 +28,7 @@ except ImportError as error:
 else:
     raise AssertionError(f"{lrcore_torch} was imported without torch")
 
-command = [Path(sys.prefix) / "bin" / "lrcore", "show", sys.argv[1]]
+command = [f"{sys.prefix}/bin/lrcore", "show", sys.argv[1]]
 run = subprocess.run(command, capture_output=True, text=True, check=False)
 sentence = 'lrcore: needs click, which is not installed; run: pip install "lrcore[cli]"\n'
 assert (run.returncode, run.stdout, run.stderr) == (2, "", sentence), f"the command without click: {run}"

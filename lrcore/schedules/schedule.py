@@ -17,7 +17,6 @@ from msgspec.structs import force_setattr, replace
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError, ScheduleTypeError
-from lrcore.hints import explains_arguments
 from lrcore.records import (
     Number,
     Positive,
@@ -31,6 +30,7 @@ from lrcore.records import (
     short,
 )
 from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.calls import explains_arguments
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
 
@@ -107,7 +107,7 @@ class Schedule(
             raise ScheduleTypeError(
                 cls.__name__,
                 "expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
-                f"got a subclass of {cls.__base__.__name__}; write a formula as lrcore.Function(formula) and a combination "
+                f"got a subclass of {cls.__mro__[1].__name__}; write a formula as lrcore.Function(formula) and a combination "
                 "of kinds as a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)",
             )
 

@@ -9,6 +9,7 @@ import operator
 import re
 import weakref
 from collections.abc import Callable
+from functools import partial
 from fractions import Fraction
 from typing import Any
 
@@ -141,7 +142,7 @@ def test_a_kind_outside_lrcore_is_refused_when_its_class_is_made() -> None:
         return type(base)("Own", (base,), {"__module__": "a_program"}, frozen=True, tag="own")
 
     for base in (Schedule, Cosine):
-        assert sentence(lambda base=base: subclass(base), TypeError) == (
+        assert sentence(partial(subclass, base), TypeError) == (
             "Own: expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
             f"got a subclass of {base.__name__}; write a formula as lrcore.Function(formula) and a combination of kinds as "
             "a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)"
