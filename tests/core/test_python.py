@@ -9,8 +9,8 @@ import operator
 import re
 import weakref
 from collections.abc import Callable
-from functools import partial
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
