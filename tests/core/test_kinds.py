@@ -101,7 +101,7 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
 
 
 @pytest.mark.parametrize(("schedule", "values"), AT, ids=[repr(schedule) for schedule, _ in AT])
-def test_values_at_telling_steps(schedule: Schedule, values: dict[int, float]) -> None:
+def test_each_kind_has_the_values_of_its_formula(schedule: Schedule, values: dict[int, float]) -> None:
     assert {step: schedule(step) for step in values} == {
         step: pytest.approx(value, rel=1e-15, abs=0) for step, value in values.items()
     }
@@ -136,7 +136,7 @@ def test_a_decay_ends_exactly_at_its_end_value(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [Linear, Polynomial, Cosine])
-def test_a_length_of_0_is_already_there(make: Any) -> None:
+def test_a_decay_of_0_updates_is_at_its_end_at_once(make: Any) -> None:
     schedule = make(init_value=0.7, end_value=0.1, decay_steps=0)
     assert schedule(0) == 0.1
     assert schedule.length == 0
@@ -177,7 +177,7 @@ def test_a_length_of_0_is_already_there(make: Any) -> None:
     ],
     ids=repr,
 )
-def test_the_length_of_a_schedule(schedule: Schedule, length: int | None) -> None:
+def test_a_schedule_knows_its_length(schedule: Schedule, length: int | None) -> None:
     assert schedule.length == length
 
 
@@ -196,7 +196,7 @@ def test_a_second_cooldown_comes_after_the_first() -> None:
     assert [schedule(step) for step in range(7)] == [1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
 
 
-def test_a_description_is_frozen() -> None:
+def test_a_schedule_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         UNTYPED.init_value = 2.0
     with pytest.raises(AttributeError):

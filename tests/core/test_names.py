@@ -16,7 +16,7 @@ import lrcore
 RUN = {"num_warmup_steps": 10, "num_training_steps": 110}
 
 
-def test_options_that_a_name_does_not_use_may_be_given_as_theirs_may() -> None:
+def test_the_lengths_of_a_run_may_be_given_to_any_name() -> None:
     assert lrcore.from_name("constant", learning_rate=0.1, **RUN) == lrcore.Constant(0.1)
 
 
@@ -64,12 +64,12 @@ def test_warmup_stable_decay_by_name_may_have_no_stable_part() -> None:
         ("inverse_sqrt", {"num_warmup_steps": 15, "timescale": 0}, "expected a number > 0.*; got 0"),
     ],
 )
-def test_what_a_name_cannot_be_is_said(name: str, options: dict[str, Any], message: str) -> None:
+def test_a_wrong_name_or_option_is_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore.from_name(name, learning_rate=0.1, **options)
 
 
-def test_plateau_has_the_limits_of_the_rate_as_parts_of_it() -> None:
+def test_the_absolute_limits_of_a_plateau_become_relative_ones() -> None:
     plateau = lrcore.from_name("reduce_lr_on_plateau", learning_rate=0.1, factor=0.1, patience=0, min_lr=0.02)
     assert isinstance(plateau, lrcore.Plateau)
     state = plateau.update(plateau.update(plateau.initial(), 1.0), 1.0)
@@ -97,7 +97,7 @@ def test_one_cycle_has_the_real_knots_of_torch() -> None:
     assert [back(step) for step in (0, 2, 4, 9)] == [0.25, 1.0, 0.25, 0.125]
 
 
-def test_one_cycle_at_the_ends_of_pct_start() -> None:
+def test_one_cycle_may_rise_at_once_or_to_its_end() -> None:
     cycle: dict[str, Any] = {
         "init_value": 0.25,
         "peak_value": 1.0,
@@ -118,7 +118,7 @@ def test_one_cycle_at_the_ends_of_pct_start() -> None:
 @pytest.mark.parametrize(
     ("total", "share"), [(10, 0.0), (10, 0.05), (10, 0.09), (3, 0.3), (1, 0.5), (7, 0.1), (9, 0.2)]
 )
-def test_one_cycle_is_torchs_walk_through_its_phases(total: int, share: float, three_phase: bool, shape: Any) -> None:
+def test_one_cycle_has_the_values_of_torch(total: int, share: float, three_phase: bool, shape: Any) -> None:
     """Also where a rise that ends before step 0 leaves the run on its way down."""
     turn = share * total
     ends = [turn - 1, *([2 * turn - 2] if three_phase else []), total - 1]
@@ -141,7 +141,7 @@ def test_one_cycle_is_torchs_walk_through_its_phases(total: int, share: float, t
         assert schedule(step) == pytest.approx(values[phase] + (values[phase + 1] - values[phase]) * way, rel=1e-12)
 
 
-def test_cyclic_in_its_modes() -> None:
+def test_each_mode_of_cyclic_has_its_heights() -> None:
     cycle: dict[str, Any] = {"base_value": 0.5, "peak_value": 1.5, "up_steps": 2, "down_steps": 4}
     assert [lrcore.cyclic(**cycle)(step) for step in (0, 2, 4, 6, 8)] == [0.5, 1.5, 1.0, 0.5, 1.5]
     assert [lrcore.cyclic(**cycle, mode="triangular2")(step) for step in (2, 8, 14)] == [1.5, 1.0, 0.75]
@@ -150,14 +150,14 @@ def test_cyclic_in_its_modes() -> None:
         lrcore.cyclic(**{**cycle, "mode": "triangle"})
 
 
-def test_polynomial_cycle_is_the_formula() -> None:
+def test_polynomial_cycle_has_the_values_of_its_formula() -> None:
     schedule = lrcore.polynomial_cycle(init_value=0.8, end_value=0.1, decay_steps=7, power=2.0)
     for step in range(60):
         length = 7 * max(1, math.ceil(step / 7))
         assert schedule(step) == pytest.approx(0.1 + 0.7 * (1 - step / length) ** 2, rel=1e-14)
 
 
-def test_running_products_are_equal_whatever_they_were_asked() -> None:
+def test_running_products_are_equal_whatever_steps_were_asked() -> None:
     asked, fresh = (lrcore.running_product(8.0, math.sqrt) for _ in range(2))
     assert asked(3) == 8.0 * math.sqrt(1) * math.sqrt(2) * math.sqrt(3)
     assert asked == fresh
@@ -297,7 +297,7 @@ def test_a_wrong_call_of_a_function_is_told_in_one_sentence(call: Callable[[], A
     assert str(caught.value).startswith(message)
 
 
-def test_plateau_over_nothing_never_falls() -> None:
+def test_a_plateau_over_a_rate_of_0_never_falls() -> None:
     plateau = lrcore.from_name("reduce_lr_on_plateau", learning_rate=0.0)
     assert isinstance(plateau, lrcore.Plateau)
     assert plateau.value(0, plateau.initial()) == 0.0

@@ -42,7 +42,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("path", recorded.FILES, ids=lambda path: path.name)
-def test_a_recorded_file_gives_what_it_gave(path: Path) -> None:
+def test_a_recorded_file_still_gives_its_values(path: Path) -> None:
     then, now = recorded.records()[path.name], recorded.record(path)
     assert now.keys() == then.keys()
     assert now["fingerprint"] == then["fingerprint"]
@@ -81,7 +81,7 @@ def held() -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_option_is_in_a_recorded_file_and_every_default_at_work_in_one(
+def test_every_option_and_every_default_is_used_in_a_recorded_file(
     table: str, held: list[tuple[str, dict[str, Any]]]
 ) -> None:
     given = [set(one) for name, one in held if name == table]
@@ -102,7 +102,7 @@ def test_every_arithmetic_is_in_a_recorded_file(held: list[tuple[str, dict[str, 
     assert {one["arithmetic"] for _, one in held if "arithmetic" in one} == set(get_args(arithmetic.annotation))
 
 
-def test_what_is_recorded_is_written_as_one_writes_it_today() -> None:
+def test_a_recorded_schedule_is_written_and_read_back_equal() -> None:
     for path in recorded.FILES:
         loaded = lrcore.load(path)
         assert "format" not in loaded.to_dict()

@@ -66,7 +66,7 @@ def is_valid(plain: Any) -> bool:
     return bool(VALIDATOR.is_valid(plain))
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_a_valid_json_schema() -> None:
     Draft7Validator.check_schema(schema())
 
 
@@ -74,7 +74,7 @@ def test_the_committed_schema_is_up_to_date() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == text(), "run: python tests/core/test_schema.py"
 
 
-def test_every_kind_is_in_it() -> None:
+def test_every_kind_is_in_the_schema() -> None:
     assert schema()["definitions"]["any_kind"]["properties"]["kind"]["enum"] == list(KINDS)
     assert set(schema()["definitions"]) == {"any_kind", "schedule", *TABLES}
 
@@ -116,18 +116,18 @@ def test_the_seeds_are_valid(seed: Any) -> None:
 
 
 @given(schedules())
-def test_whatever_is_written_is_valid(schedule: lrcore.Schedule) -> None:
+def test_whatever_lrcore_writes_is_valid(schedule: lrcore.Schedule) -> None:
     assert is_valid(json.loads(lrcore.dumps(schedule, "json")))
 
 
 @pytest.mark.parametrize("name", [name for name in WRONG if name not in FOR_LRCORE | NOT_JSON])
-def test_what_is_refused_is_not_valid(name: str) -> None:
+def test_whatever_lrcore_refuses_is_not_valid(name: str) -> None:
     table, _, _ = WRONG[name]
     assert not is_valid(table)
 
 
 @pytest.mark.parametrize("name", sorted(FOR_LRCORE))
-def test_what_several_fields_must_agree_on_is_left_to_lrcore(name: str) -> None:
+def test_conditions_between_fields_are_left_to_lrcore(name: str) -> None:
     table, _, _ = WRONG[name]
     assert is_valid(table)
 
@@ -142,7 +142,7 @@ def test_what_several_fields_must_agree_on_is_left_to_lrcore(name: str) -> None:
         {"kind": "every", "steps": 3, "schedule": LINEAR, "warmup": {"steps": 1}},
     ],
 )
-def test_what_a_file_may_say_besides_is_valid(table: dict[str, Any]) -> None:
+def test_the_optional_keys_of_a_file_are_valid(table: dict[str, Any]) -> None:
     assert is_valid(table)
     lrcore.from_dict(table)
 
@@ -184,7 +184,7 @@ def marks(table: Any) -> set[tuple[str | int, ...]]:
     return {tuple(error.absolute_path) for error in errors}
 
 
-def test_the_least_of_each_kind_is_valid() -> None:
+def test_the_shortest_file_of_each_kind_is_valid() -> None:
     assert set(LEAST) == set(KINDS)
     for table in LEAST.values():
         assert is_valid({**table, **RAMPS, "plateau": {}})
