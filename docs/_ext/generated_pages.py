@@ -48,12 +48,12 @@ def reference() -> Iterator[str]:
             module = importlib.import_module(package)
             yield f"## {package}"
             for name in module.__all__:
+                setattr(module, name, undecorate(getattr(module, name)))  # a mocked decorator hides what it decorates
                 yield _documented(package, name, getattr(module, name))
 
 
 def _documented(package: str, name: str, value: Any) -> str:
-    """The directive that shows one name. A class whose decorator is absent, and so mocked, is still a class."""
-    value = undecorate(value)
+    """The directive that shows one name."""
     if inspect.isclass(value):
         shown = f"autoclass:: {package}.{name}\n   :members:\n   :special-members: __call__"
     elif inspect.isroutine(value):
@@ -103,7 +103,7 @@ def kinds() -> Iterator[str]:
 
 
 def _field_table(rows: Sequence[Field]) -> Iterator[str]:
-    head = "| field | required | default | meaning |\n|---|---|---|---|"
+    head = "| field | value | default | meaning |\n|---|---|---|---|"
     yield "\n".join(
         [head, *(f"| `{one.name}` | {one.type} | {_default(one)} | {_one_line(one.description)} |" for one in rows)]
     )

@@ -93,7 +93,7 @@ def rows() -> list[tuple[Meaning, str, str]]:
 
 
 def own(kind: str, word: str) -> bool:
-    return stem(word) in OF_PLACE[kind]
+    return stem(word) in OF_PLACE.get(kind, set())
 
 
 def stem(word: str) -> str:

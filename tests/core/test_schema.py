@@ -72,7 +72,7 @@ def test_the_schema_is_a_valid_json_schema() -> None:
 
 
 def test_the_committed_schema_is_up_to_date() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == text(), "run: python tests/core/test_schema.py"
+    assert COMMITTED.read_text(encoding="utf-8") == text(), "run: python -m tests.core.test_schema"
 
 
 def test_every_kind_is_in_the_schema() -> None:
