@@ -6,15 +6,9 @@ The table of foreign words is `foreign_words.toml`, beside this module. It is re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, wraps
-from types import FunctionType
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
-
-from lrcore.errors import ScheduleTypeError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 _MAX_WORD_LENGTH = 60
 """Characters of a word; a longer text is not compared with the known words."""
@@ -91,32 +85,6 @@ def missing_name(module: str, name: str) -> AttributeError:
     known = [] if name.startswith("_") else getattr(here, "__all__", [])
     said = hint(name, ["lrcore", "kind"], known, python=True) if known else ""
     return AttributeError(f"module {module!r} has no attribute {name!r}{said}", name=name)
-
-
-def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function raise an error with a hint for an unknown argument, as files do.
-
-    Args:
-        place: the place of the function's arguments in the table.
-    """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = cast(FunctionType, function).__code__
-        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        shown = [name for name in known if name != "self"]
-
-        @wraps(function)
-        def explained(*args: P.args, **named: P.kwargs) -> R:
-            for name in named:
-                if name not in known:
-                    found = f"got {name!r}{hint(name, [place], shown, python=True)}"
-                    expected = f"expected arguments out of {', '.join(shown)}"
-                    raise ScheduleTypeError(function.__qualname__, f"{expected}; {found}")
-            return function(*args, **named)
-
-        return explained
-
-    return decorate
 
 
 @cache
