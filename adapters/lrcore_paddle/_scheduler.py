@@ -30,8 +30,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     own reach the groups through the parts of `groups`; a part that reaches none is warned of.
 
     Args:
-        schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, the path, the text or the dict of a schedule
-            file; or a list of these, but plateaus, one for each parameter group.
+        schedule: a schedule, a Python function of the step, or the path, the text or the dict of a schedule file; a list of
+            these, one for each parameter group; or a `lrcore.Plateau`.
         last_epoch: the updates made, less one: -1 starts at step 0.
         verbose: print each new rate.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
@@ -93,13 +93,12 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         on_mismatch: adapting.Policy = "error",
     ) -> None:
         adapting.check_policy(on_mismatch, _NAME)  # an error now, not when a checkpoint is loaded
-        if not hasattr(last_epoch, "__index__") or last_epoch < -1:
-            raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
+        last_epoch = _checked_last_epoch(last_epoch)
         self._follower = _followed(schedule).counting_from(last_epoch + 1)
         self.on_mismatch: adapting.Policy = on_mismatch
         self._tensors = [_rate_tensor() for _ in self._follower.functions[1:]]  # the rates of all groups but the first
         self._may_warn_of_number = self._may_warn_of_writer = True
-        super().__init__(self.base_lr, last_epoch, verbose)
+        super().__init__(0.0, last_epoch, verbose)  # which steps to the first rate
         # Loops ask whether a scheduler's module is Paddle's, to know that it has `step`. Its class has a module of its own.
         self.__module__ = paddle.optimizer.lr.__name__
         self._may_check_use, self._at = True, None
@@ -139,7 +138,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     @base_lr.setter
     def base_lr(self, rate: float) -> None:
-        if rate != self.base_lr:  # Paddle's `__init__` sets the same
+        if "_rate" in vars(self) and rate != self.base_lr:  # not in Paddle's `__init__`, which sets it first
             raise lrcore.ScheduleError(
                 f"{_NAME}.base_lr",
                 f"expected {self.base_lr}, the schedule's first rate, as a schedule computes no rate from a base; got {rate}; "
@@ -256,7 +255,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """Return a copy that shares its tensors with an optimizer that is copied together with it."""
         copied = memo[id(self)] = type(self).__new__(type(self))
         copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        copied._tensors = copy.deepcopy(self._tensors, memo)
+        vars(copied)["_tensors"] = copy.deepcopy(self._tensors, memo)
         return copied
 
     def _go_to(self, step: int, follower: Follower) -> None:
@@ -332,6 +331,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
                 f"{_NAME}: last_lr was set to {self.last_lr} where the schedule had written {self._hidden_rate}; the schedule "
                 "overwrites it; for another rate give the optimizer another scheduler"
             )
+
+
+def _checked_last_epoch(given: Any) -> int:
+    try:
+        return adapting.checked_step(given + 1) - 1
+    except (lrcore.ScheduleError, TypeError):
+        raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {given!r}") from None
 
 
 def _followed(given: Any) -> Follower:

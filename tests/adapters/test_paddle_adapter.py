@@ -54,6 +54,18 @@ def test_a_python_function_is_a_schedule() -> None:
     assert Run(LRScheduler(falling)).rates(20) == expected(lrcore.Function(falling), 0, 20)
 
 
+def test_a_python_function_is_asked_once_for_each_update() -> None:
+    asked = []
+
+    def rate(step: int) -> float:
+        asked.append(step)
+        return 0.5
+
+    run = Run(LRScheduler(rate))
+    assert run.rates(5) == [0.5] * 5
+    assert asked == [0, 1, 2, 3, 4, 5]
+
+
 def test_rates_down_to_1e_35_reach_the_weight() -> None:
     values = np.exp(np.random.default_rng(1).uniform(-80, 0, 400)).tolist()
     schedule = lrcore.PiecewiseConstant(boundaries=range(1, 400), values=values)
@@ -455,7 +467,7 @@ def test_wrong_arguments_are_refused_in_one_sentence() -> None:
     for native in (NATIVE, [SCHEDULE, NATIVE]):
         with pytest.raises(lrcore.ScheduleError, match=r"got a ExponentialDecay; pass from_native\(scheduler\)"):
             LRScheduler(native)  # type: ignore[arg-type]
-    for last_epoch in (-2, 2.5, "3", None):
+    for last_epoch in (-2, 2.5, "3", None, paddle.to_tensor(2.5)):
         with pytest.raises(lrcore.ScheduleError, match=r"last_epoch: expected an integer >= -1; got "):
             LRScheduler(SCHEDULE, last_epoch=last_epoch)  # type: ignore[arg-type]
     scheduler = LRScheduler(SCHEDULE)
