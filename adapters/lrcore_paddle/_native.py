@@ -19,7 +19,7 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
     """The schedule of a Paddle scheduler, however far it has run.
 
     Args:
-        native: a scheduler of `paddle.optimizer.lr`.
+        native: a scheduler of `paddle.optimizer.lr`, or of a subclass that does not change its rates.
 
     Returns:
         A schedule that is equal to the native at every step; a `lrcore.Plateau` for ReduceOnPlateau. A Python function
@@ -36,12 +36,15 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
     """
     if isinstance(native, LRScheduler):
         return native.schedule
-    if type(native) not in _CONVERTERS:
+    convert = _CONVERTERS.get(_paddles_class(type(native)))
+    if convert is None:
         known = ", ".join(cls.__name__ for cls in _CONVERTERS)
         raise lrcore.ScheduleError(
-            WHERE, f"expected one of {known}; got {type(native).__name__}; wrap its formula in lrcore.Function"
+            WHERE,
+            f"expected one of {known}; got {type(native).__name__}; give its formula as lrcore.Function(f), where f(step) has the "
+            "step in place of last_epoch",
         )
-    return _CONVERTERS[type(native)](native)
+    return convert(native)
 
 
 def native_step(native: lr.LRScheduler) -> int:
@@ -59,6 +62,13 @@ def native_step(native: lr.LRScheduler) -> int:
             "lrcore_paddle.native_step", f"expected a scheduler of paddle.optimizer.lr; got {type(native).__name__}"
         )
     return int(native.last_epoch)
+
+
+def _paddles_class(cls: type) -> type:
+    """Return Paddle's class whose rates this class has: of a subclass its base, if it overrides nothing but `__init__` and the like."""
+    base = next((one for one in cls.__mro__ if one in _CONVERTERS), cls)
+    own = {name for one in cls.__mro__[: cls.__mro__.index(base)] for name in vars(one) if not name.startswith("__")}
+    return cls if own & set(dir(base)) else base
 
 
 class _Scaled:

@@ -268,13 +268,29 @@ OWN_PLATEAU = lrcore_paddle.LRScheduler(lrcore.Plateau(lrcore.Constant(0.1)))
 
 
 class Own(lr.StepDecay):
-    """A user's scheduler: its formula is not known."""
+    """A user's scheduler with another formula."""
+
+    def get_lr(self) -> float:
+        return super().get_lr() / 2
+
+
+class Named(lr.StepDecay):
+    """A user's scheduler with the formula of its base."""
+
+    name = "a scheduler"
+
+
+def test_a_subclass_that_changes_no_rate_is_imported_as_its_base() -> None:
+    assert lrcore_paddle.from_native(Named(0.1, 3)) == lrcore_paddle.from_native(lr.StepDecay(0.1, 3))
 
 
 @pytest.mark.parametrize(
     ("native", "message"),
     [
-        (Own(0.1, 3), r"expected one of NoamDecay, .*; got Own; wrap its formula in lrcore\.Function"),
+        (
+            Own(0.1, 3),
+            r"expected one of NoamDecay, .*; got Own; give its formula as lrcore\.Function\(f\), where f\(step\)",
+        ),
         (0.1, "got float"),
         (lr.InverseTimeDecay(0.1, -0.3), "expected gamma >= 0"),
         (lr.LinearLR(0.1, 2.5), "expected a whole number of updates as total_steps; got 2.5"),
