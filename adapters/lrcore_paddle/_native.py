@@ -10,6 +10,7 @@ from typing import Any
 from paddle.optimizer import lr
 
 import lrcore
+from lrcore import adapting
 from lrcore_paddle._scheduler import LRScheduler
 
 WHERE = "lrcore_paddle.from_native"
@@ -22,8 +23,8 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
         native: a scheduler of `paddle.optimizer.lr`, or of a subclass that does not change its rates.
 
     Returns:
-        A schedule that is equal to the native at every step; a `lrcore.Plateau` for ReduceOnPlateau. A Python function
-        inside the native goes on as a `lrcore.Function`, which cannot be written to a file. For an `LRScheduler` of
+        A schedule that is equal to the native at every step; a `lrcore.Plateau` at its beginning for ReduceOnPlateau. A
+        Python function inside the native goes on as a `lrcore.Function`, which cannot be written to a file. For an `LRScheduler` of
         ours, what it was made with.
 
     Raises:
@@ -48,7 +49,7 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
 
 
 def native_step(native: lr.LRScheduler) -> int:
-    """The step that a Paddle scheduler has reached.
+    """The step that a Paddle scheduler has reached; for ReduceOnPlateau, the number of metrics it was given.
 
     Example:
         >>> import paddle, lrcore_paddle
@@ -214,6 +215,12 @@ def _cyclic(native: Any) -> lrcore.Schedule:
 
 def _plateau(native: lr.ReduceOnPlateau) -> lrcore.Plateau:
     rate, relative = native.base_lr, native.threshold_mode == "rel"
+    if native.last_lr != rate:
+        adapting.warn(
+            f"{WHERE}: the ReduceOnPlateau has reduced its rate from {rate} to {native.last_lr}, and the Plateau begins at {rate} "
+            "again; to go on with the reduced rate, load lrcore.save_state(step, plateau, state.to_dict()) with state = "
+            f"plateau.initial()._replace(scale={native.last_lr / rate})"
+        )
     lowest = native.min_lr / rate if rate > 0 else 1.0
     return lrcore.Plateau(
         lrcore.Constant(rate),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -256,7 +257,19 @@ def test_a_native_plateau_and_its_import_reduce_at_the_same_metrics(
         theirs.append(native.last_lr)
     assert ours == pytest.approx(theirs, rel=EXACT)
     conformance.compare("ReduceOnPlateau", lrcore.Function(ours.__getitem__), theirs, tolerance=EXACT, kind="plateau")
-    assert lrcore_paddle.from_native(native) == plateau
+    with pytest.warns(match="has reduced") if native.last_lr != native.base_lr else nullcontext():
+        assert lrcore_paddle.from_native(native) == plateau
+
+
+def test_a_native_plateau_that_has_reduced_its_rate_goes_on_with_ours_as_the_warning_says() -> None:
+    native = lr.ReduceOnPlateau(0.5, factor=0.5, patience=0)
+    for _ in range(3):
+        native.step(0.7)
+    with pytest.warns(UserWarning, match=r"reduced its rate from 0\.5 to 0\.125, .*_replace\(scale=0\.25\)"):
+        plateau: Any = lrcore_paddle.from_native(native)
+    scheduler = lrcore_paddle.LRScheduler(plateau)
+    scheduler.load_state_dict(lrcore.save_state(7, plateau, plateau.initial()._replace(scale=0.25).to_dict()))
+    assert (scheduler.last_lr, scheduler.last_epoch) == (0.125, 7)
 
 
 def test_our_own_scheduler_gives_back_its_schedule() -> None:
@@ -331,11 +344,11 @@ def plateau_rates(metrics: list[float], **options: Any) -> tuple[list[float], li
     """Of the native, of what `from_native` makes of it, and of a plateau of lrcore's own with the same options."""
     native = lr.ReduceOnPlateau(0.5, factor=0.5, threshold=0.1, **options)
     own = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, rtol=0.1, **options)
-    theirs = []
+    imported, theirs = lrcore_paddle.from_native(native), []
     for metric in metrics:
         native.step(metric)
         theirs.append(native.last_lr)
-    return theirs, told(lrcore_paddle.from_native(native), metrics), told(own, metrics)
+    return theirs, told(imported, metrics), told(own, metrics)
 
 
 def told(plateau: Any, metrics: list[float]) -> list[float]:
