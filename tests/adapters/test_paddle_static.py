@@ -94,8 +94,9 @@ def test_a_list_is_refused_in_a_static_program() -> None:
         LRScheduler([OTHER, OTHER])
 
 
+@pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_training_step_that_to_static_compiles_uses_the_schedule(count: int) -> None:
+def test_a_training_step_that_to_static_compiles_uses_the_schedule(count: int, inside: bool) -> None:
     schedules = [SCHEDULE, SCHEDULE * 0.1][:count]
     scheduler = LRScheduler(schedules)
     weights = [new_weight() for _ in schedules]
@@ -112,11 +113,14 @@ def test_a_training_step_that_to_static_compiles_uses_the_schedule(count: int) -
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()
+        if inside:
+            scheduler.step()
         return loss
 
     for step in range(20):
         for weight in weights:
             weight.set_value(paddle.zeros([]))
         update(paddle.ones([]))
-        scheduler.step()
+        if not inside:
+            scheduler.step()
         assert [0.0 - weight.item() for weight in weights] == [float32(one(step)) for one in schedules]
