@@ -129,7 +129,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     @last_lr.setter
     def last_lr(self, rate: float) -> None:
-        self._hidden_rate, self._rate, self._at = getattr(self, "_rate", rate), rate, None
+        if self._hidden_rate is None:
+            self._hidden_rate = getattr(self, "_rate", rate)
+        self._rate, self._at = rate, None
 
     @property
     def base_lr(self) -> float:
@@ -263,6 +265,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         rates = [rate_at(step) for rate_at in follower.functions]
         if self._hidden_rate not in (None, self.last_lr):
             self._warn_of_writer()
+        if follower is not self._follower:
+            self._epoch_due = inf
         self._follower, self.last_epoch, self._rate, self._hidden_rate = follower, int(step), rates[0], None
         for tensor, rate in zip(self._tensors, rates[1:], strict=True):
             tensor.fill_(rate)

@@ -398,6 +398,7 @@ def test_set_lr_is_refused_and_another_scheduler_is_not() -> None:
 
 def test_a_rate_written_to_last_lr_is_warned_of_once_and_overwritten() -> None:
     run = Run(LRScheduler(OTHER))
+    run.scheduler.last_lr = 0.75
     run.scheduler.last_lr = 0.5
     with pytest.warns(UserWarning, match=r"last_lr was set to 0\.5 where the schedule had written 0\.25"):
         run.weights(1)

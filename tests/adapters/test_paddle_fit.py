@@ -9,6 +9,7 @@ from typing import Any
 import paddle
 import pytest
 
+import lrcore
 from lrcore_paddle import LRScheduler, LRSchedulerCallback
 from tests.adapters.paddle_runs import (
     DYADIC,
@@ -197,6 +198,15 @@ def test_a_fit_that_tells_a_plateau_nothing_says_so_after_the_first_epoch(callba
             fit(scheduler, 6, *callbacks, Epochs(), epochs=3, accumulate_grad_batches=every)
     assert found == [0, 0, 1, 1, 1, 1]
     assert "Model.fit made an epoch and the plateau was told no metric" in str(caught[0].message)
+
+
+def test_a_plateau_that_was_told_in_a_fit_is_not_warned_of_after_another_state_is_loaded() -> None:
+    scheduler = LRScheduler(PLATEAU)
+    fit(scheduler, 6, LRSchedulerCallback(), epochs=1)
+    scheduler.report(0.5)
+    scheduler.load_state_dict(lrcore.save_state(90, PLATEAU, PLATEAU.initial().to_dict()))
+    scheduler.step()
+    assert scheduler.last_epoch == 91
 
 
 def test_a_plateau_that_another_callback_tells_is_not_warned_of() -> None:
