@@ -140,7 +140,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     @base_lr.setter
     def base_lr(self, rate: float) -> None:
-        if "_rate" in vars(self) and rate != self.base_lr:  # not in Paddle's `__init__`, which sets it first
+        # Paddle's `__init__` sets it before there is a rate. (`vars(self)` would make each later step slower in Python 3.11.)
+        if hasattr(self, "_rate") and rate != self.base_lr:
             raise lrcore.ScheduleError(
                 f"{_NAME}.base_lr",
                 f"expected {self.base_lr}, the schedule's first rate, as a schedule computes no rate from a base; got {rate}; "
