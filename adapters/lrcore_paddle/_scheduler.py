@@ -250,7 +250,8 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         return {name: value for name, value in vars(self).items() if name not in {"_at", "_tensors"}}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._may_check_use = True
         self._tensors = [_rate_tensor(rate_at(self.last_epoch)) for rate_at in self._follower.functions[1:]]
 
@@ -258,7 +259,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """Return a copy that shares its tensors with an optimizer that is copied together with it."""
         copied = memo[id(self)] = type(self).__new__(type(self))
         copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        vars(copied)["_tensors"] = copy.deepcopy(self._tensors, memo)
+        copied._tensors = copy.deepcopy(self._tensors, memo)  # noqa: SLF001 - of this class
         return copied
 
     def _go_to(self, step: int, follower: Follower) -> None:
