@@ -111,9 +111,9 @@ def test_model_fit_resumes_in_mid_epoch(tmp_path: Path) -> None:
     assert train(13, load=True) == whole
 
 
-def test_model_load_restores_the_step(tmp_path: Path) -> None:
+def test_model_load_restores_the_step_and_the_scale_of_a_plateau(tmp_path: Path) -> None:
     def prepared() -> tuple[Any, LRScheduler]:
-        scheduler = LRScheduler(SCHEDULE)
+        scheduler = LRScheduler(PLATEAU)
         with paddle.utils.unique_name.guard():
             model = paddle.Model(Network())
             model.prepare(paddle.optimizer.Adam(scheduler, parameters=model.parameters()), lambda out, _: out)
@@ -123,10 +123,13 @@ def test_model_load_restores_the_step(tmp_path: Path) -> None:
     for _ in range(12):
         model.train_batch([paddle.ones([1, 1])], [paddle.ones([1, 1])])
         scheduler.step()
+        scheduler.report(0.7)
     model.save(str(tmp_path / "model"))
+    scale = scheduler.plateau_state.scale if scheduler.plateau_state else 1.0
+    assert scale < 1
     model, scheduler = prepared()
     model.load(str(tmp_path / "model"))
-    assert (scheduler.last_epoch, scheduler.last_lr) == (12, SCHEDULE(12))
+    assert (scheduler.last_epoch, scheduler.last_lr) == (12, SCHEDULE(12) * scale)
 
 
 # --- plateaus ---------------------------------------------------------------------------------------------------------
