@@ -68,10 +68,10 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         ... )
     """
 
-    last_epoch: int
     # `step` takes its fast path with this function of the step. None while a step has more to do: see `_choose_path`.
     _at: Callable[[int], float] | None = None
-    _may_check_use: bool = False  # while Paddle's `__init__` calls `step`
+    _is_made: bool = False  # while Paddle's `__init__` sets attributes and calls `step`
+    _may_check_use: bool = False
     _hidden_rate: float | None = None  # the schedule's rate, where another was written to `last_lr`
     _epoch_due: float = inf  # the step after the first epoch of `Model.fit`, by which a plateau is told a metric
 
@@ -101,7 +101,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         super().__init__(0.0, last_epoch, verbose)  # which steps to the first rate
         # Loops ask whether a scheduler's module is Paddle's, to know that it has `step`. Its class has a module of its own.
         self.__module__ = paddle.optimizer.lr.__name__
-        self._may_check_use, self._at = True, None
+        self._is_made, self._may_check_use, self._at = True, True, None
 
     @property
     def schedule(self) -> Any:
@@ -123,6 +123,18 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         return (1.0, *self._tensors)
 
     @property
+    def last_epoch(self) -> int:
+        """Updates already made. A number that is set acts at once, as in `sync`; -1 acts at the next `step()`."""
+        return self._step
+
+    @last_epoch.setter
+    def last_epoch(self, step: int) -> None:
+        if self._is_made and step != -1:
+            self.sync(step)
+        else:
+            self._step = step
+
+    @property
     def last_lr(self) -> float:
         """The rate of the next update."""
         return self._rate
@@ -140,8 +152,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     @base_lr.setter
     def base_lr(self, rate: float) -> None:
-        # Paddle's `__init__` sets it before there is a rate. (`vars(self)` would make each later step slower in Python 3.11.)
-        if hasattr(self, "_rate") and rate != self.base_lr:
+        if self._is_made and rate != self.base_lr:
             raise lrcore.ScheduleError(
                 f"{_NAME}.base_lr",
                 f"expected {self.base_lr}, the schedule's first rate, as a schedule computes no rate from a base; got {rate}; "
@@ -173,9 +184,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """
         at = self._at
         if at is not None and epoch is None:
-            step = self.last_epoch + 1
+            step = self._step + 1
             self._rate = at(step)
-            self.last_epoch = step
+            self._step = step
             return
         caller = sys._getframe(1)  # noqa: SLF001 - how `step` is used is seen there alone
         if self._may_check_use:
@@ -269,7 +280,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             self._warn_of_writer()
         if follower is not self._follower:
             self._epoch_due = inf
-        self._follower, self.last_epoch, self._rate, self._hidden_rate = follower, int(step), rates[0], None
+        self._follower, self._step, self._rate, self._hidden_rate = follower, int(step), rates[0], None
         for tensor, rate in zip(self._tensors, rates[1:], strict=True):
             tensor.fill_(rate)
         self._remind()

@@ -117,6 +117,19 @@ def test_last_epoch_step_and_sync_set_the_step() -> None:
     assert run.rates(3) == expected(SCHEDULE, 43, 46)
 
 
+def test_a_last_epoch_that_is_set_acts_on_the_next_update() -> None:
+    run = Run(LRScheduler(SCHEDULE))
+    run.scheduler.last_epoch = 9
+    assert run.rates(3) == expected(SCHEDULE, 9, 12)
+    run.scheduler.last_epoch = -1  # begins anew at the next step
+    run.scheduler.step()
+    assert run.rates(3) == expected(SCHEDULE, 0, 3)
+    for wrong in (2.5, -2, "3", paddle.to_tensor(2.0)):
+        with pytest.raises(lrcore.ScheduleError, match="step: expected an integer >= 0"):
+            run.scheduler.last_epoch = wrong
+    assert run.rates(3) == expected(SCHEDULE, 3, 6)
+
+
 def test_the_first_rate_is_paddles_base_lr_unless_it_is_negative() -> None:
     assert LRScheduler(OTHER).base_lr == 0.25
     assert LRScheduler(lrcore.Constant(-0.25)).base_lr == 0.0
