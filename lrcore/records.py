@@ -49,7 +49,7 @@ Steps: TypeAlias = Annotated[
 PositiveSteps: TypeAlias = Annotated[
     int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
-Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
+Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "sine", "log", "exponential", "power"]
 
 
 class KeywordAliases(StructMeta):

@@ -87,7 +87,7 @@ def _mix(start: Exact, end: Exact, shape: str, elapsed: Fraction, steps: Fractio
             return start
         value = (1 if start.value > 0 else -1) * abs(start.value) ** (1 - x) * abs(end.value) ** x
         return Exact(value, abs(value) * max(start.size / abs(start.value), end.size / abs(end.value)))
-    weight = _WEIGHTS[shape](x, power)
+    weight = _WEIGHTS[shape](x, _real(Fraction(steps)) if shape == "log" else power)
     value = start.value * weight + end.value * (1 - weight)
     return Exact(value, max(start.size * weight, end.size * (1 - weight)))
 
@@ -98,6 +98,8 @@ _WEIGHTS: dict[str, Any] = {
     "power": lambda x, power: (1 - x) ** mpf(power),
     "1-sqrt": lambda x, power: 1 - mp.sqrt(x),
     "1-square": lambda x, power: 1 - x * x,
+    "sine": lambda x, power: mp.cos(mp.pi * x / 2),
+    "log": lambda x, steps: mp.log(1 + mpf(steps) * (1 - x)) / mp.log(1 + mpf(steps)),
 }
 
 

@@ -17,7 +17,17 @@ from tests import oracle
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power")
+SHAPES: tuple[Shape, ...] = (
+    "linear",
+    "cosine",
+    "constant",
+    "1-sqrt",
+    "1-square",
+    "sine",
+    "log",
+    "exponential",
+    "power",
+)
 GROWTH_AT_MOST = 60  # pieces of a cycle that is repeated with growing length: the cycles multiply them
 
 rates = st.one_of(st.sampled_from([0.0, 1e-8, 3e-4, 0.1, 1.0, -0.5]), st.floats(1e-6, 10.0))

@@ -377,8 +377,9 @@ def _periods_before(origin: float, period: float) -> tuple[float, float]:
 
 # --- shapes: how a ramp goes from one value to another ----------------------------------------------------------------
 #
-# A shape takes the library, the length and its exponent. It returns two functions of (elapsed, remaining): the weight of
-# the first value and the weight of the second. Neither is computed by subtraction, which would cost digits at one end.
+# A shape takes the library, the length and its parameter, if it has one. It returns two functions of (elapsed, remaining):
+# the weight of the first value and the weight of the second. Neither is computed by subtraction, which would cost digits
+# at one end.
 
 Weight: TypeAlias = Callable[[Value, Value], Value]
 
@@ -411,7 +412,7 @@ def _power(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
     return lambda elapsed, remaining: ratio(remaining, length), reached
 
 
-def _one_minus_sqrt(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+def _one_minus_sqrt(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     sqrt = lib.sqrt
     return (
         lambda elapsed, remaining: remaining / length / (1 + sqrt(elapsed / length)),
@@ -419,7 +420,7 @@ def _one_minus_sqrt(lib: Library, length: float, power: float) -> tuple[Weight, 
     )
 
 
-def _one_minus_square(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+def _one_minus_square(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     def reached(elapsed: Value, remaining: Value) -> Value:
         part = elapsed / length
         return part * part
@@ -427,11 +428,37 @@ def _one_minus_square(lib: Library, length: float, power: float) -> tuple[Weight
     return lambda elapsed, remaining: remaining / length * (1 + elapsed / length), reached
 
 
+def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
+    """cos(pi/2 x) and one minus that, which is 2 sin(pi/4 x)**2."""
+    sin, turn = lib.sin, math.pi / 2 / length
+
+    def reached(elapsed: Value, remaining: Value) -> Value:
+        root = sin(turn / 2 * elapsed)
+        return 2.0 * root * root
+
+    return lambda elapsed, remaining: sin(turn * remaining), reached
+
+
+def _log(lib: Library, length: float, count: float) -> tuple[Weight, Weight]:
+    """log(1 + count (1 - x)) / log(1 + count) and one minus that."""
+    log, log1p, where, minimum = lib.log, lib.log1p, lib.where, lib.minimum
+    whole, per_update, lost_per_update = math.log1p(count), count / length, count / (1.0 + count) / length
+
+    def reached(elapsed: Value, remaining: Value) -> Value:
+        lost = lost_per_update * elapsed
+        near = log1p(-minimum(lost, 0.5))
+        return -where(lost < 0.5, near, log((1.0 + per_update * remaining) / (1.0 + count))) / whole
+
+    return lambda elapsed, remaining: log1p(per_update * remaining) / whole, reached
+
+
 SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
     "cosine": _cosine,
     "power": _power,
     "1-sqrt": _one_minus_sqrt,
     "1-square": _one_minus_square,
+    "sine": _sine,
+    "log": _log,
 }
 
 
@@ -471,7 +498,7 @@ def for_arrays(time: float) -> float:
 
 
 def ramp(
-    lib: Library, shape: str, start: float, end: float, first: float, last: float, power: float, rising: bool
+    lib: Library, shape: str, start: float, end: float, first: float, last: float, parameter: float, rising: bool
 ) -> TimeFunction:
     """start * w + end * (1 - w) for first <= t < last, w the shape's weight.
 
@@ -479,11 +506,11 @@ def ramp(
     between `start` and `end`.
     """
     first, last, low, high = for_arrays(first), for_arrays(last), min(start, end), max(start, end)
-    if power == 1 and shape in SYMMETRIC:
+    if parameter == 1 and shape in SYMMETRIC:
         even = SYMMETRIC[shape](lib, start, end, first, last)
         # With one end 0 the value is a product that cannot exceed the other end.
         return even if 0 in (start, end) else lib.bounded(even, low, high)
-    of_left, of_reached = SHAPES[shape](lib, float(last - first), power)
+    of_left, of_reached = SHAPES[shape](lib, float(last - first), parameter)
     left, reached = (end, start) if rising else (start, end)
 
     def blend(elapsed: Value, remaining: Value) -> Value:

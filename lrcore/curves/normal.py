@@ -82,8 +82,8 @@ def _single_constant(line: Timeline) -> Constant | None:
 def _normal_ramp(ramp: Ramp) -> Formula:
     """The ramp without the options that do not change its values: `rising` does not matter for symmetric shapes."""
     if ramp.shape == "exponential":
-        return replace(ramp, rising=False, power=1.0)
-    if ramp.power == 1 and ramp.shape in SYMMETRIC:
+        return replace(ramp, rising=False, parameter=1.0)
+    if ramp.parameter == 1 and ramp.shape in SYMMETRIC:
         return replace(ramp, rising=False, shape="linear" if ramp.shape == "power" else ramp.shape)
     return ramp
 

@@ -95,21 +95,25 @@ class Constant(_Smooth, frozen=True, gc=False):
 
 
 class Ramp(_Smooth, frozen=True, gc=False):
-    """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
+    """From `start` at `first` to `end` at `last`.
+
+    `parameter` is the exponent of the shapes power and cosine, and the length with which the shape log was written: a
+    clock that stretches the ramp does not change it.
+    """
 
     shape: str
     start: float
     end: float
     first: float
     last: float
-    power: float = 1.0
+    parameter: float = 1.0
     rising: bool = False
 
     def bind(self, lib: Library) -> TimeFunction:
         if self.shape == "exponential":
             return formulas.geometric(lib, self.start, self.end, self.first, self.last)
         return formulas.ramp(
-            lib, self.shape, self.start, self.end, self.first, self.last, self.power, rising=self.rising
+            lib, self.shape, self.start, self.end, self.first, self.last, self.parameter, rising=self.rising
         )
 
     def delayed(self, by: float) -> Ramp:
@@ -413,7 +417,7 @@ def segment(
         return Constant(start)
     if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
         raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
-    return Ramp(shape, start, end, first, last, power, rising)
+    return Ramp(shape, start, end, first, last, last - first if shape == "log" else power, rising)
 
 
 # --- where pieces change ---------------------------------------------------------------------------------------------

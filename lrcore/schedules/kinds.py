@@ -231,7 +231,8 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
     Args:
         boundaries: the knots, rising real numbers of updates, >= 0.
         values: one for each knot.
-        shape: the way from one knot to the next: linear, cosine, constant (hold until the next knot), 1-sqrt, 1-square, exponential or power.
+        shape: the way from one knot to the next: linear, cosine, constant (hold until the next
+            knot), 1-sqrt, 1-square, sine, log, exponential or power.
         power: the exponent of shape power.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR` (whose knots are real), `optax.piecewise_interpolate_schedule`.

@@ -206,9 +206,10 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
 
 
 def _shape(ramp: pieces.Ramp) -> str:
-    if ramp.power == 1:
+    exponent = number(ramp.parameter)
+    if ramp.shape not in {"power", "cosine"} or ramp.parameter == 1:
         return ramp.shape
-    return f"power {number(ramp.power)}" if ramp.shape == "power" else f"{ramp.shape} (exponent {number(ramp.power)})"
+    return f"power {exponent}" if ramp.shape == "power" else f"{ramp.shape} (exponent {exponent})"
 
 
 def _inverse_time(formula: pieces.InverseTime) -> str:

@@ -155,6 +155,8 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
         "inverse square root per epoch": Every(InverseTime(init_value=rate, power=0.5), steps=391).warmup(1000),
         "noam": InverseTime(init_value=rate, power=0.5, decay_steps=4000).warmup(4000),
         "stable, then 1-sqrt": Constant(rate).warmup(steps // 50).cooldown(steps=steps // 10, start=steps - steps // 10, shape="1-sqrt"),
+        "log": Constant(rate).warmup(steps // 50, shape="log").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="log"),
+        "sine": Constant(rate).warmup(steps // 50, shape="sine").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="sine"),
         "restarts": Repeat(Cosine(init_value=rate, decay_steps=steps // 64), length_factor=2),
         "cyclic": Repeat(Linear(init_value=rate, end_value=5 * rate, decay_steps=steps // 3), mirror=True),
         "one cycle": Interpolate(boundaries=[0, 0.3 * steps - 1, steps - 1], values=[rate / 25, rate, rate / 25e4], shape="cosine"),

@@ -25,7 +25,7 @@ ULPS = 4  # between one value and the same out of an array
 LENGTHS = (1, 2, 3, 7, 100, 1000, 10**6, 10**9, 2**40, 2**53)
 ENDS = ((0.1, 0.0), (0.0, 0.1), (0.3, 0.01), (1e-8, 1.0), (3e-4, 3e-5), (1.0, -0.5))
 POWERS = (0.3, 0.5, 1, 2, 3.7, 8, 9, 20.5)
-SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square")
+SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square", "sine", "log")
 RATES = (0.0, 1e-300, 1e-6, math.exp(-1), 0.5, 0.999, 1 - 1e-8, 1.0, 1.0000001, 2.0)
 
 
@@ -82,6 +82,18 @@ def test_warmups_and_cooldowns(length: int, inner: float, outer: float) -> None:
         start = min(5, 2**53 - length)
         cold = Constant(inner).cooldown(length, start=start, end_value=outer, shape=shape, power=power)
         check(cold, (step + start for step in places(length)))
+
+
+@pytest.mark.parametrize("apart", [1e-9, 0.3, 1.5, 1000.25])
+@pytest.mark.parametrize("ends", [(0.1, 0.0), (0.0, 0.1), (0.3, 0.01)])
+def test_a_log_between_knots_at_any_distance(apart: float, ends: tuple[float, float]) -> None:
+    check(Interpolate(boundaries=[max(0.0, 1 - apart / 2), 1 + apart], values=ends, shape="log"), range(1100))
+
+
+def test_a_longer_cycle_does_not_change_the_length_of_a_log() -> None:
+    cycle = Constant(0.4).warmup(8, init_value=0.1, shape="log")
+    check(Repeat(cycle, period=10, length_factor=2.5), range(3000))
+    assert Repeat(cycle, period=10, length_factor=3)(10 + 3 * 7) == cycle(7)
 
 
 @pytest.mark.parametrize("length", LENGTHS)

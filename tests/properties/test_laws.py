@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 BOUND = 1e-14  # relative to the largest term of a sum
 SMALLEST = sys.float_info.min
 HORIZON = 150
-MONOTONE: tuple[Shape, ...] = ("linear", "cosine", "1-sqrt", "1-square")
+MONOTONE: tuple[Shape, ...] = ("linear", "cosine", "1-sqrt", "1-square", "sine", "log")
 
 
 def close(schedule: Schedule, step: int, value: float) -> bool:
