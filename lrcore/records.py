@@ -49,6 +49,15 @@ Steps: TypeAlias = Annotated[
 PositiveSteps: TypeAlias = Annotated[
     int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
+Offset: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=-LAST_STEP,
+        le=LAST_STEP,
+        description="an integer (optimizer updates, at most 2**53, ahead or with a minus behind)",
+        extra=_UPDATES,
+    ),
+]
 Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "sine", "log", "exponential", "power"]
 
 

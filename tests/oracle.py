@@ -189,7 +189,7 @@ def _clip(plain: Mapping[str, Any], t: Fraction) -> Exact:
 
 
 def _shift(plain: Mapping[str, Any], t: Fraction) -> Exact:
-    return _at(plain["schedule"], t + plain["steps"])
+    return _at(plain["schedule"], max(t + plain["steps"], Fraction(0)))
 
 
 def _every(plain: Mapping[str, Any], t: Fraction) -> Exact:
@@ -310,7 +310,7 @@ def _join_rests(plain: Mapping[str, Any]) -> int | None:
 
 def _shift_rests(plain: Mapping[str, Any]) -> int | None:
     inner = rests(plain["schedule"])
-    return None if inner is None else max(0, inner - plain["steps"])
+    return max(0, inner - plain["steps"]) if inner else inner
 
 
 def _every_rests(plain: Mapping[str, Any]) -> int | None:

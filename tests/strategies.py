@@ -40,6 +40,11 @@ def lengths(longest: int) -> st.SearchStrategy[int]:
     return st.one_of(st.integers(0, 12), st.integers(0, longest))
 
 
+def offsets(longest: int) -> st.SearchStrategy[int]:
+    """Numbers of updates, ahead more often than behind."""
+    return st.one_of(lengths(longest), lengths(longest), lengths(longest).map(int.__neg__))
+
+
 def schedules(longest: int = 60, leaves: int = 5) -> st.SearchStrategy[Schedule]:
     """Trees of schedules, of which each part takes at most `longest` updates."""
     return st.recursive(_leaves(longest), lambda inner: _ramped(_combined(inner, longest), longest), max_leaves=leaves)
@@ -109,6 +114,7 @@ def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
         lambda one: lrcore.Every(one, 1),
         lambda one: lrcore.Shift(lrcore.Join([lrcore.Constant(7.0), one], [5]), 5),
         lambda one: lrcore.Join([one.warmup(0), lrcore.Shift(one, 17)], [17]),
+        lambda one: lrcore.Shift(lrcore.Shift(one, -9), 9),
         lambda one: lrcore.Clip(one) * 1.0,
         lambda one: lrcore.Constant(0.0) + one,
         reread,
@@ -187,7 +193,7 @@ def _combined(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
         st.builds(lrcore.Sum, some),
         st.builds(lrcore.Product, some),
         _clips(inner),
-        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Shift, inner, offsets(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
     )
@@ -198,7 +204,7 @@ def _straight(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
     return st.one_of(
         _joins(some, longest),
         st.builds(lrcore.Sum, some),
-        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Shift, inner, offsets(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
         _ramped(inner, longest, ("linear", "constant")),

@@ -15,6 +15,7 @@ from lrcore.records import (
     CycleGrowth,
     NotNegative,
     Number,
+    Offset,
     Period,
     Positive,
     PositiveSteps,
@@ -428,24 +429,28 @@ class Clip(Schedule, frozen=True, tag="clip"):
 
 
 class Shift(Schedule, frozen=True, tag="shift"):
-    """schedule(t + steps): a schedule entered part-way.
+    """schedule(max(t + steps, 0)): a schedule entered part-way; with a negative `steps`, begun later.
 
     Args:
-        schedule: what is entered part-way.
-        steps: how many updates ahead, >= 0.
+        schedule: what is entered part-way, or begun later.
+        steps: how many updates ahead. If negative: how many updates the first value is held before the schedule begins.
 
-    Source: MXNet's clock, which asks a formula one step ahead.
+    Source: MXNet's clock, which asks a formula one step ahead; trainers that ask one update late.
 
     Example:
-        >>> Shift(Linear(init_value=1.0, end_value=0.0, decay_steps=10), steps=5)(0)
+        >>> down = Linear(init_value=1.0, end_value=0.0, decay_steps=10)
+        >>> Shift(down, steps=5)(0)
         0.5
+        >>> [Shift(down, steps=-2)(step) for step in (0, 2, 3)]
+        [1.0, 1.0, 0.9]
     """
 
     schedule: Schedule
-    steps: Steps
+    steps: Offset
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.advanced(self.steps)
+        line = self.schedule.timeline
+        return line.advanced(self.steps) if self.steps >= 0 else line.postponed(-self.steps)
 
 
 class Repeat(Schedule, frozen=True, tag="repeat"):

@@ -266,8 +266,10 @@ def _endless(schedule: Schedule) -> float:
             return (boundaries or (0,))[-1] + display_range(parts[-1])
         case Sum(schedules=parts) | Product(schedules=parts):
             return max(display_range(part) for part in parts)
-        case Clip(schedule=inner) | Shift(schedule=inner):
+        case Clip(schedule=inner):
             return display_range(inner)
+        case Shift(schedule=inner, steps=steps):
+            return display_range(inner) + max(0, -steps)
         case Every(schedule=inner, steps=width):
             return display_range(inner) * width
         case Function():

@@ -457,6 +457,7 @@ def test_values_of_any_size_are_drawn(value: float) -> None:
         (lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10), length_factor=2), 150),
         (lrcore.Every(Exponential(init_value=0.1, decay_rate=0.1), steps=100), 200),
         (lrcore.Shift(Exponential(init_value=0.1, decay_rate=0.1), steps=5), 2),
+        (lrcore.Shift(Exponential(init_value=0.1, decay_rate=0.1), steps=-5), 7),
         (lrcore.Join([Linear(init_value=0.1, decay_steps=10), Exponential(init_value=0.1, decay_rate=0.1)]), 12),
         (lrcore.Join([Constant(0.1), Exponential(init_value=0.1, decay_rate=0.1)], [40]), 42),
         (InverseTime(init_value=0.1) * Exponential(init_value=0.1, decay_rate=0.1), 9),

@@ -151,6 +151,14 @@ def test_a_shift_asks_later(schedule: Schedule, step: int, by: int) -> None:
     assert close(schedule, step + by, Shift(schedule, by)(step))
 
 
+@given(schedules(), st.integers(0, 300), st.integers(1, 80))
+def test_a_negative_shift_holds_the_first_value_and_asks_earlier(schedule: Schedule, step: int, by: int) -> None:
+    late = Shift(schedule, -by)
+    assert {late(before) for before in range(by + 1)} == {schedule(0)}
+    assert close(schedule, step, late(step + by))
+    assert schedule.length is None or late.length == schedule.length + by
+
+
 @given(schedules(), st.integers(0, 300), st.integers(1, 20))
 def test_every_asks_once_in_so_many_updates(schedule: Schedule, step: int, width: int) -> None:
     assert Every(schedule, width)(step) == schedule(step // width)
