@@ -135,7 +135,7 @@ def _exponential(plain: Mapping[str, Any], t: Fraction) -> Exact:
 
 
 def _inverse_time(plain: Mapping[str, Any], t: Fraction) -> Exact:
-    base = 1 + mpf(plain.get("decay_rate", 1.0)) * _periods(plain, t)
+    base = 1 + mpf(plain.get("decay_rate", 1.0)) * _periods(plain, t) ** mpf(plain.get("time_power", 1.0))
     return _number(mpf(plain["init_value"]) / base ** mpf(plain.get("power", 1.0)))
 
 

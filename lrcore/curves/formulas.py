@@ -23,12 +23,14 @@ Check: TypeAlias = Callable[[Any, Any], float]  # (what a Python function return
 
 ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
+SMALLEST = sys.float_info.min
 LAST_STEP = 2**53
 """The last step: beyond it float64 cannot represent every integer."""
 BLOCK = 2**14
 """Values computed at a time, few enough to stay in the processor's cache through all operations of a formula."""
 _LARGE_LOG = 20.0  # of a base: from here the rounding of the exponent costs more than 1e-15
 _LARGE_EXPONENT = 8.0  # from here the rounding of the base costs too many digits
+_LARGE_BASE = 1e300  # from here the base of an inverse time may leave float64
 
 
 class Library(Protocol):
@@ -552,34 +554,66 @@ def exponential(lib: Library, init: float, rate: float, origin: float, period: f
 
 
 def inverse_time(
-    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+    lib: Library,
+    init: float,
+    rate: float,
+    origin: float,
+    period: float,
+    exponent: float,
+    time_exponent: float,
+    staircase: bool,
 ) -> TimeFunction:
-    """init / (1 + rate * (t - origin) / period)**exponent; with `staircase`, (t - origin) // period."""
+    """init / (1 + rate * ((t - origin) / period)**time_exponent)**exponent; with `staircase`, (t - origin) // period."""
     power, parts, start = lib.power, split(lib, period, origin), for_arrays(origin)
-    if exponent > _LARGE_EXPONENT:
-        return _inverse_time_of_large_power(lib, init, rate, origin, period, exponent, staircase)
+    if exponent > _LARGE_EXPONENT or time_exponent != 1:
+        return _inverse_time_of_powers(lib, init, rate, origin, period, exponent, time_exponent, staircase)
     if staircase:
         return lambda t: init / power(1.0 + rate * parts(t)[0], exponent)
     return lambda t: init / power(1.0 + rate * ((t - start) / period), exponent)
 
 
-def _inverse_time_of_large_power(
-    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+def _inverse_time_of_powers(
+    lib: Library,
+    init: float,
+    rate: float,
+    origin: float,
+    period: float,
+    exponent: float,
+    time_exponent: float,
+    staircase: bool,
 ) -> TimeFunction:
-    """`inverse_time` for a large exponent: corrected for the rounding of the base."""
+    """`inverse_time` for exponents that magnify rounding: corrected for the rounding of the time and of the base.
+
+    Before the base leaves float64, the 1 in it no longer counts, and the two powers become one.
+    """
     power, where, parts, start = lib.power, lib.where, split(lib, period, origin), for_arrays(origin)
 
+    def elapsed(t: Value) -> tuple[Value, float]:
+        return (parts(t)[0], 1.0) if staircase else (t - start, period)
+
     def value(t: Value) -> Value:
-        n, d = (parts(t)[0], 1.0) if staircase else (t - start, period)
+        n, d = elapsed(t)
         periods = n / d
-        grown = rate * periods
+        raised = power(periods, time_exponent)
+        grown = rate * raised
         base = 1.0 + grown
-        error = _product_error(rate, periods, grown) + rate * _quotient_error(n, d, periods)
+        rounding = time_exponent * (_quotient_error(n, d, periods) / (periods + SMALLEST))
+        error = _product_error(rate, raised, grown) + grown * rounding
         lost = exponent * (_one_plus_error(grown, base) + error) / base
         # An intermediate result overflows only where the value is 0.
         return init / power(base, exponent) * (1.0 - where(abs(lost) < 1.0, lost, 0.0))
 
-    return value
+    scale = SCALARS.power(rate, 1 / time_exponent)
+
+    def leading(t: Value) -> Value:
+        n, d = elapsed(t)
+        return init / power(scale * (n / d), exponent * time_exponent)
+
+    logarithm = (math.log(_LARGE_BASE) - math.log(rate)) / time_exponent
+    if time_exponent == 1 or logarithm > math.log(2**63 / period):
+        return value
+    change = max(origin + period * math.exp(logarithm), math.nextafter(origin, math.inf))
+    return lib.select((origin, change), (value, leading).__getitem__)
 
 
 def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:

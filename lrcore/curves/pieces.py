@@ -150,18 +150,26 @@ class Exponential(_Smooth, frozen=True, gc=False):
 
 
 class InverseTime(_Smooth, frozen=True, gc=False):
-    """init / (1 + rate * (t - origin) / decay_steps)**power."""
+    """init / (1 + rate * ((t - origin) / decay_steps)**time_power)**power."""
 
     init: float
     rate: float
     decay_steps: float
     power: float
+    time_power: float
     staircase: bool
     origin: float = 0
 
     def bind(self, lib: Library) -> TimeFunction:
         return formulas.inverse_time(
-            lib, self.init, self.rate, self.origin, self.decay_steps, self.power, staircase=self.staircase
+            lib,
+            self.init,
+            self.rate,
+            self.origin,
+            self.decay_steps,
+            self.power,
+            self.time_power,
+            staircase=self.staircase,
         )
 
     def delayed(self, by: float) -> InverseTime:

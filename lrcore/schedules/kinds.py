@@ -165,19 +165,23 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
 
 
 class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
-    """value(t) = init / (1 + decay_rate t / D)**power, of whole periods only with `staircase`.
+    """value(t) = init / (1 + decay_rate (t / D)**time_power)**power, of whole periods only with `staircase`.
 
     Args:
         init_value: value at step 0.
         decay_rate: how fast it falls, >= 0: after a period the value is init / (1 + decay_rate)**power.
         decay_steps: the period D in updates, > 0; a time constant, so it may be any real number.
         power: exponent > 0; 0.5 gives the inverse square root of Noam, T5 and the d2l book.
+        time_power: exponent > 0 of the elapsed periods t / D; 2, with power = 0.25, gives a factor of Eden.
         staircase: whether the value changes at whole periods only.
 
-    Source: `keras.optimizers.schedules.InverseTimeDecay`; Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
+    Source: `keras.optimizers.schedules.InverseTimeDecay`; Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Eden: Yao
+    et al. 2023, Zipformer, https://arxiv.org/abs/2310.11230.
 
     Example:
         >>> InverseTime(init_value=0.1, power=0.5)(3)
+        0.05
+        >>> InverseTime(init_value=0.1, decay_steps=10, time_power=2)(10)
         0.05
     """
 
@@ -185,15 +189,15 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
     decay_rate: NotNegative = 1.0
     decay_steps: Period = 1.0
     power: Positive = 1.0
+    time_power: Positive = 1.0
     staircase: bool = False
 
     def _lower(self) -> Timeline:
         if self.init_value == 0 or self.decay_rate == 0:
             return timeline.constant(self.init_value)
-        return Timeline(
-            (0,),
-            (pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase),),
-        )
+        powers = self.power, self.time_power
+        formula = pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, *powers, self.staircase)
+        return Timeline((0,), (formula,))
 
 
 class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_constant"):

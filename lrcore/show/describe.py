@@ -215,6 +215,9 @@ def _shape(ramp: pieces.Ramp) -> str:
 def _inverse_time(formula: pieces.InverseTime) -> str:
     ratio = "t" if formula.decay_steps == 1 else f"t / {number(formula.decay_steps)}"
     ratio = f"floor({ratio})" if formula.staircase else ratio
+    if formula.time_power != 1:
+        ratio = f"({ratio})" if " " in ratio and not formula.staircase else ratio
+        ratio += f"^{number(formula.time_power)}"
     rated = ratio if formula.rate == 1 else f"{number(formula.rate)} {ratio}"
     power = "" if formula.power == 1 else f"^{number(formula.power)}"
     since = f", t from step {_time(formula.origin)}" if formula.origin else ""
@@ -255,8 +258,10 @@ def _endless(schedule: Schedule) -> float:
     match schedule:
         case Exponential(decay_rate=rate, decay_steps=period) if abs(rate) not in {0, 1}:
             return period * math.log(_EXPONENTIAL_FALL) / abs(math.log(abs(rate)))
-        case InverseTime(decay_rate=rate, decay_steps=period, power=power) if rate * power > 0:
-            return float(period / rate * min(_INVERSE_TIME_FALL ** min(1 / power, 300) - 1, LAST_STEP))
+        case InverseTime(decay_rate=rate, decay_steps=period, power=power, time_power=time_power) if rate > 0:
+            logarithm = math.log(_INVERSE_TIME_FALL) / power  # of the base that gives the fall
+            periods = (logarithm + math.log1p(-math.exp(-logarithm)) - math.log(rate)) / time_power
+            return min(period * math.exp(min(periods, 600)), LAST_STEP)
         case Repeat(schedule=inner, period=period, length_factor=growth):
             first = inner.length if period is None else period
             return sum((first or 0) * growth**cycle for cycle in range(_CYCLES_SHOWN))

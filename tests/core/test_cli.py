@@ -453,6 +453,8 @@ def test_values_of_any_size_are_drawn(value: float) -> None:
         (InverseTime(init_value=0.1), 9),
         (InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, power=0.5), 1980),
         (InverseTime(init_value=0.1, power=1e-3), LAST_STEP),
+        (InverseTime(init_value=0.1, decay_steps=10, time_power=2), 30),
+        (InverseTime(init_value=0.1, decay_steps=10, time_power=1e-3), LAST_STEP),
         (lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10)), 40),
         (lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10), length_factor=2), 150),
         (lrcore.Every(Exponential(init_value=0.1, decay_rate=0.1), steps=100), 200),
@@ -498,6 +500,14 @@ def test_phases_in_words(name: str, texts: list[str]) -> None:
         (
             InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, staircase=True),
             "inverse time from 0.1: 0.1 / (1 + 0.5 floor(t / 10))",
+        ),
+        (
+            InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, time_power=2, power=0.25),
+            "inverse time from 0.1: 0.1 / (1 + 0.5 (t / 10)^2)^0.25",
+        ),
+        (
+            InverseTime(init_value=0.1, decay_steps=10, time_power=2, staircase=True),
+            "inverse time from 0.1: 0.1 / (1 + floor(t / 10)^2)",
         ),
         (
             lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10).warmup(5), value_factor=0.5),

@@ -54,6 +54,7 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
     (Exponential(init_value=1.0, decay_rate=-0.5), {0: 1.0, 1: -0.5, 2: 0.25}),
     (InverseTime(init_value=6.0), {0: 6.0, 1: 3.0, 2: 2.0}),
     (InverseTime(init_value=6.0, power=0.5), {0: 6.0, 3: 3.0, 8: 2.0}),
+    (InverseTime(init_value=6.0, decay_steps=2, time_power=2), {0: 6.0, 1: 4.8, 2: 3.0, 4: 1.2}),
     (InverseTime(init_value=6.0, decay_rate=2.0, decay_steps=4), {0: 6.0, 2: 3.0, 4: 2.0}),
     (InverseTime(init_value=6.0, decay_steps=4, staircase=True), {3: 6.0, 4: 3.0, 7: 3.0, 8: 2.0}),
     (STEPS, {0: 4.0, 1: 4.0, 2: 2.0, 4: 2.0, 5: 1.0, 99: 1.0}),

@@ -22,7 +22,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "polynomial": {"end_value": 0.0, "power": 1.0},
     "cosine": {"end_value": 0.0, "exponent": 1.0},
     "exponential": {"decay_steps": 1.0, "staircase": False},
-    "inverse_time": {"decay_rate": 1.0, "decay_steps": 1.0, "power": 1.0, "staircase": False},
+    "inverse_time": {"decay_rate": 1.0, "decay_steps": 1.0, "power": 1.0, "time_power": 1.0, "staircase": False},
     "piecewise_constant": {},
     "interpolate": {"shape": "linear", "power": None},
     "join": {"boundaries": None},

@@ -154,6 +154,7 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
         "inverse square root": InverseTime(init_value=rate, power=0.5),
         "inverse square root per epoch": Every(InverseTime(init_value=rate, power=0.5), steps=391).warmup(1000),
         "noam": InverseTime(init_value=rate, power=0.5, decay_steps=4000).warmup(4000),
+        "eden": InverseTime(init_value=rate, decay_steps=7500, time_power=2, power=0.25) * InverseTime(init_value=1.0, decay_steps=steps / 30, time_power=2, power=0.25),
         "stable, then 1-sqrt": Constant(rate).warmup(steps // 50).cooldown(steps=steps // 10, start=steps - steps // 10, shape="1-sqrt"),
         "log": Constant(rate).warmup(steps // 50, shape="log").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="log"),
         "sine": Constant(rate).warmup(steps // 50, shape="sine").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="sine"),

@@ -39,13 +39,13 @@ def places(length: int) -> list[int]:
     return sorted(step for step in found | {length - one for one in apart} if step <= 2**53)
 
 
-def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND) -> None:
+def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND, ulps: int = ULPS) -> None:
     plain, steps = schedule.to_dict(), list(steps)
     for step, from_array in zip(steps, schedule.values(np.array(steps)).tolist(), strict=True):
         value, (wanted, size) = schedule(step), exact(plain, step)
         assert type(value) is float
         assert abs(mpf(value) - wanted) <= max(bound * size, SMALLEST), (step, value, float(wanted))
-        assert abs(value - from_array) <= ULPS * math.ulp(size), (step, value, from_array)
+        assert abs(value - from_array) <= ulps * math.ulp(size), (step, value, from_array)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -111,6 +111,17 @@ def test_endless_decays(length: int, staircase: bool) -> None:
 def test_inverse_time_to_the_power_of_100(staircase: bool) -> None:
     decay = InverseTime(init_value=0.1, decay_rate=0.37, decay_steps=1000, power=100, staircase=staircase)
     check(decay, [*range(0, 3000, 7), *range(3000, 10**6, 9973)])
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("staircase", [False, True])
+@pytest.mark.parametrize("time_power", [0.3, 0.5, 2, 3.7, 9, 20.5])
+def test_a_power_of_the_time(time_power: float, staircase: bool, length: int) -> None:
+    """`power` magnifies the last bit of the power of the time, in which numpy may differ from the C library."""
+    for (rate, power), period in itertools.product(((1.0, 0.25), (1e-6, 1), (7.7, 9)), (2.0**-40, 7.25, length / 3)):
+        common: dict[str, Any] = {"init_value": 0.1, "decay_steps": period, "staircase": staircase}
+        decay = InverseTime(**common, decay_rate=rate, power=power, time_power=time_power)
+        check(decay, places(length), ulps=ULPS if power <= 1 else ULPS + 2 * power)
 
 
 def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
@@ -188,6 +199,7 @@ LATER = {
     "geometric": Interpolate(boundaries=[0, 10_000], values=[0.9, 0.1], shape="exponential"),
     "exponential": Exponential(init_value=0.9, decay_rate=0.5, decay_steps=1000),
     "inverse": InverseTime(init_value=0.9, power=0.5),
+    "inverse, power of the time": InverseTime(init_value=0.9, power=0.25, time_power=2, decay_steps=100_000),
     "inverse, high power": InverseTime(init_value=0.9, power=20, decay_steps=100_000),
     "stairs": lrcore.Every(Exponential(init_value=0.9, decay_rate=0.99), steps=7),
     "cycle": Repeat(Linear(init_value=0.9, end_value=0.1, decay_steps=7)),
@@ -206,7 +218,10 @@ def test_cycles_may_begin_before_and_end_after_what_an_integer_of_numpy_holds(na
         check(schedule, steps)
 
 
-@pytest.mark.parametrize("name", ["exponential", "inverse", "inverse, high power", "stairs", "cycle", "function"])
+@pytest.mark.parametrize(
+    "name",
+    ["exponential", "inverse", "inverse, power of the time", "inverse, high power", "stairs", "cycle", "function"],
+)
 def test_cycles_may_have_begun_longer_ago_than_an_integer_of_numpy_holds(name: str) -> None:
     """The second cycle is 2**53 times as slow, and was entered 5000 of its steps after its beginning."""
     schedule = Repeat(lrcore.Shift(LATER[name], steps=5000), period=40, length_factor=2.0**53)
@@ -307,6 +322,12 @@ def test_growth_is_exact_where_only_its_power_leaves_float64(rate: float) -> Non
         Exponential(init_value=0.1, decay_rate=0.5, decay_steps=2.0**-53),
         InverseTime(init_value=0.1, decay_rate=1.7e308, decay_steps=2.0**-53, power=100, staircase=True),
         InverseTime(init_value=0.1, decay_rate=1.7e308, power=1.7e308),
+        InverseTime(init_value=0.1, decay_rate=1.7e308, time_power=1.7e308),
+        InverseTime(init_value=0.1, decay_rate=1.7e308, time_power=1e-300),
+        InverseTime(init_value=0.1, decay_rate=1e-300, decay_steps=2.0**-53, time_power=1e-3),
+        InverseTime(
+            init_value=0.1, decay_rate=5e-324, time_power=1.7e308, power=1.7e308, decay_steps=3.5, staircase=True
+        ),
         Linear(init_value=1.7e308, end_value=-1.7e308, decay_steps=10),
         Cosine(init_value=1.7e308, end_value=1.6e308, decay_steps=10, exponent=1.7e308),
         Polynomial(init_value=5e-324, decay_steps=10, power=1e-300),
