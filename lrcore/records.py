@@ -39,6 +39,10 @@ CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="
 Time: TypeAlias = Annotated[
     float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)", extra=_UPDATES)
 ]
+Place: TypeAlias = Annotated[
+    float,
+    Meta(ge=-LAST_STEP, le=LAST_STEP, description="a number from -2**53 to 2**53 (optimizer updates)", extra=_UPDATES),
+]
 Period: TypeAlias = Annotated[
     float,
     Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)", extra=_UPDATES),

@@ -139,6 +139,12 @@ def _inverse_time(plain: Mapping[str, Any], t: Fraction) -> Exact:
     return _number(mpf(plain["init_value"]) / base ** mpf(plain.get("power", 1.0)))
 
 
+def _logistic(plain: Mapping[str, Any], t: Fraction) -> Exact:
+    z = _real((t - Fraction(plain["midpoint"])) / Fraction(plain["decay_steps"]))
+    terms = [mpf(plain["init_value"]) / (1 + mp.exp(z)), mpf(plain.get("end_value", 0.0)) / (1 + mp.exp(-z))]
+    return Exact(sum(terms), max(map(abs, terms)))
+
+
 def _piecewise_constant(plain: Mapping[str, Any], t: Fraction) -> Exact:
     return _number(plain["values"][sum(boundary <= t for boundary in plain["boundaries"])])
 
@@ -231,6 +237,7 @@ _KINDS: dict[str, Any] = {
     "cosine": _decay,
     "exponential": _exponential,
     "inverse_time": _inverse_time,
+    "logistic": _logistic,
     "piecewise_constant": _piecewise_constant,
     "interpolate": _interpolate,
     "join": _join,
@@ -322,6 +329,7 @@ _RESTS: dict[str, Any] = {
     "constant": lambda plain: 0,
     "exponential": lambda plain: 0 if plain["init_value"] == 0 or plain["decay_rate"] == 1 else None,
     "inverse_time": lambda plain: 0 if plain["init_value"] == 0 or plain.get("decay_rate", 1.0) == 0 else None,
+    "logistic": lambda plain: 0 if plain["init_value"] == plain.get("end_value", 0.0) else None,
     "piecewise_constant": lambda plain: 0,
     "join": _join_rests,
     "sum": _later,
@@ -340,6 +348,7 @@ _LENGTHS: dict[str, Any] = {
     "cosine": lambda plain: plain["decay_steps"],
     "exponential": _no_length,
     "inverse_time": _no_length,
+    "logistic": _no_length,
     "piecewise_constant": lambda plain: plain["boundaries"][-1] if plain["boundaries"] else None,
     "interpolate": lambda plain: math.ceil(plain["boundaries"][-1]),
     "join": _join_length,

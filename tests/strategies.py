@@ -32,6 +32,7 @@ GROWTH_AT_MOST = 60  # pieces of a cycle that is repeated with growing length: t
 
 rates = st.one_of(st.sampled_from([0.0, 1e-8, 3e-4, 0.1, 1.0, -0.5]), st.floats(1e-6, 10.0))
 powers = st.one_of(st.sampled_from([0.3, 0.5, 1.0, 2.0, 3.0, 9.0]), st.floats(0.3, 12.0))
+places = st.one_of(st.integers(-40, 60), st.sampled_from([-7.3, 2.5, 29.7, 1000.1]))
 times = st.one_of(st.integers(1, 40), st.sampled_from([2.5, 7.25, 29.7, 1000.0]))
 
 
@@ -159,6 +160,7 @@ def _endless() -> st.SearchStrategy[Schedule]:
         st.builds(lrcore.Exponential, **common, decay_rate=st.floats(1e-3, 1.01)),
         st.builds(lrcore.Exponential, init_value=rates, decay_rate=st.floats(-1.01, -1e-3)),
         st.builds(lrcore.InverseTime, **common, decay_rate=st.floats(0.0, 10.0), power=powers, time_power=powers),
+        st.builds(lrcore.Logistic, init_value=rates, end_value=rates, midpoint=places, decay_steps=times),
     )
 
 

@@ -13,6 +13,7 @@ import operator
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import cache
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
@@ -38,6 +39,7 @@ class Library(Protocol):
 
     def sin(self, x: Value, /) -> Value: ...
     def sqrt(self, x: Value, /) -> Value: ...
+    def exp(self, x: Value, /) -> Value: ...
     def log(self, x: Value, /) -> Value: ...
     def log1p(self, x: Value, /) -> Value: ...
     def expm1(self, x: Value, /) -> Value: ...
@@ -64,6 +66,7 @@ class _Scalars:
 
     sin = staticmethod(math.sin)
     sqrt = staticmethod(math.sqrt)
+    exp = staticmethod(math.exp)
     log1p = staticmethod(math.log1p)
     expm1 = staticmethod(math.expm1)
     fmod = staticmethod(math.fmod)
@@ -136,6 +139,7 @@ def arrays() -> Library:
     class Arrays:
         sin = staticmethod(np.sin)
         sqrt = staticmethod(np.sqrt)
+        exp = staticmethod(np.exp)
         log = staticmethod(np.log)
         log1p = staticmethod(np.log1p)
         expm1 = staticmethod(np.expm1)
@@ -233,6 +237,7 @@ def exact_arrays() -> Library:
 
     class ExactArrays(base):  # type: ignore[misc]
         sin = staticmethod(each(math.sin))
+        exp = staticmethod(each(math.exp))
         log = staticmethod(each(SCALARS.log))
         log1p = staticmethod(each(math.log1p))
         expm1 = staticmethod(each(math.expm1))
@@ -614,6 +619,38 @@ def _inverse_time_of_powers(
         return value
     change = max(origin + period * math.exp(logarithm), math.nextafter(origin, math.inf))
     return lib.select((origin, change), (value, leading).__getitem__)
+
+
+def logistic(
+    lib: Library, init: float, end: float, midpoint: float, period: float, origin: float, scale: float
+) -> TimeFunction:
+    """init / (1 + e**z) + end / (1 + e**-z), z = ((t - origin) / scale - midpoint) / period.
+
+    Only e**-|z| is computed, which cannot overflow, and corrected for the rounding of z.
+    """
+    exp, where, start = lib.exp, lib.where, for_arrays(origin)
+    middle, middle_rest = _two_floats(Fraction(midpoint) * Fraction(scale))
+    width, width_rest = _two_floats(Fraction(period) * Fraction(scale))
+
+    def value(t: Value) -> Value:
+        elapsed = t - start
+        n = elapsed - middle
+        moved = n - elapsed
+        lost = (elapsed - (n - moved)) - (middle + moved) - middle_rest
+        z = n / width
+        late = z >= 0
+        rounding = (lost - z * width_rest) / width + _quotient_error(n, width, z)
+        small = exp(-abs(z)) * (1.0 - where(late, rounding, -rounding))
+        less, more = small / (1.0 + small), 1.0 / (1.0 + small)
+        return init * where(late, less, more) + end * where(late, more, less)
+
+    return lib.bounded(value, min(init, end), max(init, end))
+
+
+def _two_floats(exact: Fraction) -> tuple[float, float]:
+    """The float nearest to a number, and the rest."""
+    nearest = float(exact)
+    return nearest, float(exact - Fraction(nearest))
 
 
 def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:

@@ -182,6 +182,28 @@ class InverseTime(_Smooth, frozen=True, gc=False):
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
 
 
+class Logistic(_Smooth, frozen=True, gc=False):
+    """init / (1 + e**z) + end / (1 + e**-z), z = ((t - origin) / scale - midpoint) / decay_steps."""
+
+    init: float
+    end: float
+    midpoint: float
+    decay_steps: float
+    origin: float = 0
+    scale: float = 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.logistic(
+            lib, self.init, self.end, self.midpoint, self.decay_steps, origin=self.origin, scale=self.scale
+        )
+
+    def delayed(self, by: float) -> Logistic:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Logistic:
+        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
+
+
 class UserFunction(_Untruncated, frozen=True):
     """A user's Python function of (t - origin) / scale. Every value that it returns is checked."""
 

@@ -17,6 +17,7 @@ from lrcore.records import (
     Number,
     Offset,
     Period,
+    Place,
     Positive,
     PositiveSteps,
     Shape,
@@ -197,6 +198,36 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
             return timeline.constant(self.init_value)
         powers = self.power, self.time_power
         formula = pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, *powers, self.staircase)
+        return Timeline((0,), (formula,))
+
+
+class Logistic(Schedule, frozen=True, kw_only=True, tag="logistic"):
+    """value(t) = init / (1 + e**z) + end / (1 + e**-z), z = (t - midpoint) / D: a soft step from init to end.
+
+    Args:
+        init_value: the value long before `midpoint`, an asymptote: at step 0 some of the way is gone.
+        end_value: the value long after it, an asymptote.
+        midpoint: the update at which half of the way is gone; any real number.
+        decay_steps: the time constant D in updates, > 0: at `midpoint` + 3 D, 5 % of the way are left. May be real.
+
+    Source: policy sigmoid of Caffe and sig of darknet (D = 1 / gamma); the tanh scheduler of timm, `TanhLRScheduler`, where
+    D = t_initial / (2 (ub - lb)) and midpoint = -2 lb D.
+
+    Example:
+        >>> schedule = Logistic(init_value=0.1, end_value=0.02, midpoint=1000, decay_steps=100)
+        >>> [round(schedule(step), 4) for step in (0, 900, 1000, 1100, 2000)]
+        [0.1, 0.0785, 0.06, 0.0415, 0.02]
+    """
+
+    init_value: Number
+    end_value: Number = 0.0
+    midpoint: Place
+    decay_steps: Period
+
+    def _lower(self) -> Timeline:
+        if self.init_value == self.end_value:
+            return timeline.constant(self.init_value)
+        formula = pieces.Logistic(self.init_value, self.end_value, self.midpoint, self.decay_steps)
         return Timeline((0,), (formula,))
 
 
@@ -541,6 +572,7 @@ KINDS: dict[str, type[Schedule]] = {
         Cosine,
         Exponential,
         InverseTime,
+        Logistic,
         PiecewiseConstant,
         Interpolate,
         Join,

@@ -11,12 +11,25 @@ from lrcore.curves import pieces
 from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS
 from lrcore.curves.pieces import Formula
 from lrcore.curves.timeline import Timeline
-from lrcore.schedules.kinds import Clip, Every, Exponential, Function, InverseTime, Join, Product, Repeat, Shift, Sum
+from lrcore.schedules.kinds import (
+    Clip,
+    Every,
+    Exponential,
+    Function,
+    InverseTime,
+    Join,
+    Logistic,
+    Product,
+    Repeat,
+    Shift,
+    Sum,
+)
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 
 _EXPONENTIAL_FALL = 100.0  # an exponential is shown until it has fallen by this factor
 _INVERSE_TIME_FALL = 10.0  # inverse time, which falls slowly, until it has fallen by this one
+_LOGISTIC_FALL = 100.0  # a logistic until a hundredth of the way is left
 _CYCLES_SHOWN = 4
 _MAX_BREAKPOINTS = 6  # whose values are listed
 _MAX_PHASES = 12
@@ -186,6 +199,9 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
             return f"exponential from {number(value(first))}, times {number(rate)} {every} {_steps(period)}"
         case pieces.InverseTime():
             return f"inverse time from {number(value(first))}: {_inverse_time(formula)}"
+        case pieces.Logistic(init=init, end=last, midpoint=middle, decay_steps=period, origin=origin, scale=scale):
+            way = f"logistic {'rise' if last > init else 'fall'} from {number(init)} to {number(last)}"
+            return f"{way}, half-way at step {_time(origin + middle * scale)}, time constant {_time(period * scale)}"
         case pieces.UserFunction(name=name):
             return name
         case pieces.Stairs(formula=inner, width=width, origin=origin):
@@ -262,6 +278,8 @@ def _endless(schedule: Schedule) -> float:
             logarithm = math.log(_INVERSE_TIME_FALL) / power  # of the base that gives the fall
             periods = (logarithm + math.log1p(-math.exp(-logarithm)) - math.log(rate)) / time_power
             return min(period * math.exp(min(periods, 600)), LAST_STEP)
+        case Logistic(midpoint=middle, decay_steps=period):
+            return middle + period * math.log(_LOGISTIC_FALL)
         case Repeat(schedule=inner, period=period, length_factor=growth):
             first = inner.length if period is None else period
             return sum((first or 0) * growth**cycle for cycle in range(_CYCLES_SHOWN))

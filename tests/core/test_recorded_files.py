@@ -23,6 +23,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "cosine": {"end_value": 0.0, "exponent": 1.0},
     "exponential": {"decay_steps": 1.0, "staircase": False},
     "inverse_time": {"decay_rate": 1.0, "decay_steps": 1.0, "power": 1.0, "time_power": 1.0, "staircase": False},
+    "logistic": {"end_value": 0.0},
     "piecewise_constant": {},
     "interpolate": {"shape": "linear", "power": None},
     "join": {"boundaries": None},

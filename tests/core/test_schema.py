@@ -157,6 +157,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "cosine": COSINE,
     "exponential": {"kind": "exponential", "init_value": 1.0, "decay_rate": 0.5},
     "inverse_time": {"kind": "inverse_time", "init_value": 1.0},
+    "logistic": {"kind": "logistic", "init_value": 1.0, "midpoint": 9, "decay_steps": 2},
     "piecewise_constant": {"kind": "piecewise_constant", "boundaries": [5], "values": [2.0, 1.0]},
     "interpolate": {"kind": "interpolate", "boundaries": [0, 5], "values": [2.0, 1.0]},
     **{kind: {"kind": kind, "schedules": [LINEAR]} for kind in ("join", "sum", "product")},

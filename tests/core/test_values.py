@@ -14,7 +14,18 @@ import pytest
 from mpmath import mpf
 
 import lrcore
-from lrcore import Constant, Cosine, Exponential, Interpolate, InverseTime, Linear, Polynomial, Repeat, Schedule
+from lrcore import (
+    Constant,
+    Cosine,
+    Exponential,
+    Interpolate,
+    InverseTime,
+    Linear,
+    Logistic,
+    Polynomial,
+    Repeat,
+    Schedule,
+)
 from lrcore.records import Shape
 from tests.oracle import exact
 
@@ -105,6 +116,24 @@ def test_endless_decays(length: int, staircase: bool) -> None:
             check(Exponential(**common, decay_rate=rate), places(length))
         for power in (0.5, 1, 9):
             check(InverseTime(**common, decay_rate=rate, power=power), places(length))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("ends", ENDS)
+def test_logistic(length: int, ends: tuple[float, float]) -> None:
+    around = [0, 0.3, length / 2, length, length / 3]
+    for middle, period in itertools.product(
+        [*around, -length / 7], (0.37, 7.25, max(1, length / 9), max(1.3, length / 700))
+    ):
+        decay = Logistic(init_value=ends[0], end_value=ends[1], midpoint=middle, decay_steps=period)
+        near = [round(middle + z * period) for z in (-900, -700, -40, -1, 0, 1, 3, 40, 100, 700, 740, 900)]
+        check(decay, [*places(length), *(step for step in near if 0 <= step <= 2**53)])
+
+
+def test_a_longer_cycle_stretches_a_logistic_without_losing_digits() -> None:
+    decay = Logistic(init_value=0.3, midpoint=7000.3, decay_steps=1.7)
+    check(Repeat(decay, period=8000, length_factor=3), [8000 + 3 * 7000 + by for by in range(-200, 2800, 7)])
+    check(Repeat(decay, period=8000, length_factor=2.5), [8000 + 17500 + by for by in range(-200, 2400, 7)])
 
 
 @pytest.mark.parametrize("staircase", [False, True])
@@ -200,6 +229,7 @@ LATER = {
     "exponential": Exponential(init_value=0.9, decay_rate=0.5, decay_steps=1000),
     "inverse": InverseTime(init_value=0.9, power=0.5),
     "inverse, power of the time": InverseTime(init_value=0.9, power=0.25, time_power=2, decay_steps=100_000),
+    "logistic": Logistic(init_value=0.9, midpoint=5000, decay_steps=800),
     "inverse, high power": InverseTime(init_value=0.9, power=20, decay_steps=100_000),
     "stairs": lrcore.Every(Exponential(init_value=0.9, decay_rate=0.99), steps=7),
     "cycle": Repeat(Linear(init_value=0.9, end_value=0.1, decay_steps=7)),
@@ -220,7 +250,16 @@ def test_cycles_may_begin_before_and_end_after_what_an_integer_of_numpy_holds(na
 
 @pytest.mark.parametrize(
     "name",
-    ["exponential", "inverse", "inverse, power of the time", "inverse, high power", "stairs", "cycle", "function"],
+    [
+        "exponential",
+        "inverse",
+        "inverse, power of the time",
+        "logistic",
+        "inverse, high power",
+        "stairs",
+        "cycle",
+        "function",
+    ],
 )
 def test_cycles_may_have_begun_longer_ago_than_an_integer_of_numpy_holds(name: str) -> None:
     """The second cycle is 2**53 times as slow, and was entered 5000 of its steps after its beginning."""
@@ -328,6 +367,8 @@ def test_growth_is_exact_where_only_its_power_leaves_float64(rate: float) -> Non
         InverseTime(
             init_value=0.1, decay_rate=5e-324, time_power=1.7e308, power=1.7e308, decay_steps=3.5, staircase=True
         ),
+        Logistic(init_value=1.7e308, end_value=-1.7e308, midpoint=2**53, decay_steps=2.0**-53),
+        Logistic(init_value=1.7e308, end_value=1.6e308, midpoint=-9, decay_steps=2**53),
         Linear(init_value=1.7e308, end_value=-1.7e308, decay_steps=10),
         Cosine(init_value=1.7e308, end_value=1.6e308, decay_steps=10, exponent=1.7e308),
         Polynomial(init_value=5e-324, decay_steps=10, power=1e-300),

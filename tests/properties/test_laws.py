@@ -303,6 +303,7 @@ FINGERPRINTS = {
     "exponential": "fcb0d85f2d06995c",
     "staircase": "0f2a9a4e71218c97",
     "inverse_time": "e2de0d97981a8461",
+    "logistic": "e6282ea68ae6f1a8",
     "piecewise_constant": "9da151800839ed5c",
     "interpolate": "da8d5f3536d93de7",
     "join": "35f91c458386c09f",
