@@ -50,7 +50,7 @@ def places(length: int) -> list[int]:
     return sorted(step for step in found | {length - one for one in apart} if step <= 2**53)
 
 
-def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND, ulps: int = ULPS) -> None:
+def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND, ulps: float = ULPS) -> None:
     plain, steps = schedule.to_dict(), list(steps)
     for step, from_array in zip(steps, schedule.values(np.array(steps)).tolist(), strict=True):
         value, (wanted, size) = schedule(step), exact(plain, step)
