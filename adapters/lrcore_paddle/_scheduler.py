@@ -72,6 +72,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     _at: Callable[[int], float] | None = None
     _is_made: bool = False  # while Paddle's `__init__` sets attributes and calls `step`
     _may_check_use: bool = False
+    _is_asked: bool = False  # whether an optimizer has asked for the rate
     _hidden_rate: float | None = None  # the schedule's rate, where another was written to `last_lr`
     _epoch_due: float = inf  # the step after the first epoch of `Model.fit`, by which a plateau is told a metric
 
@@ -168,6 +169,11 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     def verbose(self, verbose: bool) -> None:
         self._verbose, self._at = verbose, None
 
+    def __call__(self) -> float:
+        """The rate of the next update. An optimizer asks for it in each."""
+        self._is_asked = True
+        return self._rate
+
     def get_lr(self) -> float:
         """The rate at `last_epoch`, as a Python float; reading changes nothing."""
         return self._follower.at(self.last_epoch)
@@ -263,7 +269,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        self._may_check_use = True
+        self._may_check_use, self._is_asked = True, False
         self._tensors = [_rate_tensor(rate_at(self.last_epoch)) for rate_at in self._follower.functions[1:]]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -310,9 +316,9 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     def _check_use(self, caller: FrameType) -> None:
         """Warn if the first step shows that a schedule or a plateau has no effect, or that batches are counted as updates."""
-        self._may_check_use = False
+        self._may_check_use = bool(self._tensors) and not self._is_asked  # groups can wait for their optimizer
         unused = ", ".join(f"groups[{index + 1}]" for index in _use.unused(self._tensors))
-        if unused:
+        if unused and self._is_asked:
             adapting.warn(
                 f"{_NAME}: expected each part of groups as the learning_rate of a parameter group; got no use of {unused}, so "
                 'these schedules have no effect; write {"params": ..., "learning_rate": scheduler.groups[i]}'

@@ -385,8 +385,7 @@ def test_a_copy_steps_on_its_own() -> None:
     for schedule in (SCHEDULE, lrcore.Function(falling), PLATEAU, [SCHEDULE, OTHER]):
         scheduler = LRScheduler(schedule, last_epoch=8)
         for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
-            with pytest.warns(UserWarning, match="got no use of") if isinstance(schedule, list) else nullcontext():
-                one.step()
+            one.step()
             assert one.last_epoch == 10
             assert len(one.groups) == len(scheduler.groups)
         assert scheduler.last_epoch == 9
