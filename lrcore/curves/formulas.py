@@ -578,6 +578,8 @@ def inverse_time(
         return _inverse_time_of_powers(lib, init, rate, origin, period, exponent, time_exponent, staircase)
     if staircase:
         return lambda t: init / power(1.0 + rate * parts(t)[0], exponent)
+    if exponent == 1:  # a power of 1 changes no bit
+        return lambda t: init / (1.0 + rate * ((t - start) / period))
     return lambda t: init / power(1.0 + rate * ((t - start) / period), exponent)
 
 
