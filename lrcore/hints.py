@@ -118,6 +118,9 @@ def table() -> list[Meaning]:
 
 def _in_python(says: str) -> str:
     """Rewrite a clause about a file as one about a call: `warmup.steps` is `steps` of .warmup(...)."""
+    says = re.sub(
+        r", or (?:the text|as texts,) ('[^']+') with a \[run\]", r", which run.steps(\1) of a lrcore.Run gives", says
+    )
     says = re.sub(r"`(warmup|cooldown)\.(\w+)`", r"`\2` of .\1(...)", says)
     says = re.sub(r"a table `(warmup|cooldown)`( beside a schedule of any kind)?", r".\1(...)", says)
     says = re.sub(r"a table `plateau`.*", "lrcore.Plateau(schedule, ...)", says).replace("= true", "= True")

@@ -174,7 +174,7 @@ def check_of(annotation: Any, field: str) -> Check:
     if origin is tuple:
         return partial(_list, options[0], check_of(options[0], field))
     if origin is Annotated:
-        return partial(_scalar, annotation, _integer if options[0] is int else _finite_number, field)
+        return partial(_scalar, annotation, _CONVERSIONS.get(options[0], _as_given), field)
     return partial(_scalar, annotation, _as_given if origin is Callable else _instance, field)
 
 
@@ -254,6 +254,9 @@ def _finite_number(annotation: Any, value: Any) -> float:
     return number + 0.0
 
 
+_CONVERSIONS: dict[Any, Callable[[Any, Any], Any]] = {int: _integer, float: _finite_number}
+
+
 def in_words(annotation: Any) -> str:
     """The values that an annotation allows, in words."""
     if get_origin(annotation) is Annotated:
@@ -265,12 +268,26 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
+def unit_of(annotation: Any) -> str:
+    """What a number of this type, or each of a list, counts: "updates", "reports", "metrics" or ""."""
+    if get_origin(annotation) is Annotated:
+        return str((annotation.__metadata__[0].extra or {}).get("unit", ""))
+    return next(filter(None, map(unit_of, get_args(annotation))), "")
+
+
+def holds_integers(annotation: Any) -> bool:
+    """Whether a type is an integer, or a list of them."""
+    return annotation is int or any(map(holds_integers, get_args(annotation)))
+
+
 def _advice(annotation: Any, value: Any, field: str) -> str:
     """What to write instead, as the end of an error; empty if there is nothing to suggest."""
     if get_origin(annotation) is Literal:
         return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
+    if isinstance(value, str) and unit_of(annotation) == "updates":
+        return f"; here lengths are numbers: use run.steps({short(value)}) of a lrcore.Run"
     return str(getattr(annotation, "HOW", ""))
 
 

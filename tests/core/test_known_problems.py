@@ -110,7 +110,7 @@ def test_phases_that_do_not_fit_are_refused() -> None:
         ({"kind": "cosine", "init_value": 1.0}, "decay_steps: required; got none"),
         (
             {"kind": "cosine", "init_value": 1.0, "decay_steps": "10%"},
-            r"an integer >= 0 \(optimizer updates, .*\); got '10%'",
+            "expected the run's total for '10%'; got none",
         ),
     ],
 )

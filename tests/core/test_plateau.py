@@ -912,7 +912,7 @@ def test_a_plateau_goes_through_every_format(plateau: Plateau, format: str) -> N
         ({"plateau": 0.5}, "plateau: expected a table; got 0.5"),
         (
             {"plateaus": {}},
-            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau, format, $schema; got an unknown field",
+            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau, run, format, $schema; got an unknown field",
         ),
     ],
 )

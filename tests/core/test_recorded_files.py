@@ -38,6 +38,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "factor": 0.1, "patience": 10, "mode": "min", "rtol": 1e-4, "atol": 0.0, "cooldown": 0, "min_scale": 0.0, "eps": 0.0,
         "accumulate": 1, "accept_first": False, "watch_in_cooldown": True, "arithmetic": "lrcore",
     },
+    "run": {
+        "total": None, "updates_per_epoch": None, "dataset_size": None, "batch_size": None, "batches_per_epoch": None,
+        "accumulate": None, "drop_last": None, "tokens_per_sample": None, "rounding": "nearest",
+    },
 }  # fmt: skip
 
 
