@@ -404,7 +404,11 @@ RECORDED = Path(__file__).parents[1] / "data" / "states"
 COSINE = Cosine(init_value=0.1, decay_steps=200).warmup(5)
 MAXIMUM = Plateau(COSINE, factor=0.5, patience=0, mode="max")
 SAVED_WITH: dict[str, Any] = {
-    **{name: schedule for name, schedule in KINDS.items() if name != "function"},
+    **{
+        path.stem: KINDS[path.stem]
+        for path in RECORDED.glob("*.json")
+        if path.stem in KINDS and path.stem != "function"
+    },
     "plateau": MAXIMUM,
     "list": [COSINE, COSINE * 0.1],
     "list_of_one": [COSINE],
