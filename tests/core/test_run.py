@@ -23,10 +23,10 @@ from lrcore import (
     PiecewiseConstant,
     Run,
     ScheduleError,
-    from_dict,
 )
 
 COSINE = {"kind": "cosine", "init_value": 3e-4, "end_value": 3e-5, "total_steps": "100%", "warmup": {"steps": "2%"}}
+read: Any = lrcore.from_dict  # gives a schedule or a plateau; each test knows which
 LINEAR = {"kind": "linear", "init_value": 0.1}
 
 
@@ -94,7 +94,7 @@ def test_what_the_run_does_not_say_is_named(text: str, lacking: str) -> None:
         f"expected the run's {lacking} for {text!r}; got none; give it in [run] or as run=lrcore.Run({lacking}=...)"
     )
     assert refusal(Run().steps, text) == f"Run.steps: {expected}"
-    assert refusal(from_dict, {**LINEAR, "decay_steps": text}) == f"decay_steps: {expected}"
+    assert refusal(read, {**LINEAR, "decay_steps": text}) == f"decay_steps: {expected}"
 
 
 # --- a run ------------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_length_along_a_batch_ramp_depends_on_where_it_begins() -> None:
         "warmup": {"steps": "500 samples"},
         "cooldown": {"steps": "500 samples"},
     }
-    assert from_dict(table, run=run) == Constant(1.0).warmup(50).cooldown(25, start=175)
+    assert read(table, run=run) == Constant(1.0).warmup(50).cooldown(25, start=175)
 
 
 @pytest.mark.parametrize(("rounding", "steps"), [("nearest", 3), ("up", 3), ("down", 2)])
@@ -182,12 +182,8 @@ def test_a_run_that_drops_every_batch_is_refused() -> None:
 
 
 def test_what_would_have_no_effect_is_refused() -> None:
-    assert refusal(from_dict, COSINE, run=Run(total=9, accumulate=4)).startswith(
-        "run.accumulate: needs batches_per_epoch"
-    )
-    assert refusal(from_dict, COSINE, run=Run(total=9, drop_last=True)).startswith(
-        "run.drop_last: needs dataset_size or"
-    )
+    assert refusal(read, COSINE, run=Run(total=9, accumulate=4)).startswith("run.accumulate: needs batches_per_epoch")
+    assert refusal(read, COSINE, run=Run(total=9, drop_last=True)).startswith("run.drop_last: needs dataset_size or")
     assert refusal(Run(total=9, accumulate=4).steps, "5%").startswith("Run.accumulate: needs batches_per_epoch")
 
 
@@ -206,55 +202,53 @@ def test_a_file_states_its_run(tmp_path: Path) -> None:
 
 
 def test_nothing_of_the_run_is_left_in_the_schedule() -> None:
-    schedule = from_dict({**COSINE, "run": {"total": 1_000}})
-    assert from_dict(schedule.to_dict()) == schedule
+    schedule = read({**COSINE, "run": {"total": 1_000}})
+    assert read(schedule.to_dict()) == schedule
     assert "run" not in schedule.to_dict()
 
 
 def test_shares_of_one_hundred_percent_fill_the_run() -> None:
     part = {**LINEAR, "decay_steps": "25%"}
-    joined = from_dict({"kind": "join", "schedules": [part] * 4}, run=Run(total=1_001))
+    joined = read({"kind": "join", "schedules": [part] * 4}, run=Run(total=1_001))
     assert isinstance(joined, Join)
     assert [one.length for one in joined.schedules] == [250, 251, 250, 250]
     assert joined.length == 1_001
-    assert from_dict(
-        {"kind": "join", "schedules": [part] * 4, "boundaries": ["25%", "50%", "75%"]}, run=Run(total=1_001)
-    )(250) == joined(250)
+    assert read({"kind": "join", "schedules": [part] * 4, "boundaries": ["25%", "50%", "75%"]}, run=Run(total=1_001))(
+        250
+    ) == joined(250)
 
 
 def test_a_total_that_is_stated_in_the_schedule_is_the_total() -> None:
     table = {**LINEAR, "total_steps": 1_000, "warmup": {"steps": "10%"}, "cooldown": {"steps": "5%"}}
-    assert from_dict(table) == Linear(init_value=0.1, decay_steps=850).warmup(100).cooldown(50)
+    assert read(table) == Linear(init_value=0.1, decay_steps=850).warmup(100).cooldown(50)
     epochs = {**table, "total_steps": "90 epochs"}
-    assert from_dict(epochs, run=Run(updates_per_epoch=10)) == Linear(init_value=0.1, decay_steps=765).warmup(
-        90
-    ).cooldown(45)
+    assert read(epochs, run=Run(updates_per_epoch=10)) == Linear(init_value=0.1, decay_steps=765).warmup(90).cooldown(
+        45
+    )
 
 
 def test_a_cooldown_has_a_start_in_any_unit() -> None:
     table = {"kind": "constant", "value": 0.1, "cooldown": {"steps": "20%", "start": "6 epochs"}}
-    assert from_dict(table, run=Run(total=1_000, updates_per_epoch=100)) == Constant(0.1).cooldown(200, start=600)
+    assert read(table, run=Run(total=1_000, updates_per_epoch=100)) == Constant(0.1).cooldown(200, start=600)
 
 
 def test_where_real_numbers_are_taken_nothing_is_rounded() -> None:
     knots = {"kind": "interpolate", "boundaries": [0, "0.25%", "100%"], "values": [0, 1, 0]}
-    assert from_dict(knots, run=Run(total=1_001)) == Interpolate(boundaries=[0, 2.5025, 1_001], values=[0, 1, 0])
+    assert read(knots, run=Run(total=1_001)) == Interpolate(boundaries=[0, 2.5025, 1_001], values=[0, 1, 0])
     decay = {"kind": "exponential", "init_value": 1.0, "decay_rate": 0.5, "decay_steps": "0.5 epochs"}
-    assert from_dict(decay, run=Run(updates_per_epoch=5)) == Exponential(
-        init_value=1.0, decay_rate=0.5, decay_steps=2.5
-    )
+    assert read(decay, run=Run(updates_per_epoch=5)) == Exponential(init_value=1.0, decay_rate=0.5, decay_steps=2.5)
 
 
 def test_inside_every_a_text_counts_ticks() -> None:
     inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
     table, run = {"kind": "every", "steps": "1 epoch", "schedule": inner}, Run(updates_per_epoch=5_004)
     expected = Exponential(init_value=0.1, decay_rate=0.97, decay_steps=2.4)
-    assert from_dict(table, run=run) == Every(expected, steps=5_004)
+    assert read(table, run=run) == Every(expected, steps=5_004)
     whole = {**table, "schedule": {**LINEAR, "decay_steps": "2.5 epochs"}}
-    assert refusal(from_dict, whole, run=run) == (
+    assert refusal(read, whole, run=run) == (
         "schedule.decay_steps: expected a whole number of ticks, each of 5004 updates; got '2.5 epochs', 2.5 ticks"
     )
-    assert from_dict({**whole, "schedule": {**LINEAR, "decay_steps": "90 epochs"}}, run=run) == Every(
+    assert read({**whole, "schedule": {**LINEAR, "decay_steps": "90 epochs"}}, run=run) == Every(
         Linear(init_value=0.1, decay_steps=90), steps=5_004
     )
 
@@ -262,19 +256,19 @@ def test_inside_every_a_text_counts_ticks() -> None:
 def test_two_places_on_one_update_are_refused_as_they_were_written() -> None:
     run = Run(total=100)
     stairs = {"kind": "piecewise_constant", "boundaries": ["10.1%", "10.2%"], "values": [3, 2, 1]}
-    assert refusal(from_dict, stairs, run=run) == (
+    assert refusal(read, stairs, run=run) == (
         "boundaries[1]: expected places at least one update apart; got '10.1%' and '10.2%', both at update 10"
     )
     assert "got '99.9%' and '100%', both at update 100" in refusal(
-        from_dict, {**COSINE, "warmup": {"steps": "99.9%"}}, run=run
+        read, {**COSINE, "warmup": {"steps": "99.9%"}}, run=run
     )
 
 
 def test_a_length_that_is_not_zero_takes_an_update() -> None:
-    assert from_dict({**COSINE, "warmup": {"steps": "0.001%"}}, run=Run(total=100)).warmup_.steps == 1  # type: ignore[union-attr]
+    assert read({**COSINE, "warmup": {"steps": "0.001%"}}, run=Run(total=100)).warmup_.steps == 1
     table = {**LINEAR, "total_steps": "100%", "cooldown": {"steps": "0.001%"}}
-    assert from_dict(table, run=Run(total=100)) == Linear(init_value=0.1, decay_steps=99).cooldown(1)
-    assert from_dict(COSINE, run=Run(total=7)) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=6).warmup(1)
+    assert read(table, run=Run(total=100)) == Linear(init_value=0.1, decay_steps=99).cooldown(1)
+    assert read(COSINE, run=Run(total=7)) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=6).warmup(1)
 
 
 def test_a_text_in_a_constructor_says_what_to_use() -> None:
@@ -285,7 +279,7 @@ def test_a_text_in_a_constructor_says_what_to_use() -> None:
 
 def test_a_run_stands_in_the_outermost_table_alone() -> None:
     table = {"kind": "every", "steps": 2, "schedule": {**LINEAR, "decay_steps": 5, "run": {"total": 5}}}
-    assert "schedule.run: expected one of" in refusal(from_dict, table)
+    assert "schedule.run: expected one of" in refusal(read, table)
 
 
 def test_a_table_by_key_takes_its_own_run_or_else_that_of_the_file() -> None:
@@ -309,7 +303,7 @@ def test_the_run_of_another_program_is_not_read_where_no_length_needs_it() -> No
 )
 def test_a_wrong_run_in_a_file_is_named_by_its_place(table: dict[str, Any], message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
-        from_dict({**COSINE, "run": table})
+        read({**COSINE, "run": table})
 
 
 def test_a_run_that_is_no_table_is_shown_as_one() -> None:
@@ -333,12 +327,12 @@ def test_a_run_that_is_no_table_is_shown_as_one() -> None:
 def test_an_upper_layer_replaces_a_lower_one(lower: dict[str, Any], upper: dict[str, Any], updates: int) -> None:
     table = {**LINEAR, "decay_steps": "1 epoch", "run": lower}
     for run in (Run(**upper), upper):
-        assert from_dict(table, run=run) == Linear(init_value=0.1, decay_steps=updates)
+        assert read(table, run=run) == Linear(init_value=0.1, decay_steps=updates)
 
 
 def test_a_batch_size_above_leaves_no_updates_per_epoch_below() -> None:
     table = {**LINEAR, "decay_steps": "1 epoch", "run": {"updates_per_epoch": 10}}
-    assert "expected the run's updates_per_epoch for '1 epoch'" in refusal(from_dict, table, run=Run(batch_size=4))
+    assert "expected the run's updates_per_epoch for '1 epoch'" in refusal(read, table, run=Run(batch_size=4))
 
 
 # --- overrides --------------------------------------------------------------------------------------------------------
@@ -346,19 +340,17 @@ def test_a_batch_size_above_leaves_no_updates_per_epoch_below() -> None:
 
 def test_overrides_change_values_by_their_places() -> None:
     table = {"kind": "join", "schedules": [{**LINEAR, "decay_steps": 5}, {"kind": "constant", "value": 1}]}
-    changed = from_dict(table, overrides={"schedules[0].decay_steps": 10, "schedules[0].init_value": 0.5})
+    changed = read(table, overrides={"schedules[0].decay_steps": 10, "schedules[0].init_value": 0.5})
     assert changed == Join([Linear(init_value=0.5, decay_steps=10), Constant(1.0)])
     assert table["schedules"][0] == {**LINEAR, "decay_steps": 5}  # the table given stays as it is
 
 
 def test_an_override_makes_a_ramp_and_none_removes_one() -> None:
     run = Run(total=100)
-    assert from_dict(COSINE, run=run, overrides={"cooldown.steps": "10%"}).cooldown_.steps == 10  # type: ignore[union-attr]
-    assert from_dict(COSINE, run=run, overrides={"warmup": None}) == Cosine(
-        init_value=3e-4, end_value=3e-5, decay_steps=100
-    )
-    assert from_dict(COSINE, run=run, overrides={"end_value": None}).end_value == 0  # type: ignore[union-attr]
-    assert from_dict(COSINE, overrides={"run.total": 50}) == from_dict(COSINE, run=Run(total=50))
+    assert read(COSINE, run=run, overrides={"cooldown.steps": "10%"}).cooldown_.steps == 10
+    assert read(COSINE, run=run, overrides={"warmup": None}) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=100)
+    assert read(COSINE, run=run, overrides={"end_value": None}).end_value == 0
+    assert read(COSINE, overrides={"run.total": 50}) == read(COSINE, run=Run(total=50))
 
 
 def test_overrides_apply_to_the_table_of_a_key() -> None:
@@ -383,11 +375,11 @@ def test_overrides_apply_to_the_table_of_a_key() -> None:
 )
 def test_an_override_of_a_place_that_does_not_exist_is_refused(place: str, value: Any, message: str) -> None:
     with pytest.raises(ScheduleError, match=message.replace("[0]", r"\[0\]")):
-        from_dict(COSINE, run=Run(total=100), overrides={place: value})
+        read(COSINE, run=Run(total=100), overrides={place: value})
 
 
 def test_a_sweep_is_a_loop() -> None:
-    peaks = [from_dict(COSINE, run=Run(total=100), overrides={"init_value": rate})(2) for rate in (1e-3, 3e-3)]
+    peaks = [read(COSINE, run=Run(total=100), overrides={"init_value": rate})(2) for rate in (1e-3, 3e-3)]
     assert peaks == [1e-3, 3e-3]
 
 
@@ -401,12 +393,12 @@ def test_parts_meet_and_the_end_is_the_total(parts: list[int], total: int) -> No
     filled = [*parts, 200 - sum(parts)]
     texts = [f"{part / 2}%" for part in filled]
     tables = [{**LINEAR, "decay_steps": text} for text in texts]
-    joined = from_dict({"kind": "join", "schedules": tables}, run=Run(total=total))
+    joined = read({"kind": "join", "schedules": tables}, run=Run(total=total))
     assert joined.length == total
     ends = [sum(filled[: number + 1]) for number in range(len(filled) - 1)]
     stated = {"kind": "join", "schedules": tables, "boundaries": [f"{end / 2}%" for end in ends]}
-    assert from_dict(stated, run=Run(total=total)).length == total
-    lengths = [one.length for one in joined.schedules]  # type: ignore[union-attr]
+    assert read(stated, run=Run(total=total)).length == total
+    lengths = [one.length for one in joined.schedules]
     assert all(abs(length - Fraction(part * total, 200)) < 1 for length, part in zip(lengths, filled, strict=True))
 
 
@@ -414,6 +406,6 @@ def test_parts_meet_and_the_end_is_the_total(parts: list[int], total: int) -> No
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(100, 10**12))
 def test_a_whole_schedule_ends_at_its_total(warmup: int, cooldown: int, total: int) -> None:
     table = {**LINEAR, "total_steps": "100%", "warmup": {"steps": f"{warmup}%"}, "cooldown": {"steps": f"{cooldown}%"}}
-    schedule = from_dict(table, run=Run(total=total))
+    schedule = read(table, run=Run(total=total))
     assert schedule.length == total
-    assert from_dict(schedule.to_dict()) == schedule
+    assert read(schedule.to_dict()) == schedule
