@@ -1,4 +1,4 @@
-"""Constructors under names from elsewhere: their values at their informative steps, and what they refuse."""
+"""Recipes and the names of Hugging Face: their values at informative steps, and what they refuse."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_one_cycle_may_rise_at_once_or_to_its_end() -> None:
     ("total", "share"), [(10, 0.0), (10, 0.05), (10, 0.09), (3, 0.3), (1, 0.5), (7, 0.1), (9, 0.2)]
 )
 def test_one_cycle_has_the_values_of_torch(total: int, share: float, three_phase: bool, shape: Any) -> None:
-    """Also where a rise that ends before step 0 leaves the run on its way down."""
+    """Also if the rise ends before step 0, so that the run begins in the fall."""
     turn = share * total
     ends = [turn - 1, *([2 * turn - 2] if three_phase else []), total - 1]
     values = [0.25, 1.0, *([0.25] if three_phase else []), 0.125]

@@ -1,4 +1,4 @@
-"""The generated pages say what the data says."""
+"""The generated pages are those of the committed data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every schedule: laws over random trees of all kinds."""
+"""Laws that hold for every schedule, tested on random trees of all kinds."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ FINGERPRINTS = {
 
 @pytest.mark.parametrize("name", sorted(set(KINDS) - {"function"}))
 def test_a_fingerprint_never_changes(name: str) -> None:
-    """Checkpoints hold it: what changes one of these breaks every checkpoint that was written before."""
+    """Checkpoints contain fingerprints: a change of one of these breaks every checkpoint that was written before."""
     assert KINDS[name].fingerprint == FINGERPRINTS.get(name), "record that of a new kind in FINGERPRINTS, and no other"
 
 
