@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from math import inf
 from operator import index
 from types import FrameType
 from typing import Any
@@ -68,6 +69,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
+    _kept: tuple[
+        int, int, float
+    ]  # the updates, from the first to the one after the last, that have a known rate; the rate
+    _first_of_curve: (
+        float  # the first update whose rate changes at the next one; infinite if that is not all there is to do
+    )
     _remind_from: float  # the step from which the plateau, if it was told no metric, is warned of
     _warned_of_first = False
     _warned_of_workers = False
@@ -105,17 +112,19 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         return self._follower.plateau_state
 
     def __call__(self, num_update: int) -> float:
-        """The learning rate of update `num_update`; asking changes nothing."""
+        """The learning rate of update `num_update`; asking changes nothing.
+
+        MXNet asks once for each parameter: a rate is kept for as long as it holds.
+        """
+        first, end, rate = self._kept
+        if type(num_update) is int and first <= num_update < end:
+            return rate
         try:
-            step = index(num_update) - self.first
-        except TypeError:
-            raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
-        try:
-            if step >= self._remind_from:
-                self._remind(step)
-            if step <= 0:
-                return self._first_rate(step, sys._getframe(1))  # noqa: SLF001 - as below
-            return self._at(step)
+            if type(num_update) is int and self._first_of_curve <= num_update:
+                rate = self._rate_of_update(num_update)
+                self._kept = num_update, num_update + 1, rate
+                return rate
+            return self._evaluate(num_update)
         except Exception:
             if self.first:
                 undo_count(sys._getframe(1))  # noqa: SLF001 - the optimizer is reached by the caller's frame alone
@@ -124,7 +133,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     @property
     def base_lr(self) -> float:
         """The schedule's first value; MXNet's optimizers write here, which does not change it."""
-        return self._at(0)
+        return self._rate_of_update(self.first)
 
     @base_lr.setter
     def base_lr(self, learning_rate: float) -> None:
@@ -282,19 +291,39 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def _follow(self, follower: adapting.Follower) -> None:
         """Take the rates from a follower."""
-        self._at = follower.schedule.at if isinstance(follower.schedule, _Unsaved) else follower.at
+        schedule = follower.schedule
+        is_curve = isinstance(schedule, lrcore.Schedule) and not schedule.has_stairs
+        self._rate_of_update = _function_of_update(follower, self.first)
+        self._first_of_curve = self.first if is_curve else inf
+        self._kept = _NOTHING
         self._follower = follower
         self._remind_from = follower.report_due
 
-    def _first_rate(self, step: int, caller: FrameType) -> float:
-        """Return the first rate. Warn once, if an optimizer makes an update with it before it counts that update."""
-        if step < 0 and caller.f_code.co_name == "_get_lrs" and not self._warned_of_first:
+    def _evaluate(self, num_update: int) -> float:
+        """Evaluate the rate of any update, and keep it where the schedule is a staircase."""
+        try:
+            number = index(num_update)
+        except TypeError:
+            raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
+        if number - self.first >= self._remind_from:
+            self._remind(number - self.first)
+        if number < self.first:
+            self._warn_if_an_update_is_not_counted(sys._getframe(2))  # noqa: SLF001 - the caller of `__call__`
+            number = self.first
+        rate = self._rate_of_update(number)
+        if isinstance(self.schedule, lrcore.Schedule) and self.schedule.has_stairs:
+            stair = self.schedule.stair(number - self.first)
+            self._kept = stair.start + self.first, min(stair.stop + self.first, number + _LONGEST_KEPT), rate
+        return rate
+
+    def _warn_if_an_update_is_not_counted(self, caller: FrameType) -> None:
+        """Warn once, if an optimizer asks for the rate of an update before it counts that update."""
+        if caller.f_code.co_name == "_get_lrs" and not self._warned_of_first:
             self._warned_of_first = True
             adapting.warn(
                 f"{_NAME}: {type(caller.f_locals['self']).__name__} asks for the rate before it counts the update, so every "
                 "update would have the rate of the one before; pass first=0"
             )
-        return self._at(0)
 
     def _remind(self, step: int) -> None:
         """Warn once that the plateau was told no metric; at the first call, only set the step of that warning.
@@ -308,11 +337,22 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
 
 _NOT_CALLED = 0  # `_remind_from` of a plateau whose scheduler was not called yet: its first step is unknown
-_NOT_PICKLED = {"_at", "_follower"}
+_NOT_PICKLED = {"_rate_of_update", "_first_of_curve", "_kept", "_follower"}
+_NOTHING = (0, 0, 0.0)  # `_kept` before a rate is known: an empty interval
+_LONGEST_KEPT = 2**20  # updates; Python compares small integers faster
 _NO_SCHEDULE = lrcore.Constant(0.0)
 _PROTOCOL_FOR_SERVERS = (
     0  # of pickle, with which a store sends the optimizer to its servers and nothing else is written
 )
+
+
+def _function_of_update(follower: adapting.Follower, first: int) -> Callable[[int], float]:
+    """Return the rate as a function of num_update."""
+    schedule = follower.schedule
+    if isinstance(schedule, lrcore.Schedule):
+        return schedule.at_counting_from(first)
+    at = schedule.at if isinstance(schedule, _Unsaved) else follower.at
+    return lambda number: at(number - first)
 
 
 def _is_worker() -> bool:
