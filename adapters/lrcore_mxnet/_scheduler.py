@@ -116,16 +116,17 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
         MXNet asks once for each parameter: a rate is kept for as long as it holds.
         """
-        first, end, rate = self._kept
-        if type(num_update) is int and first <= num_update < end:
-            return rate
         try:
+            first, end, rate = self._kept
+            if first <= num_update < end:
+                return rate
             if type(num_update) is int and self._first_of_curve <= num_update:
                 rate = self._rate_of_update(num_update)
                 self._kept = num_update, num_update + 1, rate
                 return rate
-            return self._evaluate(num_update)
+            return self._evaluate(_as_count(num_update))
         except Exception:
+            _as_count(num_update)
             if self.first:
                 undo_count(sys._getframe(1))  # noqa: SLF001 - the optimizer is reached by the caller's frame alone
             raise
@@ -291,8 +292,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def _follow(self, follower: adapting.Follower) -> None:
         """Take the rates from a follower."""
-        schedule = follower.schedule
-        is_curve = isinstance(schedule, lrcore.Schedule) and not schedule.has_stairs
+        is_curve = isinstance(follower.schedule, lrcore.Schedule) and not _has_stairs(follower.schedule)
         self._rate_of_update = _function_of_update(follower, self.first)
         self._first_of_curve = self.first if is_curve else inf
         self._kept = _NOTHING
@@ -300,20 +300,15 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self._remind_from = follower.report_due
 
     def _evaluate(self, num_update: int) -> float:
-        """Evaluate the rate of any update, and keep it where the schedule is a staircase."""
-        try:
-            number = index(num_update)
-        except TypeError:
-            raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
-        if number - self.first >= self._remind_from:
-            self._remind(number - self.first)
-        if number < self.first:
+        """Evaluate the rate of any update, of a staircase or a plateau too."""
+        if num_update - self.first >= self._remind_from:
+            self._remind(num_update - self.first)
+        if num_update < self.first:
             self._warn_if_an_update_is_not_counted(sys._getframe(2))  # noqa: SLF001 - the caller of `__call__`
-            number = self.first
-        rate = self._rate_of_update(number)
-        if isinstance(self.schedule, lrcore.Schedule) and self.schedule.has_stairs:
-            stair = self.schedule.stair(number - self.first)
-            self._kept = stair.start + self.first, min(stair.stop + self.first, number + _LONGEST_KEPT), rate
+            num_update = self.first
+        rate, step = self._rate_of_update(num_update), num_update - self.first
+        holds = self.schedule.stair(step) if _has_stairs(self.schedule) else range(step, step + 1)
+        self._kept = holds.start + self.first, min(holds.stop + self.first, num_update + _LONGEST_KEPT), rate
         return rate
 
     def _warn_if_an_update_is_not_counted(self, caller: FrameType) -> None:
@@ -344,6 +339,17 @@ _NO_SCHEDULE = lrcore.Constant(0.0)
 _PROTOCOL_FOR_SERVERS = (
     0  # of pickle, with which a store sends the optimizer to its servers and nothing else is written
 )
+
+
+def _as_count(num_update: Any) -> int:
+    try:
+        return index(num_update)
+    except TypeError:
+        raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
+
+
+def _has_stairs(schedule: Any) -> bool:
+    return isinstance(schedule, lrcore.Schedule) and schedule.has_stairs
 
 
 def _function_of_update(follower: adapting.Follower, first: int) -> Callable[[int], float]:

@@ -58,8 +58,13 @@ def spread_counts_to_devices(optimizer: Any, parameters: Mapping[Any, Any]) -> N
     counts_by_device, largest_counts = optimizer._all_index_update_counts, Counter[Any]()  # noqa: SLF001
     for counts in counts_by_device.values():
         largest_counts |= Counter(counts)
-    for device in {context.device_id for parameter in parameters.values() for context in parameter.list_ctx()}:
+    for device in {device.device_id for parameter in parameters.values() for device in _devices(parameter)}:
         counts_by_device.setdefault(device, {}).update(largest_counts)
+
+
+def _devices(parameter: Any) -> list[Any]:
+    """Return the devices of a Gluon parameter; MXNet 2 has renamed the method."""
+    return list(parameter.list_device() if hasattr(parameter, "list_device") else parameter.list_ctx())
 
 
 def undo_count(caller: FrameType | None) -> None:
