@@ -47,7 +47,7 @@ def _keep_scheduler(configured: Any, loaded: Any) -> None:
     schedulers = [optimizer.lr_scheduler for optimizer in (configured, loaded)]
     scheduler = next((one for one in schedulers if isinstance(one, LRScheduler)), None)
     if scheduler is not None:
-        scheduler.go_on(_state_of(loaded, scheduler))
+        scheduler._go_on(_state_of(loaded, scheduler))  # noqa: SLF001 - its own package
         loaded.lr_scheduler = scheduler
         spread_counts_to_devices(loaded, parameters)
 
@@ -59,7 +59,7 @@ def _state_of(optimizer: Any, scheduler: LRScheduler) -> dict[str, int | str]:
     """
     found, step = optimizer.lr_scheduler, optimizer.num_update
     if isinstance(found, LRScheduler):
-        return found.saved_state(step)
+        return found._saved_state(step)  # noqa: SLF001 - its own package
     if scheduler.on_mismatch == "use_config":
         return lrcore.save_state(step, scheduler.schedule)
     return lrcore.save_state(step, lrcore.Constant(optimizer.lr) if found is None else from_native(found))

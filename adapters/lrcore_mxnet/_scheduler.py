@@ -69,13 +69,12 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
-    _kept: tuple[
-        int, int, float
-    ]  # the updates, from the first to the one after the last, that have a known rate; the rate
-    _first_of_curve: (
-        float  # the first update whose rate changes at the next one; infinite if that is not all there is to do
-    )
-    _remind_from: float  # the step from which the plateau, if it was told no metric, is warned of
+    # The updates whose rate is known, from the first to the one after the last, and that rate.
+    _kept: tuple[int, int, float]
+    # Whether a schedule without stairs is followed, whose rate is kept for one update.
+    _is_curve: bool
+    # The step from which a warning says that the plateau was told no metric.
+    _remind_from: float = inf
     _warned_of_first = False
     _warned_of_workers = False
     _saved_schedule: str | None = None  # the description of the schedule in the file that this scheduler was read from
@@ -120,7 +119,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             first, end, rate = self._kept
             if first <= num_update < end:
                 return rate
-            if type(num_update) is int and self._first_of_curve <= num_update:
+            if self._is_curve and type(num_update) is int and num_update >= self.first:
                 rate = self._rate_of_update(num_update)
                 self._kept = num_update, num_update + 1, rate
                 return rate
@@ -199,7 +198,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 not go on. Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
-        set_update_count(optimizer, self.go_on(state))
+        set_update_count(optimizer, self._go_on(state))
         optimizer.lr_scheduler = self
 
     def sync(self, trainer: Any, step: int | None = None) -> None:
@@ -220,14 +219,14 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             step = adapting.checked_step(step, f"{_NAME}.sync: step")
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
-            self.go_on(found.saved_state(optimizer.num_update))
+            self._go_on(found._saved_state(optimizer.num_update))  # noqa: SLF001 - its own class
         if step is None:
             spread_counts_to_devices(optimizer, optimizer.param_dict)
         else:
             set_update_count(optimizer, step)
         optimizer.lr_scheduler = self
 
-    def go_on(self, state: Mapping[str, Any]) -> int:
+    def _go_on(self, state: Mapping[str, Any]) -> int:
         """Follow the schedule that `on_mismatch` chooses, the saved or the configured one, and return the step of the state."""
         if isinstance(self.schedule, _Unsaved):
             raise self.schedule.error()
@@ -236,8 +235,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         self._saved_schedule = None
         return step
 
-    def saved_state(self, step: int) -> dict[str, int | str]:
-        """The state of a scheduler that was read from a file, with the description of its schedule in that file.
+    def _saved_state(self, step: int) -> dict[str, int | str]:
+        """Return the state; of a scheduler that was read from a file, with the description of the schedule in that file.
 
         Pickle stores a Python function by its name: its code may have changed since.
         """
@@ -267,7 +266,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
         state |= {"schedule": self.schedule, "plateau_state": self.plateau_state}
-        state["_saved_schedule"] = self.saved_state(0)["schedule"]
+        state["_saved_schedule"] = self._saved_state(0)["schedule"]
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
@@ -292,9 +291,9 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     def _follow(self, follower: adapting.Follower) -> None:
         """Take the rates from a follower."""
-        is_curve = isinstance(follower.schedule, lrcore.Schedule) and not _has_stairs(follower.schedule)
+        schedule = follower.schedule
+        self._is_curve = isinstance(schedule, lrcore.Schedule) and not schedule.has_stairs
         self._rate_of_update = _function_of_update(follower, self.first)
-        self._first_of_curve = self.first if is_curve else inf
         self._kept = _NOTHING
         self._follower = follower
         self._remind_from = follower.report_due
@@ -332,16 +331,17 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
 
 _NOT_CALLED = 0  # `_remind_from` of a plateau whose scheduler was not called yet: its first step is unknown
-_NOT_PICKLED = {"_rate_of_update", "_first_of_curve", "_kept", "_follower"}
+_NOT_PICKLED = {"_rate_of_update", "_is_curve", "_kept", "_follower"}
 _NOTHING = (0, 0, 0.0)  # `_kept` before a rate is known: an empty interval
 _LONGEST_KEPT = 2**20  # updates; Python compares small integers faster
 _NO_SCHEDULE = lrcore.Constant(0.0)
 _PROTOCOL_FOR_SERVERS = (
-    0  # of pickle, with which a store sends the optimizer to its servers and nothing else is written
+    0  # of pickle: a store sends the optimizer to its servers with it, `save_states` takes the default
 )
 
 
 def _as_count(num_update: Any) -> int:
+    """Return an integer of Python or numpy as an int, and refuse anything else."""
     try:
         return index(num_update)
     except TypeError:

@@ -150,7 +150,9 @@ def test_a_schedule_file_that_cannot_be_read_is_named() -> None:
         ("local", 2, True),
     ],
 )
-def test_every_store_and_number_of_devices(kvstore: str | None, devices: int, update_on_kvstore: bool | None) -> None:
+def test_every_store_and_number_of_devices_trains_alike(
+    kvstore: str | None, devices: int, update_on_kvstore: bool | None
+) -> None:
     run = Run(
         LRScheduler(SCHEDULE),
         devices=[mx.cpu(number) for number in range(devices)],
@@ -166,7 +168,7 @@ def test_other_optimizers_move_by_the_rate(optimizer: str) -> None:
     assert run.rates(UPDATES) == expected(SCHEDULE)
 
 
-def test_lbsgd_counts_from_0() -> None:
+def test_lbsgd_follows_the_schedule_with_first_0() -> None:
     scheduler = LRScheduler(SCHEDULE, first=0)
     run = Run(scheduler, "lbsgd", warmup_epochs=0)
     assert run.rates(30) == expected(SCHEDULE, 0, 30)
@@ -194,7 +196,7 @@ def test_lr_mult_multiplies_the_rate_before_it_is_rounded() -> None:
         assert run.rates(UPDATES) == [float(np.float32(SCHEDULE(step) * factor)) for step in range(UPDATES)]
 
 
-def test_begin_num_update_enters_the_schedule_there() -> None:
+def test_begin_num_update_is_the_step_at_which_the_schedule_begins() -> None:
     assert Run(LRScheduler(SCHEDULE), begin_num_update=17).rates(20) == expected(SCHEDULE, 17, 37)
 
 
@@ -246,7 +248,7 @@ def train_on_servers(update_on_kvstore: bool) -> None:
 
 
 @pytest.mark.parametrize("update_on_kvstore", [True, False])
-def test_two_workers_and_a_server(update_on_kvstore: bool) -> None:
+def test_two_workers_and_a_server_follow_and_load_the_schedule(update_on_kvstore: bool) -> None:
     code = f"from tests.adapters.test_mxnet_adapter import train_on_servers; train_on_servers({update_on_kvstore})"
     group = {
         "DMLC_PS_ROOT_URI": "127.0.0.1",
@@ -282,7 +284,7 @@ def value_of(module: Any) -> float:
 
 
 @pytest.mark.parametrize("kvstore", ["local", "device", None])
-def test_module_fit(kvstore: str | None) -> None:
+def test_module_fit_uses_the_schedule(kvstore: str | None) -> None:
     for batches in (1, 2, 30):
         module = trained_module(LRScheduler(DYADIC), batches, kvstore)
         assert value_of(module) == -sum(expected(DYADIC, 0, batches))
@@ -357,7 +359,7 @@ def test_a_module_of_svrg_is_counted_where_its_updates_are_made(kvstore: str | N
     assert before - value_of(module) == DYADIC(40)
 
 
-def test_a_bucketing_module() -> None:
+def test_a_bucketing_module_counts_over_all_buckets() -> None:
     def symbol_of_bucket(key: int) -> Any:
         weight, label = mx.sym.var("weight", shape=(1,)), mx.sym.var("softmax_label")
         loss = mx.sym.MakeLoss(mx.sym.broadcast_mul(mx.sym.var("data"), weight) + 0 * label)
@@ -377,7 +379,7 @@ def test_a_bucketing_module() -> None:
     assert scheduler.state_dict(module)["step"] == 5
 
 
-def test_a_store_and_an_updater_without_a_trainer() -> None:
+def test_a_store_and_an_updater_follow_the_schedule_without_a_trainer() -> None:
     scheduler, weight = LRScheduler(DYADIC), mx.nd.zeros(1)
     store = mx.kv.create("local")
     store.set_optimizer(mx.optimizer.SGD(lr_scheduler=scheduler))
@@ -413,7 +415,7 @@ def trained_with_loss_scaling() -> list[float]:
     return found
 
 
-def test_an_update_that_loss_scaling_skips_is_none() -> None:
+def test_an_update_that_loss_scaling_skips_is_not_counted() -> None:
     right = [float(np.float16(-sum(expected(DYADIC, 0, updates)))) for updates in (0, 0, 1, 2, 3, 4)]
     assert in_new_process(trained_with_loss_scaling) == right
 
@@ -421,7 +423,7 @@ def test_an_update_that_loss_scaling_skips_is_none() -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_asking_is_pure() -> None:
+def test_asking_changes_nothing() -> None:
     scheduler = LRScheduler(SCHEDULE)
     before = scheduler.__getstate__()
     for num_update in (1000, 3, 0, 47, 48, 1, 1, 10**12):
@@ -446,7 +448,7 @@ def test_asking_in_between_does_not_disturb_a_run() -> None:
     assert found == expected(SCHEDULE)
 
 
-def test_what_is_not_a_count_is_refused() -> None:
+def test_a_number_that_is_no_count_is_refused() -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"expected an integer num_update; got 2\.5"):
         LRScheduler(SCHEDULE)(2.5)  # type: ignore[arg-type]
 
@@ -463,7 +465,7 @@ def test_a_default_learning_rate_is_not_used_and_one_warning_says_so(optimizer: 
     assert made.learning_rate == SCHEDULE(0) == scheduler.base_lr
 
 
-def test_the_cell_of_the_tutorial_says_once_and_truly_what_base_lr_is() -> None:
+def test_a_warning_says_that_base_lr_is_unchanged_where_mxnet_prints_the_opposite() -> None:
     """MXNet prints that the rate of the scheduler has been overwritten."""
     scheduler = LRScheduler(lrcore.Exponential(init_value=1.0, decay_rate=0.5, decay_steps=250, staircase=True))
     with pytest.warns(
@@ -508,7 +510,9 @@ def finish(folder: Path, weights: list[float], optimizer: str, schedule: Any) ->
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_interrupted_after_any_update_and_resumed_in_a_new_process(optimizer: str, tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_after_any_update_in_a_new_process_trains_on_as_if_never_stopped(
+    optimizer: str, tmp_path: Path
+) -> None:
     schedule = lrcore.Function(falling) if optimizer == "nag" else SCHEDULE
     run = Run(LRScheduler(schedule), optimizer, **OPTIMIZERS[optimizer])
     whole = []
@@ -531,7 +535,7 @@ def finish_without_states(states: list[Any], weights: list[float]) -> list[list[
     return found
 
 
-def test_interrupted_after_any_update_and_resumed_without_the_optimizers_states() -> None:
+def test_a_run_that_is_resumed_without_the_optimizers_states_trains_on_as_if_never_stopped() -> None:
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler)
     whole, states = [], []
@@ -567,7 +571,7 @@ DEVICES = [mx.cpu(number) for number in range(4)]
 )
 @pytest.mark.parametrize("kvstore", ["device", None])
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
-def test_states_count_on_on_another_device(
+def test_states_of_another_device_go_on_counting(
     kvstore: str | None, before: list[int], after: list[int], tmp_path: Path
 ) -> None:
     path = str(tmp_path / "states")
@@ -593,7 +597,7 @@ def test_the_state_is_the_same_as_in_every_adapter() -> None:
     assert scheduler.state_dict(run.trainer.optimizer) == state
 
 
-def test_a_state_of_another_adapter_is_continued() -> None:
+def test_a_state_of_another_adapter_is_loaded() -> None:
     for made in range(UPDATES):
         scheduler = LRScheduler(SCHEDULE)
         run = Run(scheduler)
@@ -602,7 +606,7 @@ def test_a_state_of_another_adapter_is_continued() -> None:
         assert run.rates(3) == expected(SCHEDULE, made, made + 3)
 
 
-def test_a_move_without_moments_into_adam_is_exact_where_the_docstring_says_how() -> None:
+def test_adam_without_moments_needs_a_shifted_schedule_instead_of_a_loaded_count() -> None:
     def adam(schedule: lrcore.Schedule, state: Any = None) -> list[float]:
         scheduler = LRScheduler(schedule)
         run = Run(scheduler, "adam", learning_rate=None)
@@ -637,7 +641,7 @@ def test_a_state_is_loaded_on_two_devices(kvstore: str | None) -> None:
         assert run.rates(3) == expected(SCHEDULE, made, made + 3)
 
 
-def test_a_state_is_continued_in_mid_run() -> None:
+def test_a_state_may_be_loaded_in_mid_run() -> None:
     scheduler = LRScheduler(SCHEDULE)
     run = Run(scheduler)
     run.weights(30)
@@ -664,7 +668,7 @@ def saved_states(path: Path, scheduler: Any, updates: int = 20, **options: Any) 
     return str(path)
 
 
-def test_states_of_another_schedule_are_an_error_that_names_the_first_difference_and_changes_nothing(
+def test_states_of_another_schedule_raise_an_error_with_the_first_difference_and_change_nothing(
     tmp_path: Path,
 ) -> None:
     path = saved_states(tmp_path / "states", LRScheduler(SCHEDULE), momentum=0.9)
@@ -772,7 +776,7 @@ def test_a_store_and_an_updater_that_load_states_apply_on_mismatch(tmp_path: Pat
         updater.set_states(native.get_states(dump_optimizer=True))
 
 
-def test_states_load_as_ever_where_no_lrcore_scheduler_takes_part(tmp_path: Path) -> None:
+def test_states_without_an_lrcore_scheduler_are_loaded_as_mxnet_does(tmp_path: Path) -> None:
     path = saved_states(tmp_path / "states", mx.lr_scheduler.FactorScheduler(5, 0.5, base_lr=0.5), 7)
     run = Run(None)
     run.trainer.load_states(path)
@@ -878,7 +882,7 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
     assert run.rates(5) == expected(SCHEDULE, 10, 15)
 
 
-def test_arguments_that_cannot_be_used() -> None:
+def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(
         lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config, same_past; got 'raise'"
     ):
@@ -936,7 +940,7 @@ def test_a_lambda_is_taken_from_the_configured_scheduler(tmp_path: Path) -> None
     assert resumed.rates(3) == [float(np.float32(0.5 / (step + 1))) for step in (3, 4, 5)]
 
 
-def test_a_lambda_that_was_read_without_a_configured_scheduler_is_missed_when_it_is_asked() -> None:
+def test_a_pickled_lambda_raises_an_error_when_it_is_asked() -> None:
     read = pickle.loads(pickle.dumps(LRScheduler(lambda step: 0.1)))
     with pytest.raises(
         lrcore.ScheduleError, match=r"expected a function that can be pickled; got .*<lambda>.*, of which"
@@ -978,7 +982,7 @@ def test_a_lambda_resumes_on_two_devices(kvstore: str | None, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("scheduler", [LRScheduler(SCHEDULE), mx.lr_scheduler.FactorScheduler(5), None])
-def test_a_lambda_that_no_configured_scheduler_follows_is_missed_before_anything_changes(
+def test_states_with_a_lambda_that_no_scheduler_follows_raise_an_error_and_change_nothing(
     scheduler: Any, tmp_path: Path
 ) -> None:
     path = saved_states(tmp_path / "states", LRScheduler(lambda step: 0.1), 3)
@@ -1102,7 +1106,7 @@ def finish_on_plateau(folder: Path, states: list[Any]) -> list[list[float]]:
     return found
 
 
-def test_a_plateau_interrupted_after_any_epoch(tmp_path: Path) -> None:
+def test_a_plateau_that_is_resumed_after_any_epoch_trains_on_as_if_never_stopped(tmp_path: Path) -> None:
     scheduler = LRScheduler(PLATEAU)
     run = Run(scheduler)
     whole, states = [], []
@@ -1126,7 +1130,9 @@ def test_a_report_after_load_states_scales_the_updates_that_follow(tmp_path: Pat
 
 
 @pytest.mark.parametrize("by_sync", [False, True])
-def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path: Path, *, by_sync: bool) -> None:
+def test_another_mode_resets_the_best_metric_with_a_warning_and_keeps_the_rate(
+    tmp_path: Path, *, by_sync: bool
+) -> None:
     """The best metric of the other mode would be compared in the wrong direction."""
     higher, lower = (lrcore.Plateau(OTHER, factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     saved = LRScheduler(higher)
@@ -1150,7 +1156,7 @@ def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate(tmp_path:
         assert configured(3) == expected_rate
 
 
-def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
+def test_a_plateau_that_is_told_no_metric_is_warned_of_once() -> None:
     scheduler = LRScheduler(PLATEAU)
     scheduler(1)
     scheduler(10_000)
@@ -1221,12 +1227,12 @@ def error_of_import(before: str) -> str:
 
 
 @pytest.mark.parametrize("words", ["module 'numpy' has no attribute", "np.bool was removed in the NumPy 2.0 release:"])
-def test_a_numpy_that_is_too_new_is_one_sentence(words: str) -> None:
+def test_a_numpy_that_is_too_new_is_refused_in_one_sentence(words: str) -> None:
     gone = f"import numpy\ndef gone(name):\n  raise AttributeError({words!r}, name)\nnumpy.__getattr__ = gone"
     said = error_of_import(gone)
     assert said.startswith("ImportError: lrcore_mxnet: MXNet ") and 'run: pip install "numpy<1.24"' in said
 
 
-def test_a_missing_mxnet_is_one_sentence() -> None:
+def test_a_missing_mxnet_is_reported_in_one_sentence() -> None:
     said = error_of_import("import sys\nsys.modules['mxnet'] = None")
     assert said.endswith('lrcore_mxnet: needs MXNet, which is not installed; run: pip install "lrcore[mxnet]"')
