@@ -203,7 +203,7 @@ def test_the_schedule_of_ones_own_scheduler_trains_resumes_and_is_pickled(tmp_pa
     def trainer_of(scheduler: Any) -> mx.gluon.Trainer:
         weight = mx.gluon.Parameter("weight", shape=1, init="zeros")
         weight.initialize()
-        return mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler})
+        return mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler, "learning_rate": None})
 
     path, native = str(tmp_path / "states"), Raised(3, 0.5)
     scheduler = lrcore_mxnet.LRScheduler(lrcore_mxnet.from_native(native))
