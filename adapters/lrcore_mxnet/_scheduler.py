@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from math import inf
@@ -154,7 +155,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         """
         if type(metric) is mx.nd.NDArray and metric.size == 1:
             metric = metric.asscalar()  # NDArray has no `__float__`
-        if _is_worker() and os.environ.get("DMLC_NUM_WORKER", "1") != "1" and not self._warned_of_workers:
+        if _count_workers() > 1 and not self._warned_of_workers:
             self._warned_of_workers = True
             adapting.warn(
                 f"{_NAME}.report: each worker follows its own plateau, and their rates and weights drift apart if they report "
@@ -364,6 +365,16 @@ def _function_of_update(follower: adapting.Follower, first: int) -> Callable[[in
 def _is_worker() -> bool:
     """Whether this process is one of several workers, which send their gradients to servers."""
     return os.environ.get("DMLC_ROLE") == "worker"
+
+
+def _count_workers() -> int:
+    """Return the number of processes that train together, by a distributed store or by Horovod."""
+    if _is_worker():
+        return int(os.environ.get("DMLC_NUM_WORKER", "1"))
+    horovod: Any = sys.modules.get("horovod.mxnet")
+    with suppress(ValueError):  # Horovod's before `init`
+        return 1 if horovod is None else int(horovod.size())
+    return 1
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import mxnet as mx
@@ -800,6 +800,20 @@ def test_each_of_two_trainers_keeps_its_own_scheduler(tmp_path: Path) -> None:
         runs[0].trainer.load_states(paths[1])
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # MXNet leaves the file open
+@pytest.mark.parametrize("kvstore", ["device", "local", None])
+def test_states_that_are_refused_change_nothing_on_two_devices(kvstore: str | None, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"devices": [mx.cpu(0), mx.cpu(1)], "kvstore": kvstore, "momentum": 0.9}
+    native = mx.lr_scheduler.FactorScheduler(5, 0.5, base_lr=0.5)
+    path = saved_states(tmp_path / "states", native, **options)
+    whole = Run(LRScheduler(DYADIC), **options).weights(9)
+    run = Run(LRScheduler(DYADIC), **options)
+    run.weights(4)
+    with pytest.raises(lrcore.ScheduleError, match="the saved schedule is not the configured one"):
+        run.trainer.load_states(path)
+    assert run.weights(5) == whole[4:]
+
+
 def test_sync_with_a_trainer_that_follows_another_lrcore_scheduler_applies_on_mismatch() -> None:
     run = Run(LRScheduler(SCHEDULE))
     run.weights(20)
@@ -1191,12 +1205,21 @@ def test_a_metric_may_be_an_array_of_mxnet() -> None:
         scheduler.report(mx.nd.zeros(2))
 
 
-@pytest.mark.parametrize(("workers", "warned"), [("2", 1), ("1", 0)])
+def not_initialised() -> int:
+    raise ValueError
+
+
+@pytest.mark.parametrize("horovod", [True, False])
+@pytest.mark.parametrize(("workers", "warned"), [(2, 1), (1, 0), (0, 0)])
 def test_workers_that_each_report_a_metric_are_warned_once(
-    monkeypatch: pytest.MonkeyPatch, workers: str, warned: int
+    monkeypatch: pytest.MonkeyPatch, workers: int, warned: int, horovod: bool
 ) -> None:
-    monkeypatch.setenv("DMLC_ROLE", "worker")
-    monkeypatch.setenv("DMLC_NUM_WORKER", workers)
+    if horovod:
+        size = (lambda: workers) if workers else not_initialised
+        monkeypatch.setitem(sys.modules, "horovod.mxnet", SimpleNamespace(size=size))
+    elif workers:
+        monkeypatch.setenv("DMLC_ROLE", "worker")
+        monkeypatch.setenv("DMLC_NUM_WORKER", str(workers))
     scheduler = LRScheduler(PLATEAU)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
