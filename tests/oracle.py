@@ -99,7 +99,7 @@ _WEIGHTS: dict[str, Any] = {
     "1-sqrt": lambda x, power: 1 - mp.sqrt(x),
     "1-square": lambda x, power: 1 - x * x,
     "sine": lambda x, power: mp.cos(mp.pi * x / 2),
-    "log": lambda x, steps: mp.log(1 + mpf(steps) * (1 - x)) / mp.log(1 + mpf(steps)),
+    "log": lambda x, steps: mp.ln(1 + mpf(steps) * (1 - x)) / mp.ln(1 + mpf(steps)),
 }
 
 

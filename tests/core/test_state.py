@@ -15,6 +15,7 @@ import pytest
 
 import lrcore
 from lrcore import Constant, Cosine, Linear, Plateau, Polynomial
+from lrcore.adapting import LoadedState
 from tests.kinds import KINDS
 
 SAVED = Cosine(init_value=0.1, decay_steps=200).warmup(5)
@@ -144,7 +145,7 @@ def test_a_message_lists_five_changes_at_most() -> None:
 @pytest.mark.parametrize("schedule", [Constant(0.1), [Constant(0.1), Constant(0.2)], Plateau(SAVED)])
 def test_use_config_goes_on_from_the_last_epoch_of_a_native_scheduler(schedule: Any) -> None:
     native = {"step_size": 10, "last_epoch": 7, "_last_lr": [0.1]}
-    assert lrcore.load_state(native, schedule, "use_config") == lrcore.state.LoadedState(7, schedule, None)
+    assert lrcore.load_state(native, schedule, "use_config") == LoadedState(7, schedule, None)
     advice = "this is the state of a native scheduler; on_mismatch use_config goes on from its last_epoch"
     for policy in ("error", "keep_checkpoint", "same_past"):
         with pytest.raises(lrcore.ScheduleError, match=advice):
