@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lrcore_torch._hooks import wrapped_optimizers
 
@@ -15,8 +18,9 @@ _CHANGES_WITHOUT_HOOK = 32  # more changes of a weight than initialising and loa
 class Attachment:
     """Calls a function after every update that an optimizer makes.
 
-    A wrapper such as SAM may be told to update by another method than `step`. So the optimizers inside are hooked, too;
-    their updates count unless they belong to a `step` of the outer one.
+    One update may run several hooked methods, one inside another: a wrapper calls the optimizer that it wraps, and a
+    subclass calls the `step` of its base class. The outermost counts. A wrapper such as SAM also has other methods that
+    update; then only the optimizer inside is hooked, and that one counts.
 
     Args:
         optimizer: the optimizer, or a wrapper of one.
@@ -26,15 +30,13 @@ class Attachment:
     def __init__(self, optimizer: Any, after_update: Callable[[Mapping[str, Any]], None]) -> None:
         hooked = [one for one in wrapped_optimizers(optimizer) if hasattr(one, "_optimizer_step_post_hooks")]
         self._after_update = after_update
-        self._in_outer_step = False
+        self._running: list[FrameType] = []  # the calls of hooked methods that are under way, where they may be nested
         self._was_called = False
         self._weights = [weight for group in optimizer.param_groups for weight in group["params"]][:1]
         self._changes = self._count_changes()
-        self._hooks = [one.register_step_post_hook(self._after_inner_step) for one in hooked[1:]]
-        if hooked:
-            self._hooks.append(hooked[0].register_step_post_hook(self._after_outer_step))
-        if len(hooked) > 1:
-            self._hooks.append(hooked[0].register_step_pre_hook(self._before_outer_step))
+        self._hooks = [one.register_step_post_hook(self._after_step) for one in hooked]
+        if len(hooked) > 1 or any(map(_calls_its_base, hooked)):
+            self._hooks += [one.register_step_pre_hook(self._before_step) for one in hooked]
 
     def __bool__(self) -> bool:
         """Whether the optimizer, or one inside it, has torch's hooks."""
@@ -49,24 +51,35 @@ class Attachment:
         """Whether the weights have changed many times although no hook was ever called."""
         return not self._was_called and self._count_changes() - self._changes > _CHANGES_WITHOUT_HOOK
 
-    def _before_outer_step(self, *_: Any) -> None:
-        self._in_outer_step = True
+    def _before_step(self, *_: Any) -> None:
+        frame = sys._getframe(1)  # noqa: SLF001 - torch's function around `step`, which runs until the update is made
+        while self._running and not _is_inside(frame, self._running[-1]):  # it failed, and is no longer under way
+            self._running.pop()
+        self._running.append(frame)
 
-    def _after_outer_step(self, optimizer: Any, _: Any, arguments: Mapping[str, Any]) -> None:
-        self._in_outer_step = False
-        self._count(optimizer, arguments)
-
-    def _after_inner_step(self, optimizer: Any, _: Any, arguments: Mapping[str, Any]) -> None:
-        if not self._in_outer_step:
-            self._count(optimizer, arguments)
-
-    def _count(self, optimizer: Any, arguments: Mapping[str, Any]) -> None:
-        self._was_called = True
-        if not _is_skipped(optimizer, arguments):
-            self._after_update(arguments)
+    def _after_step(self, optimizer: Any, _: Any, arguments: Mapping[str, Any]) -> None:
+        if self._running:
+            self._running.pop()
+        if not self._running:
+            self._was_called = True
+            if not _is_skipped(optimizer, arguments):
+                self._after_update(arguments)
 
     def _count_changes(self) -> int:
         return sum(weight._version for weight in self._weights)  # noqa: SLF001 - torch counts the changes in place
+
+
+def _calls_its_base(optimizer: Any) -> bool:
+    """Whether more than one class of the optimizer has a `step`, which torch hooks each."""
+    return sum("step" in vars(cls) for cls in type(optimizer).__mro__ if cls is not Optimizer) > 1
+
+
+def _is_inside(frame: FrameType, outer: FrameType) -> bool:
+    """Whether a call is made, directly or not, by another one."""
+    caller: FrameType | None = frame
+    while caller is not None and caller is not outer:
+        caller = caller.f_back
+    return caller is outer
 
 
 def _is_skipped(optimizer: Any, arguments: Mapping[str, Any]) -> bool:

@@ -492,9 +492,14 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._step_count = max(self._step_count, step + 1)
 
     def _check_first_step(self) -> None:
-        """Warn, as torch's schedulers do, if the optimizer has made no update before the first step."""
-        is_known = hasattr(self.optimizer.step, "_wrapped_by_lr_sched")  # torch's constructor wraps it to see calls
-        if is_known and not getattr(self.optimizer, "_opt_called", False):
+        """Warn, as torch's schedulers do, if the optimizer has made no update before the first step.
+
+        Torch's constructor wraps `optimizer.step` to see its calls. Around another optimizer there may be other ways to
+        update.
+        """
+        _, *inner = _hooks.wrapped_optimizers(self.optimizer)
+        sees_updates = not inner and hasattr(self.optimizer.step, "_wrapped_by_lr_sched")
+        if sees_updates and not getattr(self.optimizer, "_opt_called", False) and self._attachment is None:
             adapting.warn(
                 f"{WHERE}.step: expected a call after `optimizer.step()`; got one before `optimizer.step()`, so that no update "
                 "uses the first value of the schedule"
@@ -527,7 +532,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _warn_of_added_rates(self, added: Sequence[_given.Group]) -> None:
         """Warn once if an added group has a rate that is neither the optimizer's default nor the present one."""
-        known = [float(rate) for rate in (getattr(self.optimizer, "defaults", {}).get("lr"), *self._last_lr) if rate is not None]
+        defaults = [getattr(one, "defaults", {}).get("lr") for one in _hooks.wrapped_optimizers(self.optimizer)]
+        known = {float(rate) for rate in (*defaults, *self._last_lr) if rate is not None}
         for group in added:
             if not self.relative and "lr_scale" not in group and float(group["lr"]) not in known:
                 self._warn_once(
