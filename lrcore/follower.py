@@ -120,9 +120,7 @@ class Follower(Struct, frozen=True, dict=True):
         """The state of the run after `step` updates: see `lrcore.save_state`."""
         return save_state(step, self.schedule, None if self.plateau_state is None else self.plateau_state.to_dict())
 
-    def loaded(
-        self, state: Any, on_mismatch: Policy, where: str, *, several: bool = False
-    ) -> tuple[Follower, int]:
+    def loaded(self, state: Any, on_mismatch: Policy, where: str, *, several: bool = False) -> tuple[Follower, int]:
         """Read a state, and return the follower to go on with and the updates already made.
 
         Args:

@@ -12,14 +12,19 @@ import lrcore
 from lrcore import adapting
 
 Group: TypeAlias = dict[str, Any]
-Given: TypeAlias = adapting.Source | lrcore.Plateau | float | None
+Given: TypeAlias = float | lrcore.Plateau | adapting.Source | None  # jsonargparse takes the first that fits
 OWN = "initial_"  # torch keeps the rate that a group was made with as `initial_lr`; we do so with other keys
 
 _NEVER_DRIVEN = ("params", "lr", "lr_scale")
 
 
 def followed(
-    schedule: Given | Sequence[Given], also: Mapping[str, Any] | None, groups: Sequence[Group], where: str, *, relative: bool
+    schedule: Sequence[Given] | Given,
+    also: Mapping[str, Any] | None,
+    groups: Sequence[Group],
+    where: str,
+    *,
+    relative: bool,
 ) -> Any:
     """What a follower follows: one schedule, a plateau or a list; a dict of them if there is more to save.
 
@@ -79,9 +84,7 @@ def _of_key(key: str, given: Any, group: Group, where: str) -> Any:
         return _schedules(given, where)
     if _is_list(given) and len(given) == len(held):
         return [_schedules(one, f"{where}[{number}]") for number, one in enumerate(given)]
-    raise lrcore.ScheduleError(
-        where, f"expected a tuple of {len(held)}, each a schedule or a number; got {given!r}"
-    )
+    raise lrcore.ScheduleError(where, f"expected a tuple of {len(held)}, each a schedule or a number; got {given!r}")
 
 
 def _schedules(given: Any, where: str) -> Any:
@@ -92,7 +95,7 @@ def _schedules(given: Any, where: str) -> Any:
 
 def _constant(given: Any) -> Any:
     """A number as a schedule; anything else as it is."""
-    return lrcore.Constant(given) if isinstance(given, Real) and not isinstance(given, bool) else given
+    return lrcore.Constant(float(given)) if isinstance(given, Real) and not isinstance(given, bool) else given
 
 
 def _is_list(given: Any) -> bool:
@@ -101,7 +104,8 @@ def _is_list(given: Any) -> bool:
 
 def own_rate(group: Group) -> float:
     """The rate that a group was made with."""
-    return float(group.get(f"{OWN}lr", group["lr"]))
+    rate: Any = group.get(f"{OWN}lr")
+    return float(group["lr"] if rate is None else rate)
 
 
 def _checked(key: str, group: Group, where: str) -> Any:

@@ -63,9 +63,7 @@ class Column:
         if self._is_decay_factor:
             for value in found:
                 if not 0 <= value < 1:
-                    raise lrcore.ScheduleError(
-                        f"{self.key} at step {step}", f"expected a value in [0, 1); got {value}"
-                    )
+                    raise lrcore.ScheduleError(f"{self.key} at step {step}", f"expected a value in [0, 1); got {value}")
         return found
 
     def write(self, groups: Sequence[Group], numbers: Sequence[float]) -> None:

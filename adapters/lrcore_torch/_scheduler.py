@@ -69,7 +69,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     def __init__(
         self,
         optimizer: optim.Optimizer,
-        schedule: Given | Sequence[Given],
+        schedule: Sequence[Given] | Given,
         *,
         relative: bool = False,
         also: Mapping[str, Any] | None = None,
@@ -130,14 +130,16 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     def step(self, epoch: Any = None, *, metrics: Any = None) -> None:
         """Go on to the next update: call it after every `optimizer.step()`.
 
+        After `attach`, which counts the updates, a trainer may still call it, once an epoch or with a metric: it makes no step.
+
         Args:
             epoch: the step to go to instead (deprecated in torch); `sync` says the same. With a plateau it is the metric, as
                 torch's ReduceLROnPlateau takes it and trainers pass it.
-            metrics: a metric to `report` with this step; after `attach`, to report alone.
+            metrics: a metric to `report` with this step.
 
         Raises:
             lrcore.ScheduleError: the schedule failed; nothing has changed.
-            RuntimeError: `attach` already does this.
+            RuntimeError: a step is given after `attach`.
         """
         if self._is_watchful or epoch is not None or metrics is not None:
             self._step_with_care(epoch, metrics)
@@ -171,7 +173,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._go_to(self.last_epoch, self._follower.told(metric, WHERE))
 
     def follow(
-        self, schedule: Given | Sequence[Given], *, relative: bool | None = None, also: Mapping[str, Any] | None = None
+        self, schedule: Sequence[Given] | Given, *, relative: bool | None = None, also: Mapping[str, Any] | None = None
     ) -> None:
         """Go on with another schedule from the step that is reached, and write its rates at once.
 
@@ -341,11 +343,12 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if self._follower.plateau is not None and metrics is None and _composites.is_standalone(self):
             epoch, metrics = None, epoch
         if self._attachment is not None:
-            if metrics is None:
+            if epoch is not None:
                 raise RuntimeError(
-                    f"{WHERE}.step: expected no call, since attach() makes it after every update; got one"
+                    f"{WHERE}.step: expected no argument, since attach() counts the updates; got {epoch}; sync() sets them"
                 )
-            self.report(metrics)
+            if metrics is not None:
+                self.report(metrics)
             return
         follower = self._follower if metrics is None else self._follower.told(metrics, WHERE)
         if epoch is None:

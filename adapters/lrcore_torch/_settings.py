@@ -14,7 +14,6 @@ from lrcore import adapting
 from lrcore_torch._given import OWN, Group, own_rate
 from lrcore_torch._plan import Plan, scale
 
-
 _FACTORS = ("lr_scale", f"{OWN}lr")
 
 

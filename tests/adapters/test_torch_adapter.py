@@ -416,16 +416,21 @@ def test_attach_counts_updates_at_a_scheduled_rate_of_0(lr: float | torch.Tensor
     assert scheduler.last_epoch == 4
 
 
-def test_step_is_refused_after_attach() -> None:
+def test_step_after_attach_makes_no_step() -> None:
+    """Lightning calls `step` once an epoch, however the scheduler counts."""
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING).attach().attach()
-    update(optimizer)
-    with pytest.raises(RuntimeError, match=r"step: expected no call, since attach\(\) makes it"):
+    for step in range(4):
+        assert update(optimizer) == [FALLING(step)]
         scheduler.step()
-    assert scheduler.last_epoch == 1
+        assert scheduler.last_epoch == step + 1
+    with pytest.raises(
+        RuntimeError, match=r"step: expected no argument, since attach\(\) counts the updates; got 2; sync"
+    ):
+        scheduler.step(2)
     scheduler.detach()
     scheduler.detach()
-    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(1, 4))
+    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(4, 7))
 
 
 class Wrapper(torch.optim.Optimizer):
@@ -504,7 +509,9 @@ def test_step_with_a_number_goes_to_that_step_and_warns_once() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     update(optimizer)
-    with pytest.warns(UserWarning, match="step: expected no argument; got 5, which is taken as the updates already made"):
+    with pytest.warns(
+        UserWarning, match="step: expected no argument; got 5, which is taken as the updates already made"
+    ):
         scheduler.step(5)
     assert (scheduler.last_epoch, update(optimizer)) == (5, [FALLING(5)])
     scheduler.step(7)

@@ -30,7 +30,9 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def begin(self, bases: list[float], form: str, *, relative: bool, tensors: bool) -> None:
         self.relative, self.tensors, self.form = relative, tensors, form
-        self.bases = bases if relative or form == "list" else bases[:1] * len(bases)  # others would be overwritten, with a warning
+        self.bases = (
+            bases if relative or form == "list" else bases[:1] * len(bases)
+        )  # others would be overwritten, with a warning
         self.plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
         self.state = self.plateau.initial()
         self.step = 0
