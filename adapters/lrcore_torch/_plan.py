@@ -68,14 +68,15 @@ class Column:
 
     def write(self, groups: Sequence[Group], numbers: Sequence[float]) -> None:
         """Write the number into each group in which it is driven."""
+        key, place = self.key, self.place
         for number, value in zip(self.driven, numbers, strict=True):
             group = groups[number]
-            if self.place is None:
-                write(group, self.key, value)
+            if place is None:
+                write(group, key, value)
             else:
-                places = dict(enumerate(group[self.key]))
-                write(places, self.place, value)
-                group[self.key] = tuple(places.values())
+                places = dict(enumerate(group[key]))
+                write(places, place, value)
+                group[key] = tuple(places.values())
 
 
 class Plan:

@@ -70,7 +70,7 @@ def test_each_update_uses_the_schedule(tmp_path: Path) -> None:
     assert movements(weights.seen) == pytest.approx(rates(range(EPOCHS * BATCHES)), rel=1e-12)
 
 
-def test_by_epoch(tmp_path: Path) -> None:
+def test_each_epoch_uses_the_schedule_where_the_interval_is_an_epoch(tmp_path: Path) -> None:
     weights = Weights()
     fit(tmp_path, Module(interval="epoch"), [weights], max_epochs=4)
     by_epoch = [SCHEDULE(epoch) for epoch in range(4) for _ in range(BATCHES)]
