@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import torch
 from torch import optim
+from torch.optim.lr_scheduler import ChainedScheduler, SequentialLR
 
 import lrcore
 from lrcore import adapting
@@ -17,6 +19,7 @@ from lrcore_torch._plan import Others, Plan
 from lrcore_torch._step_ratio import StepRatio
 
 WHERE = "lrcore_torch.LRScheduler"
+_NONE_REPLACED: tuple[int, list[float]] = (-2, [])
 _HOW_TO_REPORT = "call report(metric), or step(metrics=metric), after each evaluation"
 
 
@@ -90,7 +93,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._attachment: Attachment | None = None
         self._step_ratio: StepRatio | None = None
         self._in_composite = False
-        self._loaded_rates: list[float] = []
+        self._composite: weakref.ref[SequentialLR | ChainedScheduler] | None = None
+        self._replaced = _NONE_REPLACED  # at which step, and which rates of a loaded optimizer, were overwritten
         self._warned: set[str] = set()
         self._groups_owner: Any = None
         self._last_lr: list[Any] = []
@@ -296,21 +300,24 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """
         where = f"{WHERE}.load_state_dict"
         follower, step = self._loaded(state_dict, where)
-        self._find_composite()
-        if _composites.owns_rate(self):
+        owner = _composites.rate_owner(self, self._find_composite())
+        replaced_at, replaced = self._replaced
+        if owner is self:
             self._go_to(step, follower, where)
         else:
-            plan = Plan(follower, self.optimizer.param_groups, where)
-            plan.numbers(step, self.optimizer.param_groups)  # raises before anything is changed
+            groups = self.optimizer.param_groups
+            plan = Plan(follower, groups, where)
+            plan.numbers(step, groups)  # raises before anything is changed
+            if replaced_at == self.last_epoch and not isinstance(owner, LRScheduler):
+                self._holders.write(groups, replaced)  # which the optimizer alone remembers for a native
             self._follower, self._plan, self.last_epoch = follower, plan, step
-            if _composites.is_chained(self) and self._loaded_rates:
-                self._holders.write(self.optimizer.param_groups, self._loaded_rates)
+        self._replaced = _NONE_REPLACED
         self._used_lr = []
         self._suppress_first_step_warning(step)
 
     def __getstate__(self) -> dict[str, Any]:
         """All attributes but the hooks, which a copied optimizer does not have, and the functions, which cannot be pickled."""
-        return {**self.__dict__, "_attachment": None, "_plan": None, "_groups_owner": None}
+        return {**self.__dict__, "_attachment": None, "_plan": None, "_groups_owner": None, "_composite": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copied or unpickled scheduler, whose optimizer holds new objects as rates."""
@@ -340,7 +347,8 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _step_with_care(self, epoch: Any, metrics: Any) -> None:
         """Make one of the first steps, or one with a metric or to a given step; after `attach`, only take the metric."""
-        if self._follower.plateau is not None and metrics is None and _composites.is_standalone(self):
+        composite = self._find_composite()
+        if self._follower.plateau is not None and metrics is None and composite is None:
             epoch, metrics = None, epoch
         if self._attachment is not None:
             if epoch is not None:
@@ -355,7 +363,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             self._advance(self.last_epoch + 1, follower)
             return
         step = adapting.checked_step(epoch)
-        if _composites.is_standalone(self):  # an older SequentialLR calls step(0) at a milestone
+        if composite is None:  # an older SequentialLR calls step(0) at a milestone
             self._warn_once(
                 "step",
                 f"{WHERE}.step: expected no argument; got {epoch}, which is taken as the updates already made, and not as "
@@ -444,8 +452,10 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         """Write the rates again: the optimizer has restored those of its checkpoint."""
         if self._groups_owner is not None:  # loading made new groups there, which the wrapper does not know
             self.optimizer.param_groups = self._groups_owner.param_groups
-        if not self._in_composite and self.last_epoch >= 0:
-            self._loaded_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        composite = self._composite() if self._composite is not None else None
+        is_orphan = self._in_composite and composite is None  # a copy, which has yet to be called by its composite
+        if self.last_epoch >= 0 and not is_orphan and _composites.rate_owner(self, composite) is self:
+            self._replaced = self.last_epoch, [float(group["lr"]) for group in self.optimizer.param_groups]
             self._go_to(self.last_epoch, self._follower)
 
     def _after_adding(self) -> None:
@@ -486,9 +496,12 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         needs_watching = self._step_ratio is not None or self._attachment is not None or bool(self._holders.tensors)
         self._is_watchful = needs_watching or self._step_count < 1
 
-    def _find_composite(self) -> None:
-        """Find out whether a SequentialLR or ChainedScheduler calls, whose other children write the rate, too."""
-        self._in_composite = self._in_composite or not _composites.is_standalone(self)
+    def _find_composite(self) -> SequentialLR | ChainedScheduler | None:
+        """The SequentialLR or ChainedScheduler that calls now, whose other children write the rate, too; it is remembered."""
+        composite = _composites.calling_composite(self)
+        if composite is not None:
+            self._in_composite, self._composite = True, weakref.ref(composite)
+        return composite
 
     def _suppress_first_step_warning(self, step: int) -> None:
         """Count more steps than `step`: only at count 1 is an earlier update expected."""
