@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -28,11 +28,11 @@ class Attachment:
     """
 
     def __init__(self, optimizer: Any, after_update: Callable[[Mapping[str, Any]], None]) -> None:
-        hooked = [one for one in wrapped_optimizers(optimizer) if hasattr(one, "_optimizer_step_post_hooks")]
+        self._weights = _weights(optimizer)
+        hooked = [one for one in self._updating(optimizer) if hasattr(one, "_optimizer_step_post_hooks")]
         self._after_update = after_update
         self._running: list[FrameType] = []  # the calls of hooked methods that are under way, where they may be nested
         self._was_called = False
-        self._weights = [weight for group in optimizer.param_groups for weight in group["params"]][:1]
         self._changes = self._count_changes()
         self._hooks = [one.register_step_post_hook(self._after_step) for one in hooked]
         if len(hooked) > 1 or any(map(_calls_its_base, hooked)):
@@ -51,6 +51,13 @@ class Attachment:
         """Whether the weights have changed many times although no hook was ever called."""
         return not self._was_called and self._count_changes() - self._changes > _CHANGES_WITHOUT_HOOK
 
+    def _updating(self, optimizer: Any) -> Iterator[Any]:
+        """The optimizer, and those inside it that update some of its weights."""
+        own = {id(weight) for weight in self._weights}
+        for one in wrapped_optimizers(optimizer):
+            if one is optimizer or any(id(weight) in own for weight in _weights(one)):
+                yield one
+
     def _before_step(self, *_: Any) -> None:
         frame = sys._getframe(1)  # noqa: SLF001 - torch's function around `step`, which runs until the update is made
         while self._running and not _is_inside(frame, self._running[-1]):  # it failed, and is no longer under way
@@ -66,7 +73,11 @@ class Attachment:
                 self._after_update(arguments)
 
     def _count_changes(self) -> int:
-        return sum(weight._version for weight in self._weights)  # noqa: SLF001 - torch counts the changes in place
+        return max((weight._version for weight in self._weights), default=0)  # noqa: SLF001 - counts changes in place
+
+
+def _weights(optimizer: Any) -> list[Tensor]:
+    return [weight for group in getattr(optimizer, "param_groups", ()) for weight in group["params"]]
 
 
 def _calls_its_base(optimizer: Any) -> bool:

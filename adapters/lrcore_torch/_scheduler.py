@@ -417,8 +417,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if not self._holders.are_unchanged(groups, last):
             if training:
                 self._warn_of_foreign_rate(rates)
-            self._plan = plan
             self._remember_holders()
+        if plan is not self._plan:
+            _settings.remember_own_numbers(groups, plan)
         self._holders.write(groups, rates)
         if others:
             for column, ones in zip(plan.columns, others, strict=True):

@@ -241,6 +241,20 @@ def test_follow_goes_on_with_another_schedule_at_the_same_step(lr: Any) -> None:
     )
 
 
+def test_follow_drives_another_key_where_the_groups_have_a_number() -> None:
+    optimizer = with_decays(0.1, 0.0)
+    scheduler = lrcore_torch.LRScheduler(optimizer, 0.1)
+    to_0 = lrcore.PiecewiseConstant(boundaries=[1, 2], values=[0.3, 0.0, 0.2])
+    scheduler.follow(0.1, also={"weight_decay": to_0})
+    for step in range(4):
+        if step == 1:
+            optimizer.add_param_group({"params": [parameter()], "weight_decay": 0.0})
+        assert decays(optimizer)[:2] == [to_0(step), 0.0]
+        update(optimizer)
+        scheduler.step()
+    assert decays(optimizer) == [0.2, 0.0, 0.0]
+
+
 def test_follow_refuses_what_the_constructor_refuses_and_changes_nothing() -> None:
     optimizer = sgd(2)
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)

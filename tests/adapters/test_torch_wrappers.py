@@ -198,6 +198,16 @@ def test_two_steps_of_sam_are_one_update(*, attached: bool) -> None:
     assert scheduler.last_epoch == 6
 
 
+def test_an_optimizer_that_is_only_kept_inside_another_does_not_count() -> None:
+    optimizer: Any = sgd()
+    optimizer.other = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, attach=True)
+    for step in range(3):
+        assert update(optimizer) == [FALLING(step)]
+        update(optimizer.other)
+    assert scheduler.last_epoch == 3
+
+
 class Subclass(torch.optim.SGD):
     """An optimizer that calls the `step` of its base class, and may fail before."""
 
