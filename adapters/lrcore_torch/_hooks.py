@@ -25,31 +25,22 @@ def wrapped_optimizers(optimizer: Any) -> Iterator[Any]:
 
 
 def call_around_loading(optimizer: Optimizer, before: Any, after: Any) -> None:
-    """Call two methods around every `load_state_dict` of the optimizer; their object is referenced weakly.
+    """Call two methods around every `load_state_dict` of the optimizer, and of those inside; their object is referenced weakly.
 
     Args:
-        optimizer: the optimizer, or a wrapper. Some wrappers do not call `Optimizer.__init__`, which makes the hooks; then
-            those of the optimizer inside are used.
-        before: is given the state that is loaded, and returns the one to load instead.
-        after: is given nothing.
+        optimizer: the optimizer, or a wrapper. Some wrappers do not call `Optimizer.__init__`, which makes the hooks; and
+            some load their own state first, and then that of the optimizer inside.
+        before: is given the optimizer that loads and the state, and returns the state to load instead.
+        after: is given the optimizer that has loaded.
     """
-    has_hooks = (one for one in wrapped_optimizers(optimizer) if hasattr(one, "_optimizer_load_state_dict_post_hooks"))
-    found = next(has_hooks, None)
-    if found is None:
-        return
     first, last = weakref.WeakMethod(before), weakref.WeakMethod(after)
-    for hook in (
-        found.register_load_state_dict_pre_hook(lambda _, state: _call_if_alive(first, state)),
-        found.register_load_state_dict_post_hook(lambda _: _call_if_alive(last)),
-    ):
-        weakref.finalize(before.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
-
-
-def shared_groups_owner(optimizer: Any) -> Any:
-    """The optimizer inside a wrapper that keeps a reference to that optimizer's list of groups; None if it keeps none."""
-    own = getattr(optimizer, "__dict__", {}).get("param_groups")
-    inner = [one for one in wrapped_optimizers(optimizer) if one is not optimizer]
-    return inner[0] if inner and own is not None and own is getattr(inner[0], "param_groups", None) else None
+    for one in wrapped_optimizers(optimizer):
+        if hasattr(one, "_optimizer_load_state_dict_post_hooks"):
+            for hook in (
+                one.register_load_state_dict_pre_hook(lambda loading, state: _call_if_alive(first, loading, state)),
+                one.register_load_state_dict_post_hook(lambda loaded: _call_if_alive(last, loaded)),
+            ):
+                weakref.finalize(before.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
 
 
 # --- adding a group ---------------------------------------------------------------------------------------------------

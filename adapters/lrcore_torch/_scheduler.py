@@ -96,7 +96,9 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._composite: weakref.ref[SequentialLR | ChainedScheduler] | None = None
         self._replaced = _NONE_REPLACED  # at which step, and which rates of a loaded optimizer, were overwritten
         self._warned: set[str] = set()
-        self._groups_owner: Any = None
+        self._shares_groups = (
+            False  # whether the optimizer and the one inside that loads a state have one list of groups
+        )
         self._last_lr: list[Any] = []
         self._used_lr: list[float] = []
         self._holders = _rate_cells.RateHolders([])
@@ -317,7 +319,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         """All attributes but the hooks, which a copied optimizer does not have, and the functions, which cannot be pickled."""
-        return {**self.__dict__, "_attachment": None, "_plan": None, "_groups_owner": None, "_composite": None}
+        return {**self.__dict__, "_attachment": None, "_plan": None, "_composite": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copied or unpickled scheduler, whose optimizer holds new objects as rates."""
@@ -443,21 +445,27 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         _hooks.call_after_adding(self.optimizer, self._after_adding)
         _hooks.call_around_loading(self.optimizer, self._before_loading, self._after_loading)
 
-    def _before_loading(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Choose what the optimizer loads into its groups where the code gave them something else."""
-        self._groups_owner = _hooks.shared_groups_owner(self.optimizer)
+    def _before_loading(self, loading: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Choose what an optimizer loads into its groups where the code gave them something else."""
+        groups = self.optimizer.param_groups
+        self._shares_groups = loading is not self.optimizer and groups is loading.param_groups
         where = f"{type(self.optimizer).__name__}.load_state_dict"
-        return _settings.fitted_state(state, self.optimizer.param_groups, self._plan, self.on_mismatch, where)
+        return _settings.fitted_state(state, groups, self._plan, self.on_mismatch, where)
 
-    def _after_loading(self) -> None:
-        """Write the rates again: the optimizer has restored those of its checkpoint."""
-        if self._groups_owner is not None:  # loading made new groups there, which the wrapper does not know
-            self.optimizer.param_groups = self._groups_owner.param_groups
+    def _after_loading(self, loaded: Any) -> None:
+        """Write the rates again: an optimizer has restored those of its checkpoint, in new groups."""
+        if self._shares_groups and "param_groups" in vars(self.optimizer):
+            self.optimizer.param_groups = (
+                loaded.param_groups
+            )  # a wrapper that keeps a reference does not know the new ones
         composite = self._composite() if self._composite is not None else None
         is_orphan = self._in_composite and composite is None  # a copy, which has yet to be called by its composite
         if self.last_epoch >= 0 and not is_orphan and _composites.rate_owner(self, composite) is self:
             self._replaced = self.last_epoch, [float(group["lr"]) for group in self.optimizer.param_groups]
             self._go_to(self.last_epoch, self._follower)
+            if loaded.param_groups is not self.optimizer.param_groups:  # a wrapper may take over these groups later
+                for group, rate in zip(loaded.param_groups, self._last_lr, strict=False):
+                    _rate_cells.write(group, "lr", rate)
 
     def _after_adding(self) -> None:
         """Write the rate of a new group, unless other code has written the old groups or a list has no schedule for it."""

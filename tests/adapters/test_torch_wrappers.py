@@ -135,6 +135,10 @@ class Sam(torch.optim.Optimizer):
         self.base_optimizer = base
         self.param_groups = base.param_groups
 
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        self.base_optimizer.param_groups = self.param_groups
+
     def first_step(self) -> None:
         for group in self.param_groups:
             for weight in group["params"]:
@@ -151,8 +155,20 @@ class Sam(torch.optim.Optimizer):
         self.second_step()
 
 
+class LookSam(Sam):
+    """A SAM that loads its own state, then that of the optimizer inside, whose groups it takes over."""
+
+    def state_dict(self) -> Any:
+        return {**super().state_dict(), "base_optimizer": self.base_optimizer.state_dict()}
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        super().load_state_dict(state_dict)
+        self.base_optimizer.load_state_dict(state_dict["base_optimizer"])
+        self.param_groups = self.base_optimizer.param_groups
+
+
 @pytest.mark.parametrize("attached", [False, True])
-@pytest.mark.parametrize("wrapper", [Lookahead, LocalSGD, Sam])
+@pytest.mark.parametrize("wrapper", [Lookahead, LocalSGD, Sam, LookSam])
 def test_a_wrapped_optimizer_trains_loads_and_takes_groups_like_any(wrapper: Any, *, attached: bool) -> None:
     def made() -> tuple[Any, lrcore_torch.LRScheduler]:
         optimizer = wrapper(sgd())
@@ -168,7 +184,11 @@ def test_a_wrapped_optimizer_trains_loads_and_takes_groups_like_any(wrapper: Any
     states = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
     optimizer, scheduler = made()
     scheduler.load_state_dict(states[1])
+    for state in (states[0], *(value for value in states[0].values() if isinstance(value, dict))):
+        for group in state.get("param_groups", []):
+            group.update(lr=7.0, note="saved")
     optimizer.load_state_dict(states[0])
+    assert optimizer.param_groups[0]["note"] == "saved"
     assert go_on(optimizer, scheduler, 3) == expected(FALLING, range(3, 6))
     optimizer.add_param_group({"params": [parameter()]})
     assert go_on(optimizer, scheduler, 3) == expected(FALLING, range(6, 9), 1.0, 1.0)
