@@ -31,6 +31,10 @@ def followed(
     Raises:
         lrcore.ScheduleError: something given is no schedule, or `also` has a key that no schedule can drive.
     """
+    if also is not None and not isinstance(also, Mapping):
+        raise lrcore.ScheduleError(
+            f"{where}.also", f"expected a dict, such as {{'weight_decay': schedule}}; got {also!r}"
+        )
     rates = _rates(schedule, groups, f"{where}.schedule", relative=relative)
     others = {key: _of_key(key, given, groups[0], f"{where}.also[{key!r}]") for key, given in (also or {}).items()}
     if relative:
@@ -99,7 +103,7 @@ def _constant(given: Any) -> Any:
 
 
 def _is_list(given: Any) -> bool:
-    return isinstance(given, Sequence) and not isinstance(given, str)
+    return isinstance(given, Sequence) and not isinstance(given, str | bytes)
 
 
 def own_rate(group: Group) -> float:

@@ -670,12 +670,23 @@ def test_a_schedule_that_fails_at_its_first_step_leaves_the_optimizer_unchanged(
     [
         (("model", SCHEDULE), TypeError, "expected a torch.optim.Optimizer; got str"),
         ((None, "cosine"), lrcore.ScheduleError, "LRScheduler.schedule: .*cosine"),
+        (
+            (None, b"cosine"),
+            lrcore.ScheduleError,
+            "LRScheduler.schedule: expected a lrcore schedule, .*; got b'cosine'",
+        ),
         ((None, [SCHEDULE, "cosine"]), lrcore.ScheduleError, r"LRScheduler.schedule\[1\]: .*cosine"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: tuple[Any, Any], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         lrcore_torch.LRScheduler(arguments[0] or sgd(2), arguments[1])
+
+
+@pytest.mark.parametrize("also", ["weight_decay", [SCHEDULE]])
+def test_also_must_be_a_dict(also: Any) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"also: expected a dict, such as \{'weight_decay': schedule\}; got"):
+        lrcore_torch.LRScheduler(sgd(), SCHEDULE, also=also)
 
 
 def test_stepping_before_the_optimizer_warns_once() -> None:
