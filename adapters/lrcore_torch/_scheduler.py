@@ -96,9 +96,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._composite: weakref.ref[SequentialLR | ChainedScheduler] | None = None
         self._replaced = _NONE_REPLACED  # at which step, and which rates of a loaded optimizer, were overwritten
         self._warned: set[str] = set()
-        self._shares_groups = (
-            False  # whether the optimizer and the one inside that loads a state have one list of groups
-        )
+        self._shares_groups = False  # whether the optimizer inside that loads a state has the same list of groups
         self._last_lr: list[Any] = []
         self._used_lr: list[float] = []
         self._holders = _rate_cells.RateHolders([])
@@ -349,7 +347,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _step_with_care(self, epoch: Any, metrics: Any) -> None:
         """Make one of the first steps, or one with a metric or to a given step; after `attach`, only take the metric."""
-        composite = self._find_composite()
+        composite = None if epoch is None else self._find_composite()
         if self._follower.plateau is not None and metrics is None and composite is None:
             epoch, metrics = None, epoch
         if self._attachment is not None:
