@@ -14,20 +14,22 @@ from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import ChainedScheduler, LRScheduler, SequentialLR
 
 
-def owns_rate(scheduler: LRScheduler) -> bool:
-    """Whether the scheduler alone determines the rate now: it is standalone or the active child of a SequentialLR."""
-    caller: Any = _calling_composite(scheduler)
-    if isinstance(caller, SequentialLR):
-        return caller._schedulers[bisect_right(caller._milestones, caller.last_epoch)] is scheduler  # noqa: SLF001
-    return not isinstance(caller, ChainedScheduler)
+def calling_composite(scheduler: LRScheduler) -> SequentialLR | ChainedScheduler | None:
+    """The composite that calls the scheduler now; None if none does."""
+    caller = _caller(scheduler)
+    return caller if isinstance(caller, (SequentialLR, ChainedScheduler)) else None
 
 
-def is_standalone(scheduler: LRScheduler) -> bool:
-    """Whether no composite, whose other children write the rate too, calls the scheduler now."""
-    return not isinstance(_calling_composite(scheduler), (SequentialLR, ChainedScheduler))
+def rate_owner(scheduler: LRScheduler, composite: SequentialLR | ChainedScheduler | None) -> LRScheduler | None:
+    """The scheduler that alone determines the rate: itself, or the active child of a SequentialLR; None in a chain."""
+    if isinstance(composite, SequentialLR):
+        parts: Any = composite
+        active: LRScheduler = parts._schedulers[bisect_right(parts._milestones, parts.last_epoch)]  # noqa: SLF001
+        return active
+    return scheduler if composite is None else None
 
 
-def _calling_composite(scheduler: LRScheduler) -> object:
+def _caller(scheduler: LRScheduler) -> object:
     """The torch object whose method called the scheduler's, directly or through `torch.compiler.disable`."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the frame is the only trace of the composite
     while frame is not None and _is_skipped(frame, scheduler):

@@ -1,32 +1,49 @@
-"""Hooks that call a scheduler back after `optimizer.load_state_dict` and `optimizer.add_param_group`."""
+"""Calls a scheduler back when its optimizer loads a state or is given a parameter group; finds wrapped optimizers."""
 
 from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch.optim import Optimizer
 
 
-def optimizer_with_hooks(optimizer: Optimizer) -> Optimizer | None:
-    """The optimizer itself, or the first inside its wrappers that has torch's hooks; None if there is none.
+def wrapped_optimizers(optimizer: Any) -> Iterator[Any]:
+    """The optimizer, the one that it wraps, and so on: trainers, Lookahead and SAM keep the inner one as an attribute."""
+    seen: set[int] = set()
+    while optimizer is not None and id(optimizer) not in seen:
+        yield optimizer
+        seen.add(id(optimizer))
+        held = getattr(optimizer, "__dict__", {}).values()
+        inner = next((one for one in held if isinstance(one, Optimizer)), None)
+        optimizer = getattr(optimizer, "optimizer", None) if inner is None else inner
 
-    Some trainers wrap an optimizer into one that does not initialise the hooks.
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+def call_around_loading(optimizer: Optimizer, before: Any, after: Any) -> None:
+    """Call two methods around every `load_state_dict` of the optimizer, and of those inside; their object is referenced weakly.
+
+    Args:
+        optimizer: the optimizer, or a wrapper. Some wrappers do not call `Optimizer.__init__`, which makes the hooks; and
+            some load their own state first, and then that of the optimizer inside.
+        before: is given the optimizer that loads and the state, and returns the state to load instead.
+        after: is given the optimizer that has loaded.
     """
-    inside: Any = optimizer
-    while inside is not None and not hasattr(inside, "_optimizer_step_post_hooks"):
-        inside = getattr(inside, "optimizer", None)
-    return inside  # type: ignore[no-any-return]
+    first, last = weakref.WeakMethod(before), weakref.WeakMethod(after)
+    for one in wrapped_optimizers(optimizer):
+        if hasattr(one, "_optimizer_load_state_dict_post_hooks"):
+            for hook in (
+                one.register_load_state_dict_pre_hook(lambda loading, state: _call_if_alive(first, loading, state)),
+                one.register_load_state_dict_post_hook(lambda loaded: _call_if_alive(last, loaded)),
+            ):
+                weakref.finalize(before.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
 
 
-def call_after_loading(optimizer: Optimizer, method: Any) -> None:
-    """Call a method after every `load_state_dict` of the optimizer; its object is referenced weakly."""
-    found, reference = optimizer_with_hooks(optimizer), weakref.WeakMethod(method)
-    if found is not None:
-        hook = found.register_load_state_dict_post_hook(lambda _: _call_if_alive(reference))
-        weakref.finalize(method.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
+# --- adding a group ---------------------------------------------------------------------------------------------------
 
 
 def call_after_adding(optimizer: Optimizer, method: Any) -> None:
@@ -59,7 +76,6 @@ def _wrapped_add_param_group(optimizer: Optimizer) -> Callable[[dict[str, Any]],
     return add_and_call
 
 
-def _call_if_alive(reference: weakref.WeakMethod[Any]) -> None:
+def _call_if_alive(reference: weakref.WeakMethod[Any], *arguments: Any) -> Any:
     method = reference()
-    if method is not None:
-        method()
+    return None if method is None else method(*arguments)

@@ -394,9 +394,9 @@ def _flattened(native: Any) -> Iterator[Any]:
 def _ours(native: LRScheduler, start: _Start) -> lrcore.Schedule | lrcore.Plateau:
     group = _groups(native)[start.group]
     factor = float(group.get("lr_scale", 1.0)) * (_initial_rate(native, start.group) if native.relative else 1.0)
-    if native.plateau is not None:
+    if isinstance(native.schedule, lrcore.Plateau):
         if factor == 1:
-            return native.plateau
+            return native.schedule
         raise _error(f"expected a plateau that nothing multiplies in group {start.group}; got the factor {factor}")
     schedule = native.schedule[start.group] if isinstance(native.schedule, list) else native.schedule
     return schedule if factor == 1 else schedule * factor

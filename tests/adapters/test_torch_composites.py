@@ -112,6 +112,17 @@ def test_the_active_child_of_a_sequence_schedules_an_added_group(done: int) -> N
     assert used_rates(optimizer, composite, UPDATES - done) == [[rate, rate] for [rate] in rates[done:]]
 
 
+@pytest.mark.parametrize("done", [0, 3, 7, 16])
+def test_the_active_child_of_a_sequence_rules_when_the_optimizer_loads_an_old_state(done: int) -> None:
+    optimizer = sgd()
+    composite = sequential(CHILDREN["ours alone"], optimizer)
+    used_rates(optimizer, composite, done)
+    optimizer.load_state_dict(sgd(lr=7.0).state_dict())
+    whole = sgd()
+    rates = used_rates(whole, sequential(CHILDREN["ours alone"], whole), UPDATES)
+    assert used_rates(optimizer, composite, UPDATES - done) == rates[done:]
+
+
 class Subclass(lrcore_torch.LRScheduler):
     """A user's subclass that overrides a method."""
 

@@ -113,6 +113,8 @@ def test_a_state_of_several_schedules_is_refused_where_one_is_followed() -> None
     state = lrcore.save_state(7, [DOWN, Constant(0.1)])
     with pytest.raises(ScheduleError, match="adapter: expected a state of one schedule, as configured; got"):
         Follower.of(DOWN, "adapter").loaded(state, "keep_checkpoint", "adapter")
+    follower, _ = Follower.of(DOWN, "adapter").loaded(state, "keep_checkpoint", "adapter", several=True)
+    assert follower.schedule == [DOWN, Constant(0.1)]
 
 
 def test_a_plateau_that_is_told_nothing_is_reminded_of_once() -> None:
