@@ -437,11 +437,11 @@ def _one_minus_square(lib: Library, length: float, parameter: float) -> tuple[We
 
 def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     """cos(pi/2 x) and one minus that, which is 2 sin(pi/4 x)**2."""
-    sin, turn = lib.sin, math.pi / 2 / length
+    sin, where, turn = lib.sin, lib.where, math.pi / 2 / length
 
     def reached(elapsed: Value, remaining: Value) -> Value:
         root = sin(turn / 2 * elapsed)
-        return 2.0 * root * root
+        return where(elapsed < remaining, 2.0 * root * root, 1.0 - sin(turn * remaining))
 
     return lambda elapsed, remaining: sin(turn * remaining), reached
 
@@ -449,14 +449,15 @@ def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight
 def _log(lib: Library, length: float, count: float) -> tuple[Weight, Weight]:
     """log(1 + count (1 - x)) / log(1 + count) and one minus that."""
     log, log1p, where, minimum = lib.log, lib.log1p, lib.where, lib.minimum
-    whole, per_update, lost_per_update = math.log1p(count), count / length, count / (1.0 + count) / length
+    whole, lost_in_all = math.log1p(count), count / (1.0 + count)
 
     def reached(elapsed: Value, remaining: Value) -> Value:
-        lost = lost_per_update * elapsed
+        lost = lost_in_all * (elapsed / length)
         near = log1p(-minimum(lost, 0.5))
-        return -where(lost < 0.5, near, log((1.0 + per_update * remaining) / (1.0 + count))) / whole
+        far = log((1.0 + count * (remaining / length)) / (1.0 + count))
+        return where(remaining == 0, 1.0, where(lost < 0.5, near, far) / -whole)
 
-    return lambda elapsed, remaining: log1p(per_update * remaining) / whole, reached
+    return lambda elapsed, remaining: log1p(count * (remaining / length)) / whole, reached
 
 
 SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {

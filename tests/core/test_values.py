@@ -95,6 +95,16 @@ def test_warmups_and_cooldowns(length: int, inner: float, outer: float) -> None:
         check(cold, (step + start for step in places(length)))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_ramp_begins_with_its_first_value_and_ends_with_its_last(shape: Shape) -> None:
+    for length in (1, 2, 3, 7, 10, 41, 999, 2**31, 2**53):
+        for one, other in ((0.0, 1e-8), (1e-8, 0.0), (0.3, 0.0123), (0.0123, 0.3)):
+            warm = Constant(one).warmup(length, init_value=other, shape=shape)
+            assert (warm(0), warm(length)) == (other, one)
+            cold = Constant(one).cooldown(length, start=0, end_value=other, shape=shape)
+            assert (cold(0), cold(length)) == (other if shape == "constant" else one, other)
+
+
 @pytest.mark.parametrize("apart", [1e-9, 0.3, 1.5, 1000.25])
 @pytest.mark.parametrize("ends", [(0.1, 0.0), (0.0, 0.1), (0.3, 0.01)])
 def test_a_log_between_knots_at_any_distance(apart: float, ends: tuple[float, float]) -> None:
