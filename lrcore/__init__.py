@@ -7,6 +7,7 @@ from lrcore.files.reader import dumps, from_dict, load, loads
 from lrcore.schedules.huggingface import from_name
 from lrcore.schedules.kinds import (
     Clip,
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Clip",
+    "Clock",
     "Constant",
     "Cosine",
     "Every",
