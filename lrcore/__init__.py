@@ -8,6 +8,7 @@ from lrcore.runs.run import Run
 from lrcore.schedules.huggingface import from_name
 from lrcore.schedules.kinds import (
     Clip,
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Clip",
+    "Clock",
     "Constant",
     "Cosine",
     "Every",

@@ -26,5 +26,8 @@ KINDS: dict[str, lrcore.Schedule] = {
     "repeat": lrcore.Repeat(lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=8), length_factor=2),
     "mirror": lrcore.Repeat(lrcore.Cosine(init_value=0.1, decay_steps=15), mirror=True),
     "every": lrcore.Every(lrcore.Exponential(init_value=0.1, decay_rate=0.7), steps=12),
+    "clock": lrcore.Clock(
+        lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=50).warmup(7), boundaries=[20, 30], times=[20, 24.5]
+    ),
     "cooldown": lrcore.Constant(0.1).warmup(5).cooldown(steps=20, start=30, end_value=1e-4, shape="1-sqrt"),
 }

@@ -202,6 +202,35 @@ def _every(plain: Mapping[str, Any], t: Fraction) -> Exact:
     return _at(plain["schedule"], Fraction(t // plain["steps"]))
 
 
+def _clock(plain: Mapping[str, Any], t: Fraction) -> Exact:
+    return _at(plain["schedule"], _shown(plain, t))
+
+
+def _shown(plain: Mapping[str, Any], t: Fraction) -> Fraction:
+    """What a clock shows at t."""
+    points = [(0, Fraction(0)), *zip(plain["boundaries"], map(Fraction, plain["times"]), strict=True)]
+    if t >= points[-1][0] and plain.get("hold", False):
+        return points[-1][1]
+    number = min(sum(step <= t for step, _ in points) - 1, len(points) - 2)
+    (first, before), (second, after) = points[number : number + 2]
+    return before + (t - first) * (after - before) / (second - first)
+
+
+def _clock_step(plain: Mapping[str, Any], time: int) -> int | None:
+    """The first step at which a clock shows a time; None if it never does."""
+    last = plain["boundaries"][-1]
+    if _shown(plain, Fraction(last)) >= time:
+        return next(step for step in range(last + 1) if _shown(plain, Fraction(step)) >= time)
+    rate = _shown(plain, Fraction(last + 1)) - _shown(plain, Fraction(last))
+    step = math.ceil(last + (time - _shown(plain, Fraction(last))) / rate) if rate else 2**62
+    return step if step < 2**62 else None
+
+
+def _clock_length(plain: Mapping[str, Any]) -> int | None:
+    inner = length(plain["schedule"])
+    return None if inner is None else _clock_step(plain, inner)
+
+
 def _repeat(plain: Mapping[str, Any], t: Fraction) -> Exact:
     period = _period(plain)
     number, left, stretch = _cycle(t, period, Fraction(str(plain.get("length_factor", 1.0))))
@@ -247,6 +276,7 @@ _KINDS: dict[str, Any] = {
     "shift": _shift,
     "repeat": _repeat,
     "every": _every,
+    "clock": _clock,
 }
 
 
@@ -325,6 +355,11 @@ def _every_rests(plain: Mapping[str, Any]) -> int | None:
     return None if inner is None else inner * int(plain["steps"])
 
 
+def _clock_rests(plain: Mapping[str, Any]) -> int | None:
+    inner = rests(plain["schedule"])
+    return inner if inner in {None, 0} else _clock_step(plain, inner or 0)
+
+
 _RESTS: dict[str, Any] = {
     "constant": lambda plain: 0,
     "exponential": lambda plain: 0 if plain["init_value"] == 0 or plain["decay_rate"] == 1 else None,
@@ -338,6 +373,7 @@ _RESTS: dict[str, Any] = {
     "shift": _shift_rests,
     "repeat": lambda plain: None,
     "every": _every_rests,
+    "clock": _clock_rests,
 }
 
 
@@ -358,6 +394,7 @@ _LENGTHS: dict[str, Any] = {
     "shift": _shift_length,
     "repeat": _no_length,
     "every": _every_length,
+    "clock": _clock_length,
 }
 
 

@@ -198,6 +198,7 @@ def _combined(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
         st.builds(lrcore.Shift, inner, offsets(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
+        _clocks(inner, longest),
     )
 
 
@@ -230,6 +231,14 @@ def _clips(draw: Draw, inner: st.SearchStrategy[Schedule]) -> Schedule:
         min_value=draw(st.sampled_from([None, low])),
         max_value=draw(st.sampled_from([None, high])),
     )
+
+
+@st.composite
+def _clocks(draw: Draw, inner: st.SearchStrategy[Schedule], longest: int) -> Schedule:
+    boundaries = sorted(draw(st.sets(st.integers(1, longest), min_size=1, max_size=3)))
+    times = st.one_of(st.integers(0, 3 * longest), st.floats(1e-6, 3 * longest))
+    shown = sorted(draw(st.lists(times, min_size=len(boundaries), max_size=len(boundaries))))
+    return lrcore.Clock(draw(inner), boundaries, shown, draw(st.booleans()))
 
 
 @st.composite

@@ -54,6 +54,10 @@ class Library(Protocol):
     def where(self, condition: Value, x: Value, y: Value, /) -> Value: ...
     def clip(self, x: Value, low: float, high: float, /) -> Value: ...
     def bounded(self, function: TimeFunction, low: float, high: float, /) -> TimeFunction: ...
+    def time(self, time: float, /) -> float:
+        """The time, as a float if it is an integer that the library cannot subtract from a step."""
+        ...
+
     def fmod(self, x: Value, y: float, /) -> Value: ...
     def round(self, x: Value, /) -> Value: ...
     def each(self, function: Callable[[Any], Any], checked: Check, /) -> TimeFunction: ...
@@ -75,6 +79,11 @@ class _Scalars:
     pow = staticmethod(operator.pow)
     round = staticmethod(round)
     minimum = staticmethod(min)
+
+    @staticmethod
+    def time(time: float) -> float:
+        """As for arrays of int64, so that the results are the same."""
+        return time if type(time) is int and abs(time) <= 2**62 else float(time)
 
     @staticmethod
     def log(x: float) -> float:
@@ -135,7 +144,16 @@ class _Scalars:
         return lambda t: functions[bisect_right(later, t)](t)
 
 
+class _WideScalars(_Scalars):
+    """Plain Python numbers, with times of any size: a clock counts in parts of an update."""
+
+    @staticmethod
+    def time(time: float) -> float:
+        return time
+
+
 SCALARS: Library = _Scalars()
+WIDE_SCALARS: Library = _WideScalars()
 
 
 def arrays() -> Library:
@@ -155,6 +173,7 @@ def arrays() -> Library:
         minimum = staticmethod(np.minimum)
         where = staticmethod(np.where)
         clip = staticmethod(np.clip)
+        time = staticmethod(SCALARS.time)
 
         @staticmethod
         def power(base: Value, exponent: Value) -> Value:
@@ -353,8 +372,18 @@ def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], t
     A period counts as complete if it ends within the rounding error of t: ten periods of 3.7 end at 37, though the float
     3.7 is a little larger.
     """
-    before, origin = _periods_before(origin, period)
-    if period <= LAST_STEP and float(period).is_integer():
+    before, origin = _periods_before(lib, origin, period)
+    if isinstance(period, Fraction) and lib is WIDE_SCALARS:
+        exact = period
+
+        def value(t: Value) -> tuple[Value, Value]:
+            elapsed = t - origin
+            number = elapsed // exact
+            left = elapsed - number * exact
+            ended = exact - left <= elapsed * Fraction(ROUNDING)
+            return (number + 1, 0) if ended else (number, left)
+
+    elif (period <= LAST_STEP or lib is WIDE_SCALARS) and float(period).is_integer():
         whole = int(period)
 
         def value(t: Value) -> tuple[Value, Value]:
@@ -388,12 +417,12 @@ def tread(t: int, width: float, origin: float) -> Interval | None:
     return first, first + int(width)
 
 
-def _periods_before(origin: float, period: float) -> tuple[float, float]:
+def _periods_before(lib: Library, origin: float, period: float) -> tuple[float, float]:
     """(periods, remainder) of an origin too large for int64 arithmetic, so that the remainder is small; else (0, origin)."""
     if abs(origin) <= 2**62 or not float(period).is_integer():
-        return 0, for_arrays(origin)
+        return 0, lib.time(origin)
     before = -(-int(origin) // int(period))
-    return for_arrays(before), for_arrays(int(origin) - before * int(period))
+    return lib.time(before), lib.time(int(origin) - before * int(period))
 
 
 # --- shapes: how a ramp goes from one value to another ----------------------------------------------------------------
@@ -451,11 +480,11 @@ def _one_minus_square(lib: Library, length: float, parameter: float) -> tuple[We
 
 def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     """cos(pi/2 x) and one minus that, which is 2 sin(pi/4 x)**2."""
-    sin, turn = lib.sin, math.pi / 2 / length
+    sin, where, turn = lib.sin, lib.where, math.pi / 2 / length
 
     def reached(elapsed: Value, remaining: Value) -> Value:
         root = sin(turn / 2 * elapsed)
-        return 2.0 * root * root
+        return where(elapsed < remaining, 2.0 * root * root, 1.0 - sin(turn * remaining))
 
     return lambda elapsed, remaining: sin(turn * remaining), reached
 
@@ -463,14 +492,15 @@ def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight
 def _log(lib: Library, length: float, count: float) -> tuple[Weight, Weight]:
     """log(1 + count (1 - x)) / log(1 + count) and one minus that."""
     log, log1p, where, minimum = lib.log, lib.log1p, lib.where, lib.minimum
-    whole, per_update, lost_per_update = math.log1p(count), count / length, count / (1.0 + count) / length
+    whole, lost_in_all = math.log1p(count), count / (1.0 + count)
 
     def reached(elapsed: Value, remaining: Value) -> Value:
-        lost = lost_per_update * elapsed
+        lost = lost_in_all * (elapsed / length)
         near = log1p(-minimum(lost, 0.5))
-        return -where(lost < 0.5, near, log((1.0 + per_update * remaining) / (1.0 + count))) / whole
+        far = log((1.0 + count * (remaining / length)) / (1.0 + count))
+        return where(remaining == 0, 1.0, where(lost < 0.5, near, far) / -whole)
 
-    return lambda elapsed, remaining: log1p(per_update * remaining) / whole, reached
+    return lambda elapsed, remaining: log1p(count * (remaining / length)) / whole, reached
 
 
 SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
@@ -510,11 +540,6 @@ SYMMETRIC = {"linear": _linear, "power": _linear, "cosine": _half_cosine}
 """The common ramps, of power 1. Each equals its mirror image, so `rising` makes no difference."""
 
 
-def for_arrays(time: float) -> float:
-    """The time, as a float if it is an integer too large for int64 arithmetic with an array of steps."""
-    return time if abs(time) <= 2**62 else float(time)
-
-
 # --- formulas ---------------------------------------------------------------------------------------------------------
 
 
@@ -526,7 +551,7 @@ def ramp(
     With `rising`, as in a warmup, it is the mirror image in time of the ramp from `end` to `start`. The value stays
     between `start` and `end`.
     """
-    first, last, low, high = for_arrays(first), for_arrays(last), min(start, end), max(start, end)
+    first, last, low, high = lib.time(first), lib.time(last), min(start, end), max(start, end)
     if parameter == 1 and shape in SYMMETRIC:
         even = SYMMETRIC[shape](lib, start, end, first, last)
         # With one end 0 the value is a product that cannot exceed the other end.
@@ -548,7 +573,7 @@ def ramp(
 
 def geometric(lib: Library, start: float, end: float, first: float, last: float) -> TimeFunction:
     """start**(1 - x) * end**x for first <= t < last, x = (t - first) / (last - first); start and end have one sign."""
-    first, last = for_arrays(first), for_arrays(last)
+    first, last = lib.time(first), lib.time(last)
     sign, length = math.copysign(1.0, start), float(last - first)
     of_start, of_end = fractional_power(lib, abs(start)), fractional_power(lib, abs(end))
     clip, low, high = lib.clip, min(start, end), max(start, end)
@@ -583,7 +608,7 @@ def inverse_time(
     staircase: bool,
 ) -> TimeFunction:
     """init / (1 + rate * ((t - origin) / period)**time_exponent)**exponent; with `staircase`, (t - origin) // period."""
-    power, parts, start = lib.power, split(lib, period, origin), for_arrays(origin)
+    power, parts, start = lib.power, split(lib, period, origin), lib.time(origin)
     if exponent > _LARGE_EXPONENT or time_exponent != 1:
         return _inverse_time_of_powers(lib, init, rate, origin, period, exponent, time_exponent, staircase)
     if staircase:
@@ -607,7 +632,7 @@ def _inverse_time_of_powers(
 
     Before the base leaves float64, the 1 in it no longer counts, and the two powers become one.
     """
-    power, where, parts, start = lib.power, lib.where, split(lib, period, origin), for_arrays(origin)
+    power, where, parts, start = lib.power, lib.where, split(lib, period, origin), lib.time(origin)
 
     def elapsed(t: Value) -> tuple[Value, float]:
         return (parts(t)[0], 1.0) if staircase else (t - start, period)
@@ -638,13 +663,19 @@ def _inverse_time_of_powers(
 
 
 def logistic(
-    lib: Library, init: float, end: float, midpoint: float, period: float, origin: float, scale: float
+    lib: Library,
+    init: float,
+    end: float,
+    midpoint: float | Fraction,
+    period: float | Fraction,
+    origin: float,
+    scale: float,
 ) -> TimeFunction:
     """init / (1 + e**z) + end / (1 + e**-z), z = ((t - origin) / scale - midpoint) / period.
 
     Only e**-|z| is computed, which cannot overflow, and corrected for the rounding of z.
     """
-    exp, where, start = lib.exp, lib.where, for_arrays(origin)
+    exp, where, start = lib.exp, lib.where, lib.time(origin)
     middle, middle_rest = _two_floats(Fraction(midpoint) * Fraction(scale))
     width, width_rest = _two_floats(Fraction(period) * Fraction(scale))
 
@@ -676,6 +707,36 @@ def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> Ti
         return lambda t: inner(t // whole)
     parts = split(lib, width, origin)
     return lambda t: inner(parts(t)[0])
+
+
+def on_clock(
+    lib: Library, bind: Callable[[Library], TimeFunction], rate: int, start: Any, *, small: bool
+) -> TimeFunction:
+    """The function that `bind` makes, at rate * t + start, which is computed exactly.
+
+    Args:
+        lib: the numeric library.
+        bind: makes the inner function with a library.
+        rate: the ticks of the clock in one update.
+        start: the tick at t = 0, an int or a Fraction.
+        small: whether all times inside fit int64.
+    """
+    inner = bind(WIDE_SCALARS)
+
+    def value(t: Any) -> Any:
+        return inner(rate * t + start if type(t) is int else rate * Fraction(t) + start)
+
+    if lib is SCALARS or lib is WIDE_SCALARS:
+        return value
+    of_arrays, one_by_one = bind(lib), lib.each(value, lambda found, t: float(found))
+    most = (2**62 - abs(start)) // rate
+
+    def values(t: Value) -> Value:
+        if small and t.dtype.kind == "i" and type(start) is int and abs(t).max() <= most:
+            return of_arrays(rate * t + start)
+        return one_by_one(t)
+
+    return values
 
 
 def cycle(lib: Library, inner: TimeFunction, origin: float, period: float, mirror: bool, factor: float) -> TimeFunction:

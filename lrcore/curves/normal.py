@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS, SYMMETRIC
 from lrcore.curves.pieces import (
     Clipped,
+    Clocked,
     Constant,
     Cycle,
     Exponential,
@@ -61,6 +62,9 @@ def normal(formula: Formula, *, at_steps: bool = True) -> Formula:
             return _single_constant(line) or replace(formula, timeline=line)
         case Pointwise(operation=operation, formulas=parts):
             return _normal_pointwise(operation, [normal(part, at_steps=at_steps) for part in parts])
+        case Clocked(formula=inner, units=units):
+            inner = normal(inner, at_steps=at_steps and units == 1)
+            return inner if isinstance(inner, Constant) else replace(formula, formula=inner)
         case Clipped(formula=inner, low=low, high=high):
             inner = normal(inner, at_steps=at_steps)
             return inner if (low, high) == (-LARGEST, LARGEST) else replace(formula, formula=inner)
@@ -218,6 +222,12 @@ def repetition(formula: Formula, start: int, stop: int) -> tuple[int, int] | Non
             return (max(start, math.ceil(origin + (faded[0] + 1) * length)), 1) if faded else None
         case Clipped(formula=inner):
             return repetition(inner, start, stop)
+        case Clocked(formula=inner, rate=rate, start=first):
+            repeat = repetition(inner, math.floor(rate * start + first), math.ceil(rate * stop + first))
+            if repeat is None:
+                return None
+            begin, period = repeat
+            return max(start, math.ceil((begin - first) / rate)), period // math.gcd(period, rate)
         case Pointwise():
             return _repetition_of_parts(formula, start, stop)
     return None
@@ -284,6 +294,6 @@ def _parts(formula: Formula) -> tuple[Formula, ...]:
             return parts
         case Cycle(timeline=inner) | Reverse(timeline=inner):
             return inner.formulas
-        case Stairs(formula=part) | Clipped(formula=part) | FrozenAt(formula=part):
+        case Stairs(formula=part) | Clipped(formula=part) | Clocked(formula=part) | FrozenAt(formula=part):
             return (part,)
     return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lrcore.curves.timeline import Timeline
+
+
+_MOST_TICKS = 2**512  # of a clock in one update; with this limit every time fits float64
 
 
 class Formula(Protocol):
@@ -130,7 +134,7 @@ class Ramp(_Smooth, frozen=True, gc=False):
         return replace(self, first=self.first + by, last=self.last + by)
 
     def stretched(self, factor: float) -> Ramp:
-        return replace(self, first=self.first * factor, last=self.last * factor)
+        return replace(self, first=times(self.first, factor), last=times(self.last, factor))
 
 
 class Exponential(_Smooth, frozen=True, gc=False):
@@ -156,7 +160,7 @@ class Exponential(_Smooth, frozen=True, gc=False):
         return replace(self, origin=self.origin + by)
 
     def stretched(self, factor: float) -> Exponential:
-        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+        return replace(self, origin=times(self.origin, factor), decay_steps=times(self.decay_steps, factor))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
@@ -192,7 +196,7 @@ class InverseTime(_Smooth, frozen=True, gc=False):
         return replace(self, origin=self.origin + by)
 
     def stretched(self, factor: float) -> InverseTime:
-        return replace(self, origin=self.origin * factor, decay_steps=self.decay_steps * factor)
+        return replace(self, origin=times(self.origin, factor), decay_steps=times(self.decay_steps, factor))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
@@ -203,8 +207,8 @@ class Logistic(_Smooth, frozen=True, gc=False):
 
     init: float
     end: float
-    midpoint: float
-    decay_steps: float
+    midpoint: float | Fraction
+    decay_steps: float | Fraction
     origin: float = 0
     scale: float = 1
 
@@ -217,7 +221,13 @@ class Logistic(_Smooth, frozen=True, gc=False):
         return replace(self, origin=self.origin + by)
 
     def stretched(self, factor: float) -> Logistic:
-        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
+        return replace(self, origin=times(self.origin, factor), scale=self.scale * factor)
+
+    def on_clock(self, slope: Fraction, start: Fraction) -> Logistic:
+        """The logistic whose value at t is this one's at slope * t + start."""
+        middle = Fraction(self.origin) + Fraction(self.midpoint) * Fraction(self.scale)
+        period = Fraction(self.decay_steps) * Fraction(self.scale)
+        return Logistic(self.init, self.end, (middle - start) / slope, period / slope)
 
 
 class UserFunction(_Untruncated, frozen=True):
@@ -237,7 +247,7 @@ class UserFunction(_Untruncated, frozen=True):
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        origin, scale = formulas.for_arrays(self.origin), self.scale
+        origin, scale = lib.time(self.origin), self.scale
         value = lib.each(self.function, partial(finite, self.name))
         if scale != 1:
             return lambda t: value((t - origin) / scale)
@@ -250,7 +260,7 @@ class UserFunction(_Untruncated, frozen=True):
         return replace(self, origin=self.origin + by)
 
     def stretched(self, factor: float) -> UserFunction:
-        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
+        return replace(self, origin=times(self.origin, factor), scale=self.scale * factor)
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return iter(range(first + 1, last))
@@ -310,7 +320,7 @@ class Stairs(Struct, frozen=True):
         return replace(self, origin=self.origin + by)
 
     def stretched(self, factor: float) -> Stairs:
-        return replace(self, origin=self.origin * factor, width=self.width * factor)
+        return replace(self, origin=times(self.origin, factor), width=times(self.width, factor))
 
     def until(self, time: float) -> Stairs:
         ticks, _ = formulas.split(SCALARS, self.width, self.origin)(time)
@@ -351,7 +361,10 @@ class Cycle(Struct, frozen=True):
 
     def stretched(self, factor: float) -> Cycle:
         return replace(
-            self, timeline=self.timeline.stretched(factor), length=self.length * factor, origin=self.origin * factor
+            self,
+            timeline=self.timeline.stretched(factor),
+            length=times(self.length, factor),
+            origin=times(self.origin, factor),
         )
 
     def until(self, time: float) -> Cycle:
@@ -389,7 +402,7 @@ class Reverse(_Untruncated, frozen=True):
         return False
 
     def bind(self, lib: Library) -> TimeFunction:
-        inner, about = self.timeline.bind(lib), formulas.for_arrays(self.about)
+        inner, about = self.timeline.bind(lib), lib.time(self.about)
         return lambda t: inner(about - t)
 
     def stair(self, t: int) -> None:
@@ -399,12 +412,61 @@ class Reverse(_Untruncated, frozen=True):
         return replace(self, about=self.about + by)
 
     def stretched(self, factor: float) -> Reverse:
-        return replace(self, timeline=self.timeline.stretched(factor), about=self.about * factor)
+        return replace(self, timeline=self.timeline.stretched(factor), about=times(self.about, factor))
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         inner = self.timeline.breakpoints(math.floor(self.about - first) + 1)
         steps = {step for change in inner for step in _steps_around(self.about - change)}
         yield from sorted(step for step in steps if first < step < last)
+
+
+class Clocked(Struct, frozen=True):
+    """formula(rate * t + start): the formula by a clock that ticks `rate` times in an update.
+
+    `units` ticks are one update of the schedule inside. `rate` and `units` are ints, `start` is an int or a Fraction.
+    """
+
+    formula: Formula
+    rate: int
+    start: Any
+    units: int
+
+    @property
+    def period(self) -> int | None:
+        inner = self.formula.period
+        return None if inner is None else inner // math.gcd(inner, self.rate)
+
+    @property
+    def monotone(self) -> bool:
+        return self.formula.monotone
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.on_clock(lib, self.formula.bind, self.rate, self.start, small=self.units <= 2**9)
+
+    def stair(self, t: int) -> None:
+        return None
+
+    def delayed(self, by: float) -> Clocked:
+        return replace(self, start=_exact(self.start - self.rate * Fraction(by)))
+
+    def stretched(self, factor: float) -> Clocked:
+        return Clocked(
+            self.formula.stretched(factor),
+            self.rate,
+            _exact(self.start * Fraction(factor)),
+            math.ceil(self.units * factor),
+        )
+
+    def until(self, time: float) -> Clocked:
+        return replace(self, formula=self.formula.until(float(self.rate * time + self.start)))
+
+    def breakpoints(self, first: int, last: int) -> Iterator[int]:
+        ticks = math.floor(self.rate * first + self.start), math.ceil(self.rate * last + self.start)
+        for tick in self.formula.breakpoints(*ticks):
+            step = math.ceil(Fraction(tick - self.start) / self.rate)
+            if first < step < last:
+                first = step
+                yield step
 
 
 class Pointwise(Struct, frozen=True):
@@ -491,6 +553,82 @@ def segment(
     if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
         raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
     return Ramp(shape, start, end, first, last, last - first if shape == "log" else power, rising)
+
+
+def on_clock(formula: Formula, slope: Fraction, start: Fraction) -> Formula:
+    """The formula whose value at t is this one's at slope * t + start, without loss: a tick divides all times evenly."""
+    if formula.period == 1 and isinstance(formula, Constant | FrozenAt):
+        return formula
+    if isinstance(formula, Logistic):
+        return formula.on_clock(slope, start)
+    units = math.lcm(slope.denominator, start.denominator, *_parts_of_an_update(formula))
+    if units > _MOST_TICKS:
+        raise ScheduleError(
+            "Clock.times",
+            "expected clocks that divide an update into at most 2**512 parts; got more; write fewer digits",
+        )
+    rate, first = int(slope * units), int(start * units)
+    if rate == units == 1:
+        return formula.delayed(-first)
+    exact: Any = Fraction(units)
+    return Clocked(formula.stretched(exact) if units != 1 else formula, rate, first, units)
+
+
+def _parts_of_an_update(formula: Formula) -> Iterator[int]:
+    """The denominators of the times of a formula that need not be whole and are no lengths of a stair or a cycle."""
+    match formula:
+        case Ramp(first=first, last=last):
+            yield from (Fraction(first).denominator, Fraction(last).denominator)
+        case Exponential(staircase=False) | InverseTime(staircase=False):
+            yield from (Fraction(formula.origin).denominator, Fraction(formula.decay_steps).denominator)
+        case Pointwise(formulas=parts):
+            for part in parts:
+                yield from _parts_of_an_update(part)
+        case Clipped(formula=part):
+            yield from _parts_of_an_update(part)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            for part in line.formulas:
+                yield from _parts_of_an_update(part)
+        case Clocked(start=start):
+            yield Fraction(start).denominator
+
+
+def asks_python_between_steps(formula: Formula) -> bool:
+    """Whether a clock inside the formula asks a Python function for the value between two steps."""
+    match formula:
+        case Clocked(formula=inner, units=units):
+            return (units != 1 and _asks_python(inner)) or asks_python_between_steps(inner)
+        case Stairs(formula=inner) | Clipped(formula=inner):
+            return asks_python_between_steps(inner)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            return any(map(asks_python_between_steps, line.formulas))
+        case Pointwise(formulas=parts):
+            return any(map(asks_python_between_steps, parts))
+    return False
+
+
+def _asks_python(formula: Formula) -> bool:
+    """Whether a formula asks a Python function at each of its times; stairs ask at whole times only."""
+    match formula:
+        case UserFunction():
+            return True
+        case Clipped(formula=inner) | Clocked(formula=inner):
+            return _asks_python(inner)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            return any(map(_asks_python, line.formulas))
+        case Pointwise(formulas=parts):
+            return any(map(_asks_python, parts))
+    return False
+
+
+def times(time: Any, factor: Any) -> Any:
+    """The product of a time and a factor; if the factor is a Fraction, exactly, as an int if it is whole."""
+    return _exact(Fraction(time) * factor) if isinstance(factor, Fraction) else time * factor
+
+
+def _exact(time: Fraction) -> int | Fraction:
+    """The time, as an int if it is whole."""
+    return int(time) if time.denominator == 1 else time
 
 
 # --- where pieces change ---------------------------------------------------------------------------------------------

@@ -8,13 +8,26 @@ import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
 
 from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS, Library, TimeFunction
-from lrcore.curves.pieces import Clipped, Constant, Cycle, Formula, FrozenAt, Pointwise, Reverse, Stairs, segment
+from lrcore.curves.pieces import (
+    Clipped,
+    Constant,
+    Cycle,
+    Formula,
+    FrozenAt,
+    Pointwise,
+    Reverse,
+    Stairs,
+    on_clock,
+    segment,
+    times,
+)
 from lrcore.errors import ScheduleError
 
 MOST_PIECES = 2**18
@@ -144,9 +157,53 @@ class Timeline(Struct, frozen=True, dict=True):
     def stretched(self, factor: float) -> Timeline:
         """value(t / factor)."""
         return Timeline(
-            tuple(start * factor for start in self.starts),
+            tuple(times(start, factor) for start in self.starts),
             tuple(formula.stretched(factor) for formula in self.formulas),
         )
+
+    def clocked(self, knots: Sequence[tuple[int, float]], *, hold: bool) -> Timeline:
+        """value(c(t)): c is the broken line through (0, 0) and the knots (step, time), and goes on with its last slope.
+
+        With `hold` it stands still from the last knot on.
+        """
+        points = [(0, Fraction(0)), *((step, Fraction(time)) for step, time in knots)]
+        slopes = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in itertools.pairwise(points)]
+        slopes.append(Fraction(0) if hold else slopes[-1])
+        starts: list[float] = []
+        pieces: list[Formula] = []
+        ends = [*(step for step, _ in points[1:]), math.inf]
+        for (first, time), end, slope in zip(points, ends, slopes, strict=True):
+            for start, formula in self._span_on_clock(first, time, end, slope):
+                if not pieces or formula != pieces[-1]:
+                    starts.append(start)
+                    pieces.append(formula)
+        return _without_empty(starts, pieces, self._length_on_clock(points, slopes))
+
+    def _span_on_clock(
+        self, first: int, time: Fraction, end: float, slope: Fraction
+    ) -> Iterator[tuple[float, Formula]]:
+        """The pieces from step `first`, where the clock shows `time`, to `end`."""
+        if slope == 0:
+            yield first, Constant(float(self.at(_int_or_float(time))))
+            return
+        now = bisect_right(self.starts, time) - 1
+        yield first, on_clock(self.formulas[now], slope, time - slope * first)
+        for begin, formula in zip(self.starts[now + 1 :], self.formulas[now + 1 :], strict=True):
+            start = first + (Fraction(begin) - time) / slope
+            if start >= min(end, LONGEST_COUNTED):
+                return
+            yield _not_below(start), on_clock(formula, slope, time - slope * first)
+
+    def _length_on_clock(self, points: Sequence[tuple[int, Fraction]], slopes: Sequence[Fraction]) -> int | None:
+        """The first step at which the clock shows the length; None if it never does."""
+        if self.length is None:
+            return None
+        number = max(0, bisect_left([time for _, time in points], self.length) - 1)
+        step, time = points[number]
+        if time >= self.length:
+            return step
+        length = math.ceil(step + (self.length - time) / slopes[number]) if slopes[number] else LONGEST_COUNTED
+        return length if length < LONGEST_COUNTED else None
 
     # --- in value -----------------------------------------------------------------------------------------------------
 
@@ -410,6 +467,17 @@ def _without_empty(starts: Sequence[float], pieces: Sequence[Formula], length: i
 def from_pieces(starts: Sequence[float], pieces: Sequence[Formula], length: int | None = None) -> Timeline:
     """The timeline of some pieces; empty ones are dropped."""
     return _without_empty(starts, pieces, length)
+
+
+def _int_or_float(time: Fraction) -> float:
+    """The time as a number that a formula takes: times are floats, or whole."""
+    return int(time) if time.denominator == 1 else float(time)
+
+
+def _not_below(time: Fraction) -> float:
+    """The time as an int if it is whole, otherwise the smallest float that is not below it."""
+    nearest = _int_or_float(time)
+    return nearest if nearest >= time else math.nextafter(nearest, math.inf)
 
 
 def _growing_spans(period: float, factor: float) -> Iterator[tuple[float, float, float]]:

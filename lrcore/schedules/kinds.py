@@ -563,6 +563,67 @@ class Every(Schedule, frozen=True, tag="every"):
         return line
 
 
+class Clock(Schedule, frozen=True, tag="clock"):
+    """schedule(c(t)): c is the broken line through (0, 0) and the knots, and goes on with its last slope.
+
+    Args:
+        schedule: what runs by the clock; its own times may be samples, tokens or updates of another length.
+        boundaries: the updates of the knots, rising integers > 0.
+        times: what the clock shows at each of them, real numbers >= 0 that never fall.
+        hold: whether the clock stands still from the last knot on.
+
+    Source: Megatron, composer and OLMo, whose schedules run in samples or tokens: with a batch of 512 the clock shows 512 at
+    update 1.
+
+    Raises:
+        ScheduleError: also where a Python function inside would be asked between two whole steps.
+
+    Example:
+        >>> in_samples = Linear(init_value=1.0, end_value=0.0, decay_steps=10_240)
+        >>> schedule = Clock(in_samples, boundaries=[1], times=[512])
+        >>> [schedule(step) for step in (0, 10, 20)]
+        [1.0, 0.5, 0.0]
+    """
+
+    schedule: Schedule
+    boundaries: tuple[PositiveSteps, ...]
+    times: tuple[Time, ...]
+    hold: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, schedule: Schedule, boundaries: Sequence[int], times: Sequence[float], hold: bool = False
+        ) -> None: ...
+
+    def _lower(self) -> Timeline:
+        if not self.boundaries:
+            raise ScheduleError("Clock.boundaries", "expected at least one knot; got none")
+        for number, (before, after) in enumerate(itertools.pairwise(self.boundaries)):
+            if after <= before:
+                raise ScheduleError(
+                    f"Clock.boundaries[{number + 1}]", f"expected more than {before}, as knots rise; got {after}"
+                )
+        _check_count(self.times, len(self.boundaries), "Clock.times", "one for each boundary")
+        for number, (earlier, later) in enumerate(itertools.pairwise(self.times)):
+            if later < earlier:
+                raise ScheduleError(
+                    f"Clock.times[{number + 1}]",
+                    f"expected at least {earlier}, as a clock never runs back; got {later}",
+                )
+        for number, time in enumerate(self.times):
+            if 0 < time < 1 / formulas.LAST_STEP:
+                raise ScheduleError(f"Clock.times[{number}]", f"expected 0 or at least 2**-53; got {time}")
+        line = self.schedule.timeline.clocked(list(zip(self.boundaries, self.times, strict=True)), hold=self.hold)
+        if any(map(pieces.asks_python_between_steps, line.formulas)):
+            raise ScheduleError(
+                "Clock.times",
+                f"expected times at which the clock shows whole numbers at every update, for the schedule inside calls a "
+                f"Python function of the whole step; got {short(list(self.times))}; put it into an Every",
+            )
+        return line
+
+
 KINDS: dict[str, type[Schedule]] = {
     str(kind.__struct_config__.tag): kind
     for kind in (
@@ -582,6 +643,7 @@ KINDS: dict[str, type[Schedule]] = {
         Shift,
         Repeat,
         Every,
+        Clock,
     )
 }
 """The kinds that a file can name. `Function` is not among them: a file holds no code."""

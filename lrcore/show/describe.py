@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lrcore.curves import pieces
-from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS
+from lrcore.curves.formulas import LARGEST, LAST_STEP, WIDE_SCALARS
 from lrcore.curves.pieces import Formula
 from lrcore.curves.timeline import Timeline
 from lrcore.schedules.kinds import (
     Clip,
+    Clock,
     Every,
     Exponential,
     Function,
@@ -185,7 +186,7 @@ def _span(first: int, end: int | None) -> str:
 
 def _words(formula: Formula, first: float, end: float | None) -> str:
     """Describe a formula from `first` to `end`, in its own time."""
-    value = formula.bind(SCALARS)
+    value = formula.bind(WIDE_SCALARS)
     match formula:
         case pieces.Constant(constant):
             return f"constant {number(constant)}"
@@ -201,7 +202,7 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
             return f"inverse time from {number(value(first))}: {_inverse_time(formula)}"
         case pieces.Logistic(init=init, end=last, midpoint=middle, decay_steps=period, origin=origin, scale=scale):
             way = f"logistic {'rise' if last > init else 'fall'} from {number(init)} to {number(last)}"
-            return f"{way}, half-way at step {_time(origin + middle * scale)}, time constant {_time(period * scale)}"
+            return f"{way}, half-way at step {_time(float(origin + middle * scale))}, time constant {_time(float(period * scale))}"
         case pieces.UserFunction(name=name):
             return name
         case pieces.Stairs(formula=inner, width=width, origin=origin):
@@ -213,6 +214,10 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
             return "backwards: " + _inner(inner, 0 if end is None else about - end, about - first)
         case pieces.Pointwise(operation=operation, formulas=parts):
             return f"{operation} of " + " and ".join(f"({_words(part, first, end)})" for part in parts)
+        case pieces.Clocked(formula=inner, rate=rate, start=start, units=units):
+            ticks = [None if time is None else rate * time + start for time in (first, end)]
+            words = _words(inner, ticks[0] or 0, ticks[1])
+            return f"{words}, by a clock of {number(rate)} {'a step' if units == 1 else f'parts of {number(units)} a step'}"
         case pieces.Clipped(formula=inner, low=low, high=high):
             limits = [f"at least {number(low)}"] if low > -LARGEST else []
             limits += [f"at most {number(high)}"] if high < LARGEST else []
@@ -295,6 +300,12 @@ def _endless(schedule: Schedule) -> float:
             return display_range(inner) + max(0, -steps)
         case Every(schedule=inner, steps=width):
             return display_range(inner) * width
+        case Clock(schedule=inner, boundaries=boundaries, times=times):
+            slope = (times[-1] - (times[-2] if times[1:] else 0)) / (
+                boundaries[-1] - (boundaries[-2] if times[1:] else 0)
+            )
+            later = max(0, display_range(inner) - times[-1]) / slope if slope else 0
+            return boundaries[-1] + later
         case Function():
             return 10 * _DEFAULT_RANGE
         case _:

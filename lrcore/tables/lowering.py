@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from lrcore.curves.formulas import LARGEST, SCALARS, arrays, exact_arrays, in_blocks
 from lrcore.curves.pieces import (
     Clipped,
+    Clocked,
     Constant,
     Cycle,
     Exponential,
@@ -218,6 +219,9 @@ def _limit_and_distance(formula: Formula, last: float) -> tuple[float, Distance]
         case Cycle(length=length, factor=factor, origin=origin) if _never_grows(formula, last):
             peak = _peak_bound(formula)
             return 0.0, lambda step: peak * abs(factor) ** ((step - origin) // length)
+        case Clocked(inner, rate, first):
+            limit, distance = _limit_and_distance(inner, rate * last + first)
+            return limit, lambda step: distance(math.floor(rate * step + first))
         case Clipped(inner, low, high):
             return _limit_of_clip(*_limit_and_distance(inner, last), low, high)
         case Pointwise(operation, parts):
@@ -284,7 +288,7 @@ def _calls_python(formula: Formula) -> bool:
     match formula:
         case UserFunction():
             return True
-        case Stairs(formula=inner) | Clipped(formula=inner):
+        case Stairs(formula=inner) | Clipped(formula=inner) | Clocked(formula=inner):
             return _calls_python(inner)
         case Cycle(timeline=line) | Reverse(timeline=line):
             return any(map(_calls_python, line.formulas))

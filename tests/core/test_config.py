@@ -33,6 +33,12 @@ from tests.kinds import KINDS
 
 DEEPEST = 100
 CONSTANT = {"kind": "constant", "value": 1.0}
+CLOCK = {
+    "kind": "clock",
+    "schedule": {"kind": "linear", "init_value": 1.0, "decay_steps": 100},
+    "boundaries": [1],
+    "times": [2],
+}
 LINEAR = {"kind": "linear", "init_value": 1.0, "decay_steps": 5}
 COSINE = {"kind": "cosine", "init_value": 0.1, "decay_steps": 10}
 STEPS = "expected an integer >= 0 (optimizer updates, at most 2**53)"
@@ -151,6 +157,12 @@ WRONG = {
     "nan": ({**CONSTANT, "value": math.nan}, "value", "expected a finite number; got nan"),
     "inf": ({**COSINE, "end_value": -math.inf}, "end_value", "expected a finite number; got -inf"),
     "too large": ({**CONSTANT, "value": 10**400}, "value", "expected a finite number; got 1000"),
+    "no knots of a clock": ({**CLOCK, "boundaries": [], "times": []}, "boundaries", "expected at least one knot; got none"),
+    "a clock that runs back": ({**CLOCK, "boundaries": [5, 9], "times": [7, 6]}, "times[1]", "expected at least 7.0, as a clock never runs back; got 6.0"),
+    "two knots at one update": ({**CLOCK, "boundaries": [5, 5], "times": [7, 8]}, "boundaries[1]", "expected more than 5, as knots rise; got 5"),
+    "too few times": ({**CLOCK, "boundaries": [5, 9]}, "times", "expected 2 (one for each boundary); got 1"),
+    "a time too small": ({**CLOCK, "times": [1e-300]}, "times[0]", "expected 0 or at least 2**-53; got 1e-300"),
+    "a cooldown by a clock that stands still": ({**CLOCK, "hold": True, "cooldown": {"steps": 5}}, "cooldown.start", "required, since the schedule has no end of its own; got none"),
     "negative length": ({**COSINE, "decay_steps": -3}, "decay_steps", f"{STEPS}; got -3"),
     "fractional length": ({**COSINE, "decay_steps": 3.5}, "decay_steps", f"{STEPS}; got 3.5"),
     "endless length": ({**COSINE, "decay_steps": 2**53 + 1}, "decay_steps", STEPS),

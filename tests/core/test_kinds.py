@@ -11,6 +11,7 @@ import pytest
 import lrcore
 from lrcore import (
     Clip,
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -88,6 +89,13 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
     (Repeat(DOWN, value_factor=0.5), {3: 0.25, 4: 0.5, 7: 0.125, 8: 0.25}),
     (Repeat(HALVES, period=2), {1: 0.5, 2: 1.0, 3: 0.5}),
     (Repeat(STEPS, period=2.5), {0: 4.0, 2: 2.0, 3: 4.0, 5: 4.0, 7: 2.0}),
+    (Clock(DOWN, [1], [2]), {0: 1.0, 1: 0.5, 2: 0.0, 3: 0.0}),
+    (Clock(DOWN, [2, 6], [1, 4]), {0: 1.0, 1: 0.875, 2: 0.75, 4: 0.375, 6: 0.0, 7: 0.0}),
+    (Clock(DOWN, [2, 4], [1, 1]), {1: 0.875, 2: 0.75, 4: 0.75, 99: 0.75}),
+    (Clock(DOWN, [2, 4, 6], [2, 2, 4]), {2: 0.5, 4: 0.5, 5: 0.25, 6: 0.0}),
+    (Clock(DOWN, [3], [3], hold=True), {2: 0.5, 3: 0.25, 99: 0.25}),
+    (Clock(STEPS, [2], [3]), {0: 4.0, 1: 4.0, 2: 2.0, 3: 2.0, 4: 1.0}),
+    (Clock(Function(lambda step: 1.0 / (step + 1)), [1], [4]), {0: 1.0, 1: 0.2}),
     (Every(HALVES, 3), {0: 1.0, 2: 1.0, 3: 0.5, 6: 0.25}),
     (DOWN.warmup(2), {0: 0.0, 1: 0.5, 2: 1.0, 3: 0.75, 6: 0.0}),
     (DOWN.warmup(2, init_value=0.5, shape="constant"), {0: 0.5, 1: 0.5, 2: 1.0}),
@@ -189,6 +197,11 @@ def test_a_decay_of_0_updates_is_at_its_end_at_once(make: Any) -> None:
         (Shift(DOWN, 3), 1),
         (Shift(DOWN, 30), 0),
         (Shift(DOWN, -3), 7),
+        (Clock(DOWN, [1], [2]), 2),
+        (Clock(DOWN, [1], [3]), 2),
+        (Clock(DOWN, [4, 6], [3, 3.25]), 12),
+        (Clock(DOWN, [4], [3.5], hold=True), None),
+        (Clock(DOWN, [4], [0]), None),
         (Repeat(DOWN), None),
         (Every(DOWN, 10), 40),
         (DOWN.warmup(3), 7),
@@ -250,6 +263,16 @@ def test_a_function_is_asked_with_plain_integers_when_and_only_when_its_value_is
     assert schedule(12) == 1.0
     assert schedule.values([3, 10, 13]).tolist() == [0.5, 1.0, 1.0]
     assert asked == [(int, 2), (int, 0), (int, 3)]
+
+
+def test_a_clock_asks_a_python_function_at_whole_steps_alone() -> None:
+    function = Function(lambda step: {0: 1.0, 1: 0.5, 2: 0.25, 3: 0.125}[step])
+    assert [Clock(function, [3], [0])(step) for step in (0, 9)] == [1.0, 1.0]
+    assert [Clock(Every(function, 2), [4], [3])(step) for step in range(7)] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"Clock.times: expected times at which the clock shows whole numbers"
+    ):
+        Clock(function, [4], [3])
 
 
 def test_a_join_of_a_thousand_parts_costs_one_bisection() -> None:

@@ -33,6 +33,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "shift": {},
     "repeat": {"period": None, "mirror": False, "length_factor": 1.0, "value_factor": 1.0},
     "every": {},
+    "clock": {"hold": False},
     "warmup": {"init_value": 0.0, "shape": "linear", "power": None},
     "cooldown": {"start": None, "end_value": 0.0, "shape": "linear", "power": None},
     "plateau": {

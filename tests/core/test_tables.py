@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import lrcore
 from lrcore import (
     Clip,
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -157,6 +158,9 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
         "noam": InverseTime(init_value=rate, power=0.5, decay_steps=4000).warmup(4000),
         "logistic": Logistic(init_value=rate, end_value=rate / 50, midpoint=steps / 2, decay_steps=steps / 30),
         "logistic to zero": Logistic(init_value=rate, midpoint=steps / 3, decay_steps=steps / 90),
+        "in samples": Clock(Cosine(init_value=rate, decay_steps=512 * steps).warmup(512 * 300), [1], [512]),
+        "a batch that grows": Clock(Cosine(init_value=rate, decay_steps=100 * steps), [steps // 9, steps // 3], [steps, 9 * steps]),
+        "extended": Clock(Cosine(init_value=rate, end_value=rate / 9, decay_steps=steps // 2), [steps // 4, steps], [steps // 4, steps // 2]),
         "eden": InverseTime(init_value=rate, decay_steps=7500, time_power=2, power=0.25) * InverseTime(init_value=1.0, decay_steps=steps / 30, time_power=2, power=0.25),
         "stable, then 1-sqrt": Constant(rate).warmup(steps // 50).cooldown(steps=steps // 10, start=steps - steps // 10, shape="1-sqrt"),
         "log": Constant(rate).warmup(steps // 50, shape="log").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="log"),

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,16 @@ def test_warmups_and_cooldowns_have_the_exact_values(length: int, inner: float, 
         check(cold, (step + start for step in places(length)))
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_ramp_begins_with_its_first_value_and_ends_with_its_last(shape: Shape) -> None:
+    for length in (1, 2, 3, 7, 10, 41, 999, 2**31, 2**53):
+        for one, other in ((0.0, 1e-8), (1e-8, 0.0), (0.3, 0.0123), (0.0123, 0.3)):
+            warm = Constant(one).warmup(length, init_value=other, shape=shape)
+            assert (warm(0), warm(length)) == (other, one)
+            cold = Constant(one).cooldown(length, start=0, end_value=other, shape=shape)
+            assert (cold(0), cold(length)) == (other if shape == "constant" else one, other)
+
+
 @pytest.mark.parametrize("apart", [1e-9, 0.3, 1.5, 1000.25])
 @pytest.mark.parametrize("ends", [(0.1, 0.0), (0.0, 0.1), (0.3, 0.01)])
 def test_a_log_between_knots_at_any_distance(apart: float, ends: tuple[float, float]) -> None:
@@ -128,6 +138,42 @@ def test_logistic(length: int, ends: tuple[float, float]) -> None:
         decay = Logistic(init_value=ends[0], end_value=ends[1], midpoint=middle, decay_steps=period)
         near = [round(middle + z * period) for z in (-900, -700, -40, -1, 0, 1, 3, 40, 100, 700, 740, 900)]
         check(decay, [*places(length), *(step for step in near if 0 <= step <= 2**53)])
+
+
+IN_SAMPLES: dict[str, Callable[[int], Schedule]] = {
+    "linear": lambda end: Linear(init_value=0.3, end_value=0.0, decay_steps=end),
+    "cosine": lambda end: Cosine(init_value=0.3, end_value=1e-9, decay_steps=end),
+    "polynomial": lambda end: Polynomial(init_value=0.3, decay_steps=end, power=2.5),
+    "log": lambda end: (
+        Constant(0.3).warmup(end // 7, shape="log").cooldown(end // 3, start=end - end // 3, shape="log")
+    ),
+    "exponential": lambda end: Exponential(init_value=0.3, decay_rate=0.1, decay_steps=end / 29.7),
+    "stairs": lambda end: lrcore.Every(Exponential(init_value=0.3, decay_rate=0.9), steps=end // 100),
+    "restarts": lambda end: Repeat(Cosine(init_value=0.3, decay_steps=end // 9)),
+    "logistic": lambda end: Logistic(init_value=0.3, midpoint=end / 3, decay_steps=end / 99.7),
+    "knots": lambda end: Interpolate(boundaries=[0, 0.3 * end, end], values=[0.1, 0.3, 0.0], shape="cosine"),
+}
+
+
+@pytest.mark.parametrize("name", IN_SAMPLES)
+@pytest.mark.parametrize(
+    ("boundaries", "times"),
+    [
+        ([1], [512]),
+        ([1000, 3000, 3001], [32_000, 10_000_000, 10_004_096]),
+        ([977], [10**6 + 0.1]),
+        ([10**6, 3 * 10**6], [10**11 - 0.7, 10**12]),
+    ],
+)
+def test_a_clock_keeps_the_digits_near_an_end_very_many_samples_away(
+    name: str, boundaries: list[int], times: list[float]
+) -> None:
+    end = 10**12
+    schedule = lrcore.Clock(IN_SAMPLES[name](end), boundaries, times)
+    ends = [math.ceil(start) for start in schedule.timeline.starts]
+    last = lrcore.Clock(Linear(init_value=1.0, decay_steps=end), boundaries, times).length or 0
+    steps = [step + by for step in (0, *boundaries, *ends, last) for by in (-2, -1, 0, 1, 2)]
+    check(schedule, sorted({step for step in steps if 0 <= step <= 2 * last}))
 
 
 def test_a_longer_cycle_stretches_a_logistic_without_losing_digits() -> None:

@@ -314,6 +314,7 @@ FINGERPRINTS = {
     "repeat": "11324ab447f67b37",
     "mirror": "64ed9c1199c23736",
     "every": "afbf0f08a7772461",
+    "clock": "cb29ef3d74bc74d7",
     "cooldown": "8b330343d6734e84",
 }
 
