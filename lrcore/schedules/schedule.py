@@ -405,6 +405,35 @@ class Schedule(
         begin = checked_step(at, f"{where}: at")
         return Join([self, other if clock == "own" else Shift(other, steps=begin)], boundaries=[begin])
 
+    @explains_arguments("extended")
+    def extended(self, at: int, end: int, was: int | None = None) -> Schedule:
+        """This schedule up to update `at`, and planned anew from there on so that it ends at `end`: to train longer.
+
+        The past stays as it was and the rate does not jump. What is under way is stretched: a cosine falls slower from `at`
+        on. What has not begun is planned anew. A warmup, a cooldown that has not begun, the cycles of a repeat and the tick
+        of an `every` keep their length; a cooldown that is under way is stretched.
+
+        Args:
+            at: updates already made.
+            end: the update at which the run is to end.
+            was: the update at which it was to end. Default: where the schedule itself ends.
+
+        Raises:
+            ScheduleError: `at` is at or past the end; the schedule does not say where it ends and `was` is not given; or it
+                cannot be stretched. `then` gives another schedule instead.
+
+        Example:
+            >>> from lrcore import Linear
+            >>> schedule = Linear(init_value=0.8, end_value=0.0, decay_steps=8).extended(at=4, end=12)
+            >>> [round(schedule(step), 12) for step in (0, 4, 8, 12)]
+            [0.8, 0.4, 0.2, 0.0]
+        """
+        from lrcore.schedules.extending import extended
+
+        where = "Schedule.extended"
+        last = None if was is None else checked_step(was, f"{where}: was")
+        return extended(self, checked_step(at, f"{where}: at"), checked_step(end, f"{where}: end"), last)
+
     def _without_ramps(self) -> Schedule:
         """The schedule, in a `Join` if it already has a warmup or a cooldown: a new warmup comes before both."""
         from lrcore.schedules.kinds import Join
