@@ -25,7 +25,7 @@ from lrcore.schedules.steps import checked_step
 
 _SAMPLES = "few_values"  # the key of the sample values in the description of a Python function
 _MAX_CHANGES = 5  # in a message
-_TOLERANCE = 1e-14  # relative, for functions whose exp or sin differs between machines
+_TOLERANCE = 1e-14  # relative, for functions whose exp or sin differs between machines, and for the past of a run
 
 
 # --- descriptions: the plain form of one schedule, a list or a dict ---------------------------------------------------
@@ -241,7 +241,9 @@ def _schedule_mismatches(
 
 
 def _value_mismatches(saved: Schedule, configured: Schedule, past: Past | None) -> Iterator[Mismatch]:
-    difference = first_difference(saved, configured, until=None if past is None else past.steps)
+    # The clock of an extended run may round in the last bit.
+    rtol, until = (0.0, None) if past is None else (_TOLERANCE, past.steps)
+    difference = first_difference(saved, configured, rtol, until)
     if difference is None:
         return
     step, first, second = difference.step, difference.first, difference.second
@@ -332,7 +334,8 @@ def refusal(mismatches: Sequence[Mismatch], saved: Any, described: Any, step: in
         "use_config",
     ]
     advice = " or ".join([", ".join(policies[:-1]), policies[-1]] if len(policies) > 1 else policies)
-    return f"the saved schedule {differs}{when}: {first.words}{listed}; set on_mismatch to {advice}"
+    kept = f"; saved.extended(at={step}, end=...) or .then keeps the past" if past else ""
+    return f"the saved schedule {differs}{when}: {first.words}{listed}; set on_mismatch to {advice}{kept}"
 
 
 _TABLES: dict[str, type[Record]] = {"warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}

@@ -24,10 +24,13 @@ def extended(schedule: Schedule, at: int, end: int, was: int | None) -> Schedule
     stated = stated_end(schedule) if was is None else was
     if stated is None:
         raise ScheduleError(
-            f"{_WHERE}: was", f"required, since the schedule does not say where the run ends; got none; give it, or {_THEN}"
+            f"{_WHERE}: was",
+            f"required, since the schedule does not say where the run ends; got none; give it, or {_THEN}",
         )
     if at >= stated:
-        raise ScheduleError(f"{_WHERE}: at", f"expected an update before {stated}, the end of the schedule; got {at}; {_THEN}")
+        raise ScheduleError(
+            f"{_WHERE}: at", f"expected an update before {stated}, the end of the schedule; got {at}; {_THEN}"
+        )
     if end <= at:
         raise ScheduleError(f"{_WHERE}: end", f"expected an update after {at}, where the new plan begins; got {end}")
     try:
@@ -35,7 +38,9 @@ def extended(schedule: Schedule, at: int, end: int, was: int | None) -> Schedule
     except ScheduleError as error:
         if error.where.startswith(_WHERE):
             raise
-        raise ScheduleError(_WHERE, f"this schedule cannot be stretched from update {at} on ({error}); {_THEN}") from None
+        raise ScheduleError(
+            _WHERE, f"this schedule cannot be stretched from update {at} on ({error}); {_THEN}"
+        ) from None
 
 
 def stated_end(schedule: Schedule) -> int | None:
@@ -45,7 +50,10 @@ def stated_end(schedule: Schedule) -> int | None:
             return None
         if isinstance(schedule, kinds.Join) and _last_end(schedule) is None:
             return None
-        if isinstance(schedule, (kinds.Clip, kinds.Shift, kinds.Every, kinds.Clock)) and stated_end(schedule.schedule) is None:
+        if (
+            isinstance(schedule, (kinds.Clip, kinds.Shift, kinds.Every, kinds.Clock))
+            and stated_end(schedule.schedule) is None
+        ):
             return None
     return schedule.length
 
@@ -69,7 +77,8 @@ def _replanned(schedule: Schedule, at: int, end: int, was: int) -> Schedule:
     later = start + end - was
     if later < max(at, warmup):
         raise ScheduleError(
-            f"{_WHERE}: end", f"expected at least {max(at, warmup) + cooldown.steps}, for the cooldown keeps its {cooldown.steps} updates; got {end}"
+            f"{_WHERE}: end",
+            f"expected at least {max(at, warmup) + cooldown.steps}, for the cooldown keeps its {cooldown.steps} updates; got {end}",
         )
     begun, left = max(at - warmup, 0), start - warmup
     body = _body(bare, begun, later - warmup, left, warmup) if begun < left else bare
@@ -81,7 +90,10 @@ def _replanned(schedule: Schedule, at: int, end: int, was: int) -> Schedule:
 def _body(schedule: Schedule, at: int, end: int, was: int, before: int) -> Schedule:
     """`_replanned` for a schedule without ramps, on the clock behind its warmup."""
     if end <= at:
-        raise ScheduleError(f"{_WHERE}: end", f"expected more than {before + at}, the updates that are past or in the warmup; got {before + end}")
+        raise ScheduleError(
+            f"{_WHERE}: end",
+            f"expected more than {before + at}, the updates that are past or in the warmup; got {before + end}",
+        )
     return _BODIES.get(type(schedule), _stretched)(schedule, at, end, was)
 
 
@@ -116,7 +128,10 @@ def _clock(schedule: kinds.Clock, at: int, end: int, was: int) -> Schedule:
 
 def _shown(clock: kinds.Clock, step: int) -> float:
     """What a clock shows at a step."""
-    knots = [(0, Fraction(0)), *((one, Fraction(time)) for one, time in zip(clock.boundaries, clock.times, strict=True))]
+    knots = [
+        (0, Fraction(0)),
+        *((one, Fraction(time)) for one, time in zip(clock.boundaries, clock.times, strict=True)),
+    ]
     for (first, earlier), (second, later) in pairwise(knots):
         if step <= second or (second == knots[-1][0] and not clock.hold):
             exact = earlier + (step - first) * (later - earlier) / (second - first)
@@ -129,7 +144,9 @@ def _every(schedule: kinds.Every, at: int, end: int, was: int) -> Schedule:
     tick = schedule.steps
     ticks = (at // tick, end // tick, -(-was // tick))
     if ticks[1] <= ticks[0]:
-        raise ScheduleError(f"{_WHERE}: end", f"expected an update after the tick of {tick} updates that is under way; got {end}")
+        raise ScheduleError(
+            f"{_WHERE}: end", f"expected an update after the tick of {tick} updates that is under way; got {end}"
+        )
     return kinds.Every(_replanned(schedule.schedule, *ticks), steps=tick)
 
 
@@ -154,9 +171,13 @@ def _join(schedule: kinds.Join, at: int, end: int, was: int) -> Schedule:
     rate = Fraction(end - at, was - at)
     moved = [one if one <= at else at + round((one - at) * rate) for one in ends]
     parts: list[Schedule] = []
-    for part, begin, until, later_begin, later in zip(schedule.schedules, begins, ends, [0, *moved], moved, strict=False):
+    for part, begin, until, later_begin, later in zip(
+        schedule.schedules, begins, ends, [0, *moved], moved, strict=False
+    ):
         begun = max(at - begin, 0)
-        parts.append(part if until <= at or begin >= was else _replanned(part, begun, later - later_begin, until - begin))
+        parts.append(
+            part if until <= at or begin >= was else _replanned(part, begun, later - later_begin, until - begin)
+        )
     return kinds.Join(parts, boundaries=moved[:-1])
 
 

@@ -44,15 +44,19 @@ def main() -> None:
     """Look at learning-rate schedules in TOML, JSON and YAML files."""
 
 
-def _count(text: str) -> int:
+def _count(text: str, least: int = 1) -> int:
     """A whole number, written as in files: 100000, 100_000 or 1e5."""
     try:
         number = Decimal(text)
-        if 1 <= number <= LAST_STEP and number == int(number):
+        if least <= number <= LAST_STEP and number == int(number):
             return int(number)
     except (InvalidOperation, ValueError):  # no number, or NaN
         pass
-    raise click.BadParameter(f"expected an integer from 1 to 2**53, such as 100_000 or 1e5; got {text!r}")
+    raise click.BadParameter(f"expected an integer from {least} to 2**53, such as 100_000 or 1e5; got {text!r}")
+
+
+def _updates_made(text: str) -> int:
+    return _count(text, 0)
 
 
 key_option = click.option(
@@ -143,6 +147,51 @@ def _has_braille() -> bool:
     except UnicodeEncodeError:
         return False
     return not console
+
+
+@main.command(cls=Command)
+@click.argument("file", metavar="FILE[:KEY]")
+@click.option("--at", required=True, type=_updates_made, metavar="INTEGER", help="Updates already made.")
+@click.option("--end", required=True, type=_count, metavar="INTEGER", help="The update at which the run is to end.")
+@click.option("--was", type=_count, metavar="INTEGER", help="Where it was to end.  [default: where the schedule ends]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="A .toml, .json or .yaml file.  [default: print TOML]"
+)
+@key_option
+@run_option
+@set_option
+def extend(
+    file: str,
+    at: int,
+    end: int,
+    was: int | None,
+    output: Path | None,
+    key: str | None,
+    run: dict[str, Any],
+    overrides: dict[str, Any],
+) -> None:
+    """Plan a schedule anew from an update on, so that the run trains longer.
+
+    The past stays as it was and the rate does not jump: see lrcore.Schedule.extended.
+    """
+    [source] = sources([file], key)
+    loaded = source.read(run, overrides).schedule
+    longer = _schedule(loaded).extended(at, end, was)
+    text = lrcore.dumps(
+        loaded.replace(schedule=longer) if isinstance(loaded, Plateau) else longer,
+        "toml" if output is None else output.suffix.removeprefix("."),
+    )
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ScheduleError(str(path), f"expected a file that can be written; got: {error.strerror}") from None
 
 
 @main.command("schema")

@@ -45,28 +45,38 @@ def _body(given: Schedule | Plateau) -> str:
     return f"{svg(schedule, describe.display_range(schedule))}<ol>{''.join(items)}</ol>{''.join(texts)}"
 
 
-def svg(schedule: Schedule, steps: int) -> str:
+def svg(schedule: Schedule, steps: int, before: Schedule | None = None) -> str:
     """The curve with axes, and a numbered line where each phase begins.
 
     Args:
         schedule: what to draw.
         steps: the last step that is drawn.
+        before: another schedule, drawn below it in dashes: what was planned before a change.
     """
-    xs, ys = curve(schedule, steps)
-    lowest, spacing = value_ticks(min(ys), max(ys))
-    points = [(_x_of(x, steps), _y_of(y / spacing - lowest)) for x, y in zip(xs, ys, strict=True)]
-    path = "L".join(f"{x:g} {y:g}" for x, y in _without_inner_points(_thinned(points)))
+    curves = [curve(one, steps) for one in (before, schedule) if one is not None]
+    values = [y for _, ys in curves for y in ys]
+    lowest, spacing = value_ticks(min(values), max(values))
+    paths = [_path(xs, [y / spacing - lowest for y in ys], steps) for xs, ys in curves]
+    looks = ['stroke="currentColor" stroke-opacity="0.6" stroke-dasharray="5 4"'] if before is not None else []
     parts = [
         *_value_axis(lowest, spacing),
         *_step_axis(steps),
         *_phase_lines(schedule, steps),
-        f'<path d="M{path}" fill="none" stroke="#1f77b4" stroke-width="2" stroke-linejoin="round"/>',
+        *(
+            f'<path d="M{path}" fill="none" {look} stroke-width="2" stroke-linejoin="round"/>'
+            for path, look in zip(paths, [*looks, 'stroke="#1f77b4"'], strict=True)
+        ),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" '
         f'style="max-width:100%" font-family="sans-serif" font-size="11" fill="currentColor">'
         f"<title>learning rate</title>{''.join(parts)}</svg>"
     )
+
+
+def _path(xs: Sequence[float], ticks: Sequence[float], steps: int) -> str:
+    points = [(_x_of(x, steps), _y_of(y)) for x, y in zip(xs, ticks, strict=True)]
+    return "L".join(f"{x:g} {y:g}" for x, y in _without_inner_points(_thinned(points)))
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------

@@ -118,6 +118,15 @@ def test_a_run_that_is_changed_later_on_goes_on_with_its_configuration(resumable
     assert lrcore.load_state(trained.state, longer).step == 28
 
 
+def test_a_run_that_trains_longer_goes_on_without_a_jump(resumable_loop: Loop) -> None:
+    planned = resumable_loop(SCHEDULE, 17)
+    longer = SCHEDULE.extended(at=17, end=40)
+    trained = resumable_loop(longer, 24, state=planned.state, on_mismatch="same_past")
+    assert trained.rates == float32(longer, range(17, 41))
+    assert trained.rates[0] == float32(SCHEDULE, range(17, 18))[0]
+    assert trained.rates[-1] == float32(SCHEDULE, range(26, 27))[0]
+
+
 def test_a_run_that_was_another_one_does_not_go_on_as_the_same(resumable_loop: Loop) -> None:
     state, other = lrcore.save_state(17, SCHEDULE), SCHEDULE.cooldown(steps=5, start=12)
     with pytest.raises(lrcore.ScheduleError, match="at the 17 updates already made: at step 13 it gives"):

@@ -626,3 +626,46 @@ def test_a_picture_is_drawn_with_the_same_options(tmp_path: Path) -> None:
     assert run("plot", path, "-o", picture).exit_code == 2
     assert run("plot", path, "-o", picture, "--run", "total=500", "--set", "warmup=").exit_code == 0
     assert picture.exists()
+
+
+# --- a run that trains longer -----------------------------------------------------------------------------------------
+
+
+def test_extend_writes_the_schedule_that_trains_longer(tmp_path: Path) -> None:
+    path, longer = tmp_path / "shares.toml", tmp_path / "longer.json"
+    path.write_text(SHARES)
+    schedule = lrcore.load(path)
+    assert isinstance(schedule, Schedule)
+    result = run("extend", path, "--at", 600, "--end", "2e3", "-o", longer)
+    assert (result.exit_code, result.output) == (0, "")
+    assert lrcore.load(longer) == schedule.extended(600, 2_000)
+    assert lrcore.loads(run("extend", path, "--at", 600, "--end", 2_000).output) == schedule.extended(600, 2_000)
+
+
+def test_extend_keeps_a_plateau(tmp_path: Path) -> None:
+    path = tmp_path / "plateau.toml"
+    path.write_text(SHARES + "[plateau]\nfactor = 0.5\n")
+    longer = lrcore.loads(run("extend", path, "--at", 600, "--end", 2_000).output)
+    assert isinstance(longer, Plateau)
+    assert (longer.factor, longer.schedule.length) == (0.5, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--at", 1_000, "--end", 2_000], "expected an update before 1000, the end of the schedule; got 1000"),
+        (["--at", -1, "--end", 2_000], "expected an integer from 0 to 2**53"),
+        (["--at", 5, "--end", 2_000, "-o", "longer.txt"], "format: expected one of toml, json, yaml, yml; got 'txt'"),
+        (
+            ["--at", 5, "--end", 2_000, "-o", "no/longer.toml"],
+            "no/longer.toml: expected a file that can be written; got:",
+        ),
+        (["--at", 5], "Missing option '--end'"),
+    ],
+)
+def test_a_wrong_extension_exits_with_status_2(tmp_path: Path, arguments: list[Any], message: str) -> None:
+    path = tmp_path / "shares.toml"
+    path.write_text(SHARES)
+    result = run("extend", path, *arguments)
+    assert result.exit_code == 2
+    assert message in result.output

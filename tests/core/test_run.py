@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import lrcore
 from lrcore import (
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -21,9 +23,13 @@ from lrcore import (
     Join,
     Linear,
     PiecewiseConstant,
+    Repeat,
     Run,
+    Schedule,
     ScheduleError,
 )
+from lrcore.schedules import extending
+from tests import strategies
 
 COSINE = {"kind": "cosine", "init_value": 3e-4, "end_value": 3e-5, "total_steps": "100%", "warmup": {"steps": "2%"}}
 read: Any = lrcore.from_dict  # gives a schedule or a plateau; each test knows which
@@ -439,3 +445,101 @@ def test_what_follows_from_the_first_update_on_is_all() -> None:
 )  # fmt: skip
 def test_a_wrong_continuation_is_refused(arguments: dict[str, Any], message: str) -> None:
     assert refusal(Constant(0.4).then, **arguments) == message
+
+
+# --- a run that is under way ------------------------------------------------------------------------------------------
+
+
+COSINE_RUN = Cosine(init_value=1.0, end_value=0.1, decay_steps=90).warmup(10)
+STABLE = Constant(1.0).warmup(10).cooldown(20, start=80)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at", "expected"),
+    [
+        (COSINE_RUN, 5, Cosine(init_value=1.0, end_value=0.1, decay_steps=190).warmup(10)),
+        (COSINE_RUN, 50, Clock(Cosine(init_value=1.0, end_value=0.1, decay_steps=90), [40, 190], [40, 90]).warmup(10)),
+        (STABLE, 5, Constant(1.0).warmup(10).cooldown(20, start=180)),
+        (STABLE, 80, Constant(1.0).warmup(10).cooldown(20, start=180)),
+        (STABLE, 90, Clock(STABLE, [90, 200], [90, 100])),
+        (Every(Linear(init_value=1.0, decay_steps=10), steps=10), 35, Every(Clock(Linear(init_value=1.0, decay_steps=10), [3, 20], [3, 10]), steps=10)),
+    ],
+)  # fmt: skip
+def test_what_is_under_way_is_stretched_and_what_has_not_begun_is_planned_anew(
+    schedule: Schedule, at: int, expected: Schedule
+) -> None:
+    assert schedule.extended(at=at, end=200) == expected
+
+
+def test_the_parts_of_a_join_that_are_to_come_keep_their_warmups() -> None:
+    parts = [
+        Linear(init_value=0.0, end_value=1.0, decay_steps=10),
+        Constant(1.0),
+        Cosine(init_value=1.0, decay_steps=40).warmup(5),
+    ]
+    longer = Join(parts, boundaries=[10, 30]).extended(at=15, end=135)
+    assert longer == Join([parts[0], parts[1], Cosine(init_value=1.0, decay_steps=85).warmup(5)], boundaries=[10, 45])
+
+
+def test_sixty_extensions_are_one_clock_of_sixty_knots() -> None:
+    schedule, at = COSINE_RUN, 50
+    for _ in range(60):
+        assert schedule.length is not None
+        before, schedule = schedule, schedule.extended(at=at, end=schedule.length + 100)
+        assert schedule.values(range(at)) == pytest.approx(before.values(range(at)), rel=1e-14, abs=0)
+        at += 60
+    assert len(lrcore.dumps(schedule, "json")) < 4_000
+    assert schedule.depth <= 3
+    assert schedule.length == 6_100
+
+
+@settings(max_examples=150)
+@given(strategies.schedules(), st.integers(0, 60), st.integers(1, 200), st.integers(1, 100))
+def test_an_extension_has_the_same_past_no_jump_and_the_same_end(
+    schedule: Schedule, at: int, more: int, rest: int
+) -> None:
+    stated = extending.stated_end(schedule)
+    was = stated or at + rest
+    assume(at < was)
+    try:
+        longer = schedule.extended(at=at, end=was + more, was=was)
+    except ScheduleError as error:
+        refused = str(error)
+    else:
+        refused = ""
+        assert longer.values(range(at)) == pytest.approx(schedule.values(range(at)), rel=1e-12, abs=1e-300)
+        assert read(longer.to_dict()) == longer
+        if stated and not {"every", "repeat"} & set(re.findall(r'"kind":"(\w+)"', schedule.text)):
+            assert longer(was + more) == pytest.approx(schedule(was), rel=1e-9, abs=1e-300)
+    assert not refused or "schedule.then(" in refused or ": end: expected" in refused
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: COSINE_RUN.extended(at=100, end=200), "Schedule.extended: at: expected an update before 100, the end of the schedule; got 100; use schedule.then"),
+        (lambda: COSINE_RUN.extended(at=50, end=50), "Schedule.extended: end: expected an update after 50, where the new plan begins; got 50"),
+        (lambda: STABLE.extended(at=50, end=60), "Schedule.extended: end: expected at least 70, for the cooldown keeps its 20 updates; got 60"),
+        (lambda: PiecewiseConstant(boundaries=[5], values=[1, 2]).extended(at=3, end=9), "Schedule.extended: was: required, since the schedule does not say where the run ends"),
+        (lambda: Repeat(DOWN).extended(at=3, end=9), "Schedule.extended: was: required, since the schedule does not say where the run ends"),
+        (lambda: lrcore.Function(lambda step: 0.1, horizon=9).extended(at=3, end=20), "Schedule.extended: this schedule cannot be stretched from update 3 on"),
+        (lambda: COSINE_RUN.extended(at=-1, end=50), "Schedule.extended: at: expected an integer >= 0"),
+    ],
+)  # fmt: skip
+def test_a_wrong_extension_is_refused(call: Any, message: str) -> None:
+    assert refusal(call).startswith(message)
+
+
+def test_an_extension_has_the_past_of_its_checkpoint() -> None:
+    state = lrcore.save_state(50, COSINE_RUN)
+    longer = COSINE_RUN.extended(at=50, end=300)
+    assert lrcore.load_state(state, longer, on_mismatch="same_past").schedule == longer
+    again = longer.extended(at=120, end=400)
+    assert lrcore.load_state(lrcore.save_state(120, longer), again, on_mismatch="same_past").schedule == again
+
+
+def test_a_run_with_another_past_is_told_how_to_keep_it() -> None:
+    state = lrcore.save_state(50, COSINE_RUN)
+    planned = Cosine(init_value=1.0, end_value=0.1, decay_steps=290).warmup(10)
+    message = refusal(lrcore.load_state, state, planned, on_mismatch="same_past")
+    assert "saved.extended(at=50, end=...) or .then keeps the past" in message

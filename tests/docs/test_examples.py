@@ -1,6 +1,6 @@
 """The examples in README.md, in the pages of docs/ and in docstrings are run, each where its framework is installed.
 
-A Python block of a page belongs to the framework that it imports, and to the core if it imports none. A framework's
+A Python block of a page, or a `{change}` block of two schedules, belongs to the framework that it imports, and to the core if it imports none. A framework's
 run executes the core's blocks too, for one block builds on another. Each TOML block, and each `{schedule}` block of the
 site, is a schedule, and stands in the working directory as `schedule.toml` for the blocks that follow it.
 """
@@ -28,11 +28,16 @@ def save_schedule(example: Example) -> None:
     Path("schedule.toml").write_text(str(example.parsed), encoding="utf-8")
 
 
+def run_change(example: Example) -> None:
+    exec(compile(str(example.parsed), str(example.path), "exec"), example.namespace)
+
+
 MARKDOWN = Sybil(
     parsers=[
         PythonCodeBlockParser(),
         CodeBlockParser(language="toml", evaluator=save_schedule),
         CodeBlockParser(language="{schedule}", evaluator=save_schedule),
+        CodeBlockParser(language="{change}", evaluator=run_change),
         SkipParser(),
     ]
 )
