@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType
 
 import lrcore
 from lrcore import adapting
@@ -113,12 +114,16 @@ class TableSchedule:
     def _compiled(self) -> Callable[[jax.Array], jax.Array]:
         """The jitted evaluation; `inline=True` merges its operations into an enclosing compilation."""
 
-        def rate(count: jax.Array) -> jax.Array:
+        def evaluate(count: jax.Array) -> jax.Array:
             if jnp.issubdtype(count.dtype, jnp.floating):
                 wide = count.astype(jnp.promote_types(count.dtype, jnp.float32))
                 return self._evaluate(_NAMESPACE, *_split(jnp, wide, LAST_FLOAT_COUNT, "int32"), wide.dtype.name)
-            found = self._evaluate(_NAMESPACE, _jax_counts(count), None, _default_float())
-            return found if found.ndim or found.dtype == jnp.float32 else jax.lax.full_like(0.0, found)
+            return self._evaluate(_NAMESPACE, _jax_counts(count), None, _default_float())
+
+        def rate(count: jax.Array) -> jax.Array:
+            found = _with_automatic_sharding(evaluate, count)
+            is_strong = found.ndim or found.dtype == jnp.float32 or jnp.issubdtype(count.dtype, jnp.floating)
+            return found if is_strong else jax.lax.full_like(0.0, found)
 
         return jax.jit(rate, inline=True)
 
@@ -135,6 +140,14 @@ class TableSchedule:
         if fraction is None:
             return rate
         return rate + fraction.astype(dtype) * (table.evaluate(xp, counts + 1, _cast, dtype) - rate)
+
+
+def _with_automatic_sharding(function: Callable[[jax.Array], jax.Array], array: jax.Array) -> jax.Array:
+    """Call the function; on a mesh with explicit axes, where a gather asks for the sharding of its result, with that of `array`."""
+    sharding = jax.typeof(array).sharding
+    if AxisType.Explicit not in sharding.mesh.axis_types:
+        return function(array)
+    return jax.sharding.auto_axes(function, out_sharding=sharding)(array)
 
 
 def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) -> jax.Array:

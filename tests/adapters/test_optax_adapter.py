@@ -239,7 +239,7 @@ def test_every_compilation_gives_the_same_bits(way: str) -> None:
 
 DEVICES = """
 import jax, jax.numpy as jnp, numpy as np, optax, lrcore, lrcore_optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 assert jax.device_count() == 8
 schedule = lrcore.Cosine(init_value=0.3, decay_steps=10**9).warmup(1000)
 rate = lrcore_optax.as_schedule(schedule)
@@ -261,6 +261,19 @@ state = lrcore_optax.set_step(state, 500)
 assert lrcore_optax.current_step(state) == 500
 change, state = jax.pmap(optimizer.update)(jnp.ones(8), state)
 assert (0.0 - change).tolist() == [float(np.float32(schedule(500)))] * 8
+
+for schedule in (schedule, lrcore.Cosine(init_value=0.3, decay_steps=600)):
+    rate = lrcore_optax.as_schedule(schedule)
+    with jax.set_mesh(jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,))):
+        explicit = jax.device_put(steps, spec)
+        values = [jax.jit(rate)(explicit), rate(explicit), jax.jit(jax.vmap(rate))(explicit)]
+        assert [one.tolist() for one in values] == [rate(steps).tolist()] * 3
+        assert all(jax.typeof(one).sharding.spec == spec for one in values)
+        optimizer = optax.adamw(rate)
+        population = jax.device_put(jnp.zeros((8, 2)), spec)
+        state = lrcore_optax.set_step(jax.vmap(optimizer.init)(population), 500)
+        change, state = jax.jit(jax.vmap(optimizer.update))(population + 1, state, population)
+        assert lrcore_optax.current_step(state) == 501
 """
 
 
