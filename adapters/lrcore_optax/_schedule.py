@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -111,7 +111,7 @@ class TableSchedule:
         return f"lrcore_optax.as_schedule({self.schedule!r}{horizon})"
 
     @cached_property
-    def _compiled(self) -> Callable[[jax.Array], jax.Array]:
+    def _compiled(self) -> Callable[[Any], jax.Array]:
         """The jitted evaluation; `inline=True` merges its operations into an enclosing compilation."""
 
         def evaluate(count: jax.Array) -> jax.Array:
@@ -140,6 +140,23 @@ class TableSchedule:
         if fraction is None:
             return rate
         return rate + fraction.astype(dtype) * (table.evaluate(xp, counts + 1, _cast, dtype) - rate)
+
+
+Scheduled: TypeAlias = adapting.Source | lrcore.Plateau | TableSchedule
+"""What a function that reads or sets a state takes as the schedule of the optimizer."""
+
+
+def configured(given: Scheduled, where: str) -> lrcore.Schedule | lrcore.Plateau:
+    """The schedule or plateau that a user gave, in any of its forms."""
+    if isinstance(given, TableSchedule):
+        return given.schedule
+    return adapting.as_schedule_or_plateau(given, where=f"{where}.schedule")
+
+
+def scaled_schedule(given: Scheduled, where: str) -> lrcore.Schedule:
+    """The schedule itself, or the one that a plateau scales."""
+    found = configured(given, where)
+    return found.schedule if isinstance(found, lrcore.Plateau) else found
 
 
 def _with_automatic_sharding(function: Callable[[jax.Array], jax.Array], array: jax.Array) -> jax.Array:

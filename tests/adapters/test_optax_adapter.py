@@ -585,11 +585,34 @@ def test_a_rate_that_no_state_holds_is_refused() -> None:
     group = optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
     both = optax.partition({"a": group, "b": group}, {"x": "a", "y": "b"}).init({"x": 0.0, "y": 0.0})
     for opt_state, found in ((optax.sgd(rate).init(0.0), "none"), (both, "2")):
-        with pytest.raises(ScheduleError, match=f"keeps one learning rate; got {found}; pass the schedule"):
+        with pytest.raises(ScheduleError, match=f"keeps one learning_rate; got {found}; pass the schedule"):
             lrcore_optax.current_lr(opt_state)
 
 
+def test_a_rate_of_another_name_is_read_by_its_name() -> None:
+    scaled = optax.inject_hyperparams(optax.scale_by_learning_rate)(lrcore_optax.as_schedule(SHORT))
+    other = optax.inject_hyperparams(optax.scale)(step_size=lrcore_optax.as_schedule(SHORT))
+    for optimizer, name in ((scaled, "learning_rate"), (other, "step_size")):
+        opt_state = optimizer.init(jnp.float32(0))
+        for _ in range(3):
+            _, opt_state = optimizer.update(jnp.float32(1), opt_state, jnp.float32(0))
+        assert lrcore_optax.current_lr(opt_state, name=name) == np.float32(SHORT(2))
+    with pytest.raises(
+        ScheduleError, match=r"keeps one learning_rate; got none, and step_size; give the name .* as name="
+    ):
+        lrcore_optax.current_lr(opt_state)
+
+
 # --- resuming ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_path_a_text_and_a_dict_are_schedules_wherever_one_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "schedule.toml").write_text(TOML)
+    opt_state = lrcore_optax.set_step(optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0), 8)
+    for given in (str(tmp_path / "schedule.toml"), TOML, SHORT.to_dict()):
+        state = lrcore_optax.state_dict(opt_state, given)
+        assert lrcore_optax.load_state_dict(opt_state, state, given)[1] == SHORT
+        assert lrcore_optax.current_lr(opt_state, given) == SHORT(7)
 
 
 def test_the_state_is_that_of_every_adapter() -> None:
@@ -603,6 +626,18 @@ def test_the_state_is_that_of_every_adapter() -> None:
     assert jax.tree.leaves(loaded) == jax.tree.leaves(opt_state)
     again, _ = lrcore_optax.load_state_dict(loaded, state, rate)
     assert jax.tree.leaves(again) == jax.tree.leaves(opt_state)
+
+
+def test_a_state_as_arrays_is_read_like_the_state() -> None:
+    plateau = lrcore.Plateau(SHORT, factor=0.5)
+    optimizer = optax.chain(optax.sgd(lrcore_optax.as_schedule(SHORT)), lrcore_optax.reduce_on_plateau(plateau))
+    opt_state = lrcore_optax.set_step(optimizer.init(0.0), 8)
+    for schedule in (SHORT, plateau):
+        state = lrcore_optax.state_dict(opt_state, plateau) if schedule is plateau else lrcore.save_state(8, SHORT)
+        arrays = lrcore_optax.to_arrays(state)
+        assert {array.dtype.kind for array in arrays.values()} <= {"i", "u"}
+        loaded, _ = lrcore_optax.load_state_dict(optimizer.init(0.0), jax.tree.map(jnp.asarray, arrays), schedule)
+        assert lrcore_optax.current_step(loaded) == 8
 
 
 def test_a_state_of_another_schedule_is_reported() -> None:
