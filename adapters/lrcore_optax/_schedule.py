@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Literal, NoReturn, TypeAlias
 
 import jax
@@ -13,6 +13,7 @@ from jax.sharding import AxisType
 
 import lrcore
 from lrcore import adapting
+from lrcore_optax._namespace import TableNamespace
 
 WHERE = "lrcore_optax.as_schedule"
 LAST_COUNT = 2**31 - 1  # the counters of optax stop here
@@ -167,34 +168,7 @@ def _with_automatic_sharding(function: Callable[[jax.Array], jax.Array], array: 
     return jax.sharding.auto_axes(function, out_sharding=sharding)(array)
 
 
-def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) -> jax.Array:
-    """The number of `starts` <= each entry, by binary search that sets the bits of the result from the highest down.
-
-    `starts` is sorted and begins with 0. `jnp.searchsorted` keeps two bounds, for which XLA generates twice as many kernels
-    and three times as many operations. On a CPU, XLA runs fewer than a thousand operations without another thread.
-    """
-    highest = (len(starts) - 1).bit_length()
-    strides = np.array([1 << bit for bit in reversed(range(highest))], dtype=np.int32)
-
-    def with_bit(last: jax.Array, stride: Any) -> tuple[jax.Array, None]:
-        reached = jnp.take(starts, last + stride, mode="clip") <= entries
-        return last + jnp.where(reached, stride, 0), None
-
-    last, _ = jax.lax.scan(with_bit, jnp.zeros_like(entries), strides, unroll=True)
-    return jnp.minimum(last + 1, len(starts))
-
-
-class _Namespace:
-    """`jax.numpy` with a cheaper search and gather for compiled code."""
-
-    searchsorted = staticmethod(_searchsorted)
-    take = staticmethod(partial(jnp.take, mode="clip"))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(jnp, name)
-
-
-_NAMESPACE = _Namespace()
+_NAMESPACE = TableNamespace()
 
 
 def _default_float() -> Literal["float32", "float64"]:

@@ -115,7 +115,7 @@ def lower(
     return table
 
 
-_TABLES: WeakValueDictionary[tuple[Schedule, Lowering], Any] = WeakValueDictionary()
+_TABLES: WeakValueDictionary[tuple[Schedule, Lowering], Table] = WeakValueDictionary()
 """The tables in use: equal schedules share one."""
 
 
@@ -441,8 +441,7 @@ def _fit_float64(
 ) -> tuple[Any, Any]:
     """Rows (start, width, c0 ... c7), and which of them fit; a row too short for its nodes is a constant.
 
-    Args:
-        slack: an absolute error that is allowed beside the relative one.
+    An absolute error of `slack` is allowed beside the relative one.
     """
     import numpy as np
 

@@ -169,7 +169,7 @@ class Cubics(Struct, frozen=True, eq=False, weakref=True):
     def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
         entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
         row = cast(xp.searchsorted(self.starts, entry, side="right"), "int32") - 1
-        start, shift, *coefficients = xp.split(xp.take(self.rows, row, axis=0), 6, axis=1)
+        start, shift, *coefficients = take_columns(xp, self.rows, row)
         elapsed = xp.left_shift(xp.reshape(entry, (-1, 1)) - start, shift)
         fixed = xp.reshape(polynomial(xp, elapsed, *coefficients), xp.shape(step))
         root = cast(xp.reshape(xp.take(self.roots, row, axis=0), xp.shape(step)), dtype)
@@ -202,13 +202,19 @@ class Polynomials(Struct, frozen=True, eq=False, weakref=True):
     def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
         entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
         row = cast(xp.searchsorted(self.starts, entry, side="right"), "int32") - 1
-        width, *coefficients = xp.split(xp.take(self.rows, row, axis=0), self.rows.shape[1], axis=1)
+        width, *coefficients = take_columns(xp, self.rows, row)
         elapsed = cast(entry - xp.take(self.starts, row, axis=0), "float64")
         u = xp.reshape(elapsed, (-1, 1)) * width
         value = coefficients.pop()
         while coefficients:
             value = coefficients.pop() + u * value
         return cast(xp.reshape(value, xp.shape(step)), dtype)
+
+
+def take_columns(xp: Any, rows: Any, indices: Array) -> Any:
+    """The columns of some rows, each of shape (n, 1); a namespace may have a cheaper operation of this name for (rows, indices)."""
+    own = getattr(xp, "take_columns", None)
+    return own(rows, indices) if own else xp.split(xp.take(rows, indices, axis=0), rows.shape[1], axis=1)
 
 
 def polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:

@@ -46,7 +46,7 @@ COUNTING: dict[str, Callable[[], Any]] = {
     ),
     "contrib.schedule_free": lambda: optax.contrib.schedule_free(INNER, RATE),
     "contrib.schedule_free_sgd": lambda: optax.contrib.schedule_free_sgd(0.1),
-    "contrib.simplified_ademamix": lambda: optax.contrib.scale_by_simplified_ademamix(),
+    "contrib.simplified_ademamix": optax.contrib.scale_by_simplified_ademamix,
     "contrib.split_real_and_imaginary": lambda: optax.contrib.split_real_and_imaginary(INNER),
     "ema": lambda: optax.ema(0.9),
     "inject_hyperparams": lambda: optax.inject_hyperparams(optax.adam)(RATE),
