@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from msgspec.structs import force_setattr, replace
 
@@ -282,13 +282,13 @@ class Schedule(
     ) -> Schedule:
         """Rise to the schedule's first value before it begins; its own clock starts after the warmup.
 
-        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps); `constant`
-        holds `init_value` and then jumps.
+        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps), `sine` is
+        sin(pi t / (2 steps)) and `log` is ln(1 + t) / ln(1 + steps); `constant` holds `init_value` and then jumps.
 
         Args:
             steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
-            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, sine, log, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
 
         Raises:
@@ -317,13 +317,14 @@ class Schedule(
         """Fall from the value at `start` to `end_value`, and hold that.
 
         With x = (t - start) / steps the shapes leave 1 - x (linear), (1 + cos(pi x)) / 2 (cosine), 1 - sqrt(x) (1-sqrt),
-        1 - x**2 (1-square) or (1 - x)**power (power) of the way; exponential is a geometric fall; constant drops at once.
+        1 - x**2 (1-square), cos(pi x / 2) (sine), ln(1 + steps (1 - x)) / ln(1 + steps) (log) or (1 - x)**power (power) of
+        the way; exponential is a geometric fall; constant drops at once.
 
         Args:
             steps: length in updates; with 0 the end value holds from `start` on.
             start: the first update of the fall, warmup included. Default: where the schedule itself ends.
             end_value: value at and after `start + steps`.
-            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, sine, log, exponential or power.
             power: the exponent of shape power.
 
         Raises:
@@ -340,6 +341,36 @@ class Schedule(
 
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
+
+    @explains_arguments("then")
+    def then(self, other: Schedule, at: int, clock: Literal["own", "run"] = "own") -> Schedule:
+        """This schedule up to update `at`, and another one from there on.
+
+        Args:
+            other: what follows.
+            at: the first update of the other schedule.
+            clock: "own": the other schedule begins there at its step 0. "run": it goes on at step `at`, as if it had been
+                planned so from the start, with a jump where the two differ.
+
+        Raises:
+            ScheduleError: `other` is no schedule, `at` no integer >= 0, or the clock unknown.
+
+        Example:
+            >>> from lrcore import Constant, Linear
+            >>> down = Linear(init_value=0.4, end_value=0.0, decay_steps=8)
+            >>> own, run = (Constant(0.4).then(down, at=4, clock=clock) for clock in ("own", "run"))
+            >>> [own(step) for step in (3, 4, 8)], [run(step) for step in (3, 4, 8)]
+            ([0.4, 0.4, 0.2], [0.4, 0.2, 0.0])
+        """
+        from lrcore.schedules.kinds import Join, Shift
+
+        where = "Schedule.then"
+        if not isinstance(other, Schedule):
+            raise ScheduleError(f"{where}: other", f"expected a lrcore schedule; got {short(other)}")
+        if clock not in ("own", "run"):
+            raise ScheduleError(f"{where}: clock", f"expected own or run; got {short(clock)}")
+        begin = checked_step(at, f"{where}: at")
+        return Join([self, other if clock == "own" else Shift(other, steps=begin)], boundaries=[begin])
 
     def _without_ramps(self) -> Schedule:
         """The schedule, in a `Join` if it already has a warmup or a cooldown: a new warmup comes before both."""
