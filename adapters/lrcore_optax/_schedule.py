@@ -9,7 +9,6 @@ from typing import Any, Literal, NoReturn, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType
 
 import lrcore
 from lrcore import adapting
@@ -162,8 +161,10 @@ def scaled_schedule(given: Scheduled, where: str) -> lrcore.Schedule:
 
 def _with_automatic_sharding(function: Callable[[jax.Array], jax.Array], array: jax.Array) -> jax.Array:
     """Call the function; on a mesh with explicit axes, where a gather asks for the sharding of its result, with that of `array`."""
+    if not hasattr(jax, "set_mesh"):  # which older releases lack, and with it explicit axes
+        return function(array)
     sharding = jax.typeof(array).sharding
-    if AxisType.Explicit not in sharding.mesh.axis_types:
+    if jax.sharding.AxisType.Explicit not in sharding.mesh.axis_types:
         return function(array)
     return jax.sharding.auto_axes(function, out_sharding=sharding)(array)
 
