@@ -99,7 +99,7 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_it_drives_what_optax_builds(name: str) -> None:
+def test_a_schedule_drives_every_transformation_that_optax_builds(name: str) -> None:
     optimizer = OPTIMIZERS[name](lrcore_optax.as_schedule(SHORT))
     assert rates(optimizer, 25) == host(SHORT, range(25))
 
@@ -111,7 +111,7 @@ def test_accumulated_gradients_count_as_one_update() -> None:
     assert set(moved[0::3] + moved[1::3]) == {0.0}
 
 
-def test_a_rejected_update_is_none() -> None:
+def test_a_rejected_update_is_not_counted() -> None:
     optimizer = optax.apply_if_finite(optax.sgd(lrcore_optax.as_schedule(SHORT)), 3)
     opt_state = optimizer.init(jnp.float32(0))
     _, opt_state = optimizer.update(jnp.float32(1), opt_state)
@@ -390,7 +390,7 @@ def test_the_derivative_by_the_count_is_the_difference_to_the_next_update(schedu
     assert [float(jax.grad(rate)(count)) for count in COUNTS] == slopes.tolist()
 
 
-def test_a_float_that_is_no_number_gives_no_rate() -> None:
+def test_a_count_that_is_nan_gives_nan() -> None:
     assert np.isnan(jax.jit(lrcore_optax.as_schedule(SHORT))(jnp.nan))
 
 
@@ -401,7 +401,7 @@ def test_arrays_of_counts_can_be_plotted() -> None:
 
 
 @pytest.mark.parametrize("count", [float("nan"), "3", None, True, 1j, jnp.bool_(True)])
-def test_what_is_no_count_is_refused(count: Any) -> None:
+def test_a_value_that_is_not_a_count_is_refused(count: Any) -> None:
     with pytest.raises(ScheduleError, match="count: expected the number of updates already made; got"):
         lrcore_optax.as_schedule(SHORT)(count)
 
@@ -443,7 +443,7 @@ def test_a_schedule_of_too_many_pieces_takes_a_horizon() -> None:
         Join([Cosine(init_value=0.1, decay_steps=10**9), Function(halving)], boundaries=[2**31]),
     ],
 )
-def test_what_comes_after_the_last_count_does_not_matter(schedule: Schedule) -> None:
+def test_values_after_the_last_count_do_not_matter(schedule: Schedule) -> None:
     rate = lrcore_optax.as_schedule(schedule)
     for step in (0, 255, 123_456, 1_999_999_999, LAST):
         assert float(rate(jnp.int32(step))) == pytest.approx(schedule(step), rel=1.2e-7)
@@ -455,7 +455,7 @@ def test_a_function_that_fails_is_refused_before_the_first_update() -> None:
 
 
 @pytest.mark.parametrize("schedule", [SHORT, LONG, halving], ids=["lookup", "cubics", "function"])
-def test_it_pickles(schedule: Any) -> None:
+def test_a_schedule_for_optax_pickles(schedule: Any) -> None:
     rate = lrcore_optax.as_schedule(schedule, horizon=10 if schedule is halving else None)
     again = pickle.loads(pickle.dumps(rate))
     assert again(SOME_STEPS).tolist() == rate(SOME_STEPS).tolist()
@@ -503,7 +503,7 @@ def test_a_path_a_text_and_a_dict_are_schedules(tmp_path: Path) -> None:
         lrcore_optax.as_schedule("no-such.toml")
 
 
-def test_a_schedule_of_optax_is_taken_back() -> None:
+def test_as_schedule_takes_its_own_result() -> None:
     rate = lrcore_optax.as_schedule(SHORT, horizon=8)
     assert lrcore_optax.as_schedule(rate) == rate
     assert repr(rate) == f"lrcore_optax.as_schedule({SHORT!r}, horizon=8)"
@@ -544,7 +544,7 @@ def test_a_step_is_any_integer(step: Any) -> None:
 
 
 @pytest.mark.parametrize("step", [-1, 1.5, True, "3", None, np.array([5])])
-def test_a_step_that_is_none_is_refused(step: Any) -> None:
+def test_a_step_that_is_not_an_integer_from_0_is_refused(step: Any) -> None:
     opt_state = optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0)
     with pytest.raises(ScheduleError, match=r"lrcore_optax\.set_step: expected an integer >= 0"):
         lrcore_optax.set_step(opt_state, step)
@@ -588,7 +588,7 @@ def test_a_rate_written_by_hand_does_not_last() -> None:
 
 
 @pytest.mark.parametrize("helper", [lrcore_optax.current_step, lrcore_optax.current_lr])
-def test_what_is_not_known_inside_a_compilation_is_said(helper: Any) -> None:
+def test_reading_a_traced_state_is_refused(helper: Any) -> None:
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=lrcore_optax.as_schedule(SHORT))
     opt_state = optimizer.init(jnp.float32(0))
     with pytest.raises(ScheduleError, match="between compiled updates, with its numbers; got a traced one"):
@@ -597,7 +597,7 @@ def test_what_is_not_known_inside_a_compilation_is_said(helper: Any) -> None:
     assert lrcore_optax.current_step(moved) == 7
 
 
-def test_a_rate_that_no_state_holds_is_refused() -> None:
+def test_reading_a_rate_that_the_state_does_not_hold_is_refused() -> None:
     rate = lrcore_optax.as_schedule(SHORT)
     group = optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
     both = optax.partition({"a": group, "b": group}, {"x": "a", "y": "b"}).init({"x": 0.0, "y": 0.0})
@@ -632,7 +632,7 @@ def test_a_path_a_text_and_a_dict_are_schedules_wherever_one_is_taken(tmp_path: 
         assert lrcore_optax.current_lr(opt_state, given) == SHORT(7)
 
 
-def test_the_state_is_that_of_every_adapter() -> None:
+def test_a_saved_state_is_the_state_of_every_adapter() -> None:
     rate = lrcore_optax.as_schedule(SHORT)
     optimizer = optax.adam(rate)
     opt_state = lrcore_optax.set_step(optimizer.init(jnp.float32(0)), 8)
@@ -685,7 +685,7 @@ def test_a_state_of_another_schedule_is_reported() -> None:
         lambda: jax.jit(lambda factor: (factor * SHORT)(0))(2.0),
     ],
 )
-def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> None:
+def test_tracing_a_schedule_of_lrcore_is_refused_with_the_name_of_the_adapter(ask: Callable[[], Any]) -> None:
     with pytest.raises(ScheduleError, match=r"got .*(Trace|Array).*lrcore_optax\.as_schedule\(schedule\)"):
         ask()
 
@@ -705,7 +705,7 @@ def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> 
         lambda traced: lrcore_optax.from_native(optax.cosine_decay_schedule, traced, 10),
     ],
 )
-def test_a_traced_parameter_is_refused_with_the_form_that_is_right(make: Callable[[Any], Any]) -> None:
+def test_a_traced_parameter_is_refused_with_the_form_that_works(make: Callable[[Any], Any]) -> None:
     with pytest.raises(
         ScheduleError, match=r"got .*Trace.* (scale \* learning_rate\(count\)|lambda count: factor \*)"
     ) as caught:
@@ -732,7 +732,7 @@ def test_a_sweep_over_peak_rates_multiplies_the_rate() -> None:
     assert slopes.tolist() == host(SHORT, range(8))
 
 
-def test_a_number_times_a_rate_is_refused_with_the_form_that_is_right() -> None:
+def test_a_number_times_a_schedule_for_optax_is_refused_with_the_form_that_works() -> None:
     for refused in (lambda: 2 * lrcore_optax.as_schedule(SHORT), lambda: lrcore_optax.as_schedule(SHORT) * 2):
         with pytest.raises(ScheduleError, match=r"write as_schedule\(schedule \* factor\) for a number"):
             refused()

@@ -83,7 +83,7 @@ def test_weights_move_by_the_schedule_times_the_scale(plateau: lrcore.Plateau) -
 
 
 @given(metrics=st.lists(st.integers(-8, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=40))
-def test_scanned_machine_is_the_hosts(metrics: list[float]) -> None:
+def test_a_scanned_plateau_has_the_scales_of_the_host(metrics: list[float]) -> None:
     plateau = PLATEAUS[0]
     padded = jnp.array([*metrics, *[0.0] * (40 - len(metrics))])  # one shape, one compilation
     state, ours = plateau.initial(), []
@@ -113,7 +113,7 @@ def test_updates_without_a_metric_keep_the_scale() -> None:
 
 
 @pytest.mark.parametrize("plateau", PLATEAUS)
-def test_interrupted_after_any_update(plateau: lrcore.Plateau) -> None:
+def test_a_run_interrupted_after_any_update_goes_on_as_before(plateau: lrcore.Plateau) -> None:
     whole, _ = used(plateau, begun(plateau), METRICS)
     for cut in range(len(METRICS)):
         _, state = used(plateau, begun(plateau), METRICS[:cut])
@@ -137,7 +137,7 @@ def test_the_rate_that_is_read_has_the_scale(made: Any) -> None:
     assert lrcore_optax.current_lr(state, plateau) < WARMED(len(METRICS) - 1)
 
 
-def test_the_replicas_of_a_plateau_are_one() -> None:
+def test_equal_replicas_of_a_plateau_are_read_as_one() -> None:
     plateau = PLATEAUS[0]
     _, single = used(plateau, begun(plateau), METRICS[:9])
     saved = lrcore_optax.state_dict(single, plateau)
@@ -148,7 +148,7 @@ def test_the_replicas_of_a_plateau_are_one() -> None:
     assert lrcore_optax.current_lr(loaded, plateau) == lrcore_optax.current_lr(single, plateau)
 
 
-def test_plateaus_that_differ_have_no_one_state() -> None:
+def test_a_state_of_plateaus_that_differ_is_refused() -> None:
     groups = {"a": chained(PLATEAUS[0])[0], "b": chained(PLATEAUS[1])[0]}
     optimizer = optax.partition(groups, {"x": "a", "y": "b"})
     weights = {"x": jnp.zeros(()), "y": jnp.zeros(())}
@@ -159,7 +159,7 @@ def test_plateaus_that_differ_have_no_one_state() -> None:
         lrcore_optax.state_dict(state, PLATEAUS[0])
 
 
-def test_a_plateau_that_is_not_chained_is_noticed() -> None:
+def test_a_plateau_that_is_not_chained_is_refused() -> None:
     plateau = PLATEAUS[0]
     saved = lrcore_optax.state_dict(begun(plateau), plateau)
     bare = optax.sgd(lrcore_optax.as_schedule(WARMED)).init(jnp.zeros(()))
@@ -169,7 +169,7 @@ def test_a_plateau_that_is_not_chained_is_noticed() -> None:
         lrcore_optax.state_dict(bare, plateau)
 
 
-def test_a_state_without_a_plateau_begins_one_anew() -> None:
+def test_a_saved_state_without_a_plateau_begins_a_new_one() -> None:
     plateau = PLATEAUS[0]
     _, state = used(plateau, begun(plateau), METRICS)
     loaded, _ = lrcore_optax.load_state_dict(state, lrcore.save_state(3, WARMED), plateau, on_mismatch="use_config")
@@ -177,7 +177,7 @@ def test_a_state_without_a_plateau_begins_one_anew() -> None:
 
 
 @pytest.mark.parametrize("value", [np.array([0.5]), jnp.ones((2, 2)), [0.5], True])
-def test_a_metric_is_one_number(value: Any) -> None:
+def test_a_metric_that_is_not_one_number_is_refused(value: Any) -> None:
     optimizer, _ = chained(PLATEAUS[0])
     with pytest.raises(lrcore.ScheduleError, match="expected a value that is one number; got"):
         optimizer.update(jnp.ones(()), begun(PLATEAUS[0]), value=value)
@@ -189,7 +189,7 @@ def test_bfloat16_updates_stay_bfloat16() -> None:
     assert change.dtype == jnp.bfloat16
 
 
-def test_what_is_no_plateau_or_no_schedule_is_said() -> None:
+def test_a_plateau_and_a_schedule_are_refused_in_the_place_of_the_other() -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore\.Plateau; got Constant"):
         lrcore_optax.reduce_on_plateau(lrcore.Constant(0.1))  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"chain lrcore_optax\.reduce_on_plateau"):
@@ -211,7 +211,7 @@ def test_ever_worse_values_below_zero_reduce_in_a_compiled_update(mode: Any, acc
     assert lrcore_optax.current_lr(state, plateau) == 0.0625
 
 
-def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+def test_another_mode_resets_the_best_metric_with_a_warning_and_keeps_the_rate() -> None:
     """The best metric is reset, since under the new mode better values would count as worse."""
     higher, lower = (lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     _, state = used(higher, begun(higher), [-3.0, -4.0])

@@ -54,7 +54,7 @@ def test_a_train_state_moves_by_the_schedule() -> None:
     assert lrcore_optax.current_lr(state.opt_state, SCHEDULE) == SCHEDULE(UPDATES - 1)
 
 
-def test_the_step_of_a_train_state_does_not_move_the_schedule_and_ours_does() -> None:
+def test_set_step_moves_the_schedule_and_the_step_of_a_train_state_does_not() -> None:
     state = train_state().replace(step=10)
     assert used(state, 1)[0] == rates(range(1))
     moved = state.replace(opt_state=lrcore_optax.set_step(state.opt_state, 10))
