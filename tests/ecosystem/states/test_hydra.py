@@ -7,7 +7,6 @@ from typing import Any
 
 import hydra.utils
 import jax.numpy as jnp
-import optax
 import pytest
 from omegaconf import OmegaConf
 
