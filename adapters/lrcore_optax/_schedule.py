@@ -82,8 +82,9 @@ class TableSchedule:
         if isinstance(count, jax.Array):
             return self._compiled(count)
         counts, fraction = _host_counts(count)
-        if not counts.ndim and not fraction:
-            return self._compiled(np.int32(counts))  # a call of compiled code is cheaper than a dozen calls of numpy
+        if not counts.ndim and not fraction:  # a call of compiled code is cheaper than a dozen calls of numpy
+            with jax.ensure_compile_time_eval():  # a number is known inside an enclosing compilation, too
+                return self._compiled(np.int32(counts))
         return jnp.asarray(self._evaluate(np, counts, fraction, _default_float()))
 
     def __mul__(self, factor: Any) -> NoReturn:

@@ -394,6 +394,11 @@ def test_a_count_that_is_nan_gives_nan() -> None:
     assert np.isnan(jax.jit(lrcore_optax.as_schedule(SHORT))(jnp.nan))
 
 
+def test_the_rate_at_a_python_number_is_known_inside_a_compilation() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+    assert jax.jit(lambda scale: scale * float(rate(3)))(1.0) == np.float32(SHORT(3))
+
+
 def test_arrays_of_counts_can_be_plotted() -> None:
     rate = lrcore_optax.as_schedule(SHORT)
     for counts in ([0, 1, 2], np.linspace(0, 2, 3), np.arange(3, dtype=np.uint8), range(3), jnp.arange(3)):
