@@ -10,6 +10,7 @@ import optax
 
 import lrcore
 from lrcore import adapting
+from lrcore_optax._schedule import Scheduled, configured
 
 WHERE = "lrcore_optax.reduce_on_plateau"
 HOW_TO_REPORT = (
@@ -19,7 +20,7 @@ HOW_TO_REPORT = (
 NOT_GIVEN: Any = object()
 
 
-def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationExtraArgs:
+def reduce_on_plateau(plateau: Scheduled) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by the scale of a plateau, as `optax.contrib.reduce_on_plateau` does.
 
     Chain it after the optimizer that uses the plateau's schedule. Pass the metric to `update` as `value`; a reduction
@@ -31,7 +32,7 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     `mode` above all, resume with `state_dict` and `load_state_dict`, which reset the parts that change their meaning.
 
     Args:
-        plateau: the options; pass its schedule to the optimizer with `as_schedule`.
+        plateau: a plateau; or the path, the text or the dict of one. Pass its schedule to the optimizer with `as_schedule`.
 
     Returns:
         A transformation whose `update` takes `value`, a number or None.
@@ -54,15 +55,16 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         >>> used
         [0.0, 0.25, 0.25, 0.25]
     """
-    if not isinstance(plateau, lrcore.Plateau):
-        raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {plateau!r}")
-    transition = plateau.transition(jnp.where)
+    followed = configured(plateau, WHERE)
+    if not isinstance(followed, lrcore.Plateau):
+        raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {followed!r}")
+    transition, beginning = followed.transition(jnp.where), followed.initial()
     is_warned = False
 
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
         return lrcore.PlateauState._make(
-            jnp.asarray(field, dtype=floating if isinstance(field, float) else jnp.int32) for field in plateau.initial()
+            jnp.asarray(field, dtype=floating if isinstance(field, float) else jnp.int32) for field in beginning
         )
 
     def update(

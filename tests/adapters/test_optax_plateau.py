@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -194,6 +195,19 @@ def test_a_plateau_and_a_schedule_are_refused_in_the_place_of_the_other() -> Non
         lrcore_optax.reduce_on_plateau(lrcore.Constant(0.1))  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"chain lrcore_optax\.reduce_on_plateau"):
         lrcore_optax.as_schedule(PLATEAUS[0])  # type: ignore[arg-type]
+
+
+def test_a_path_a_text_and_a_dict_are_plateaus(tmp_path: Path) -> None:
+    plateau = PLATEAUS[0]
+    (tmp_path / "plateau.toml").write_text(lrcore.dumps(plateau))
+    for form in (tmp_path / "plateau.toml", lrcore.dumps(plateau), plateau.to_dict()):
+        state = lrcore_optax.reduce_on_plateau(form).init(None)
+        for metric in METRICS[:6]:
+            state = lrcore_optax.report(state, metric, form)
+        scales = [plateau.initial()]
+        for metric in METRICS[:6]:
+            scales.append(plateau.update(scales[-1], metric))
+        assert float(state.scale) == scales[-1].scale < 1
 
 
 # --- negative metrics, mode changes, no metric ------------------------------------------------------------------------
