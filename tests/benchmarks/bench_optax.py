@@ -135,15 +135,24 @@ LONG: dict[str, tuple[Schedule, Rate]] = {
 
 def long_schedules(bench: Bench) -> None:
     """A rate by itself: in the body of a compiled loop, for many counts at once, and without a compilation."""
-    counts = jnp.arange(10**6, dtype=jnp.int32) * 900
     for name, (schedule, native) in LONG.items():
-        both = lrcore_optax.as_schedule(schedule), native
-        loops, maps = [scan(rate) for rate in both], [jax.jit(jax.vmap(rate)) for rate in both]
-        asked = [lambda rate=rate: jax.block_until_ready(rate(jnp.int32(12_345))) for rate in both]
-        mapped = [lambda rates=rates: jax.block_until_ready(rates(counts)) for rates in maps]
-        bench.ratio("optax: a step in lax.scan", name, *(Call(loop, PART) for loop in loops), 2.0, FIXED_POINT)
-        bench.ratio("optax: vmap over 1e6 counts", name, *map(Call, mapped), 2.0, FIXED_POINT)
-        bench.ratio("optax: a rate without a compilation", name, *map(Call, asked), 1.0)
+        ours = lrcore_optax.as_schedule(schedule)
+        bench.ratio(
+            "optax: a step in lax.scan", name, Call(scan(ours), PART), Call(scan(native), PART), 2.0, FIXED_POINT
+        )
+        bench.ratio("optax: vmap over 1e6 counts", name, mapped(ours), mapped(native), 2.0, FIXED_POINT)
+        bench.ratio("optax: a rate without a compilation", name, eager(ours), eager(native), 1.0)
+
+
+def mapped(rate: Rate) -> Call:
+    """The rates of a million counts at once."""
+    rates, counts = jax.jit(jax.vmap(rate)), jnp.arange(10**6, dtype=jnp.int32) * 900
+    return Call(lambda: jax.block_until_ready(rates(counts)))
+
+
+def eager(rate: Rate) -> Call:
+    """The rate of one count, without a compilation."""
+    return Call(lambda: jax.block_until_ready(rate(jnp.int32(12_345))))
 
 
 FIXED_POINT = (
