@@ -1,4 +1,4 @@
-"""The kinds once more, at many digits, from the plain form of a schedule: the judge of lrcore, with which it shares no code.
+"""The oracle: every kind computed a second time with many digits, from its plain form, without any code of lrcore.
 
 Times are fractions and values are mpmath numbers. Each value comes with its size, the largest term that it is the sum
 of: where terms of different sign cancel, an error can only be judged against that.
@@ -273,7 +273,7 @@ def _every_length(plain: Mapping[str, Any]) -> int | None:
 
 
 def _longest(plain: Mapping[str, Any]) -> int | None:
-    """The longest part's. A part without a length counts by the step from which it rests, but gives no length alone."""
+    """The length of the longest part. A part without a length counts with the step from which it is constant."""
     lengths = [length(part) for part in plain["schedules"]]
     ends = [rests(part) if own is None else own for part, own in zip(plain["schedules"], lengths, strict=True)]
     return None if None in ends or lengths.count(None) == len(lengths) else max(end for end in ends if end is not None)

@@ -74,7 +74,7 @@ def one_cycle(
     end_value: Number,
     total_steps: PositiveSteps,
     pct_start: Share = 0.3,
-    shape: Shape = "cosine",
+    shape: Literal["cosine", "linear"] = "cosine",
     three_phase: bool = False,
 ) -> Schedule:
     """Rise to a peak and fall far below the start, between the knots of torch's OneCycleLR.

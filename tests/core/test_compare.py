@@ -45,7 +45,7 @@ FADING = SLOW * Exponential(init_value=1, decay_rate=0.5)  # 0 from step 1076 on
 
 
 def staged(values: Any, width: int = 1) -> Schedule:
-    """Values of which each holds for so many updates."""
+    """A schedule that holds each of these values for a number of updates."""
     return PiecewiseConstant(boundaries=range(width, width * len(values), width), values=values)
 
 
@@ -175,7 +175,7 @@ REAL = Interpolate(boundaries=[0, 137.3, 293.7], values=[0.1, 0.7, 0.03])
 @example(Exponential(init_value=0.1, decay_rate=0.3, decay_steps=77.7).warmup(100), 300)
 @given(schedules(leaves=2), st.integers(1, 200))
 def test_cycles_are_compared_with_their_parts(schedule: Schedule, period: int) -> None:
-    """Parts that begin at real times are rounded otherwise later on."""
+    """Parts that begin at real times are rounded differently when they are delayed."""
     repeated, joined = Repeat(schedule, period), Join([schedule] * 14, range(period, 14 * period, period))
     found = first_difference(repeated, joined, until=14 * period)
     assert (found.step if found else None) == by_hand(repeated, joined, 14 * period)
@@ -238,7 +238,7 @@ def test_a_tolerance_is_relative_to_the_larger_value() -> None:
 
 
 def looked_up(values: Any) -> Schedule:
-    """A table as one formula, of which each value is asked for."""
+    """A table of values as one formula that is asked for each value."""
     return Function(np.asarray(values).tolist().__getitem__, len(values) - 1)
 
 

@@ -128,7 +128,7 @@ def test_every_class_of_a_schedule_is_a_kind_of_files_except_function() -> None:
 
 @pytest.mark.parametrize("name", FILE_KINDS)
 def test_a_kind_is_everywhere_where_kinds_are(name: str) -> None:
-    """What CONTRIBUTING.md asks of a new one; what is left to do is in the list that is not empty."""
+    """A list that is not empty says which steps of CONTRIBUTING.md are left to do."""
     cls = FILE_KINDS[name]
     recorded_files = {path.stem for path in recorded.FILES}
     drawn, readme = ((ROOT / path).read_text(encoding="utf-8") for path in ("tests/strategies.py", "README.md"))

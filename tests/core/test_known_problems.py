@@ -1,4 +1,4 @@
-"""Problems that users of other schedulers met, where the schedule itself is to blame; docs/known-problems.md lists them."""
+"""The problems of docs/known-problems.md that lie in the schedule itself."""
 
 from __future__ import annotations
 

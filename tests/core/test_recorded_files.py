@@ -1,4 +1,4 @@
-"""Old files give what they gave: the policy of docs/format/policy.md, held by files recorded with earlier versions."""
+"""Files that were recorded with earlier versions still give the same values, as docs/format/policy.md promises."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
 
 
 def telling_steps(steps: int, schedule: Schedule) -> Any:
-    """Both ends densely, every cut and its neighbours, where float32 stops counting, and many others."""
+    """All steps near both ends, every breakpoint and its neighbours, steps around 2**24, and many others."""
     chance = np.random.default_rng(0)
     cuts = [*islice(schedule.timeline.breakpoints(steps + 1), 1000)]
     near = np.array([*cuts, 0, 2**24, steps, LAST])[:, None] + np.arange(-4, 5)
@@ -562,7 +562,7 @@ def test_a_schedule_cut_at_its_end_is_the_schedule(schedule: Schedule) -> None:
 
 
 def table_or_words(schedule: Schedule, **arguments: Any) -> Any:
-    """What can be compared: the size of a table and many of its values, or what is wrong with the schedule."""
+    """The size of a table and many of its values, or the error about the schedule."""
     try:
         table = lrcore.lower(schedule, **arguments)
     except ScheduleError as error:

@@ -1,4 +1,4 @@
-"""Every kind against an oracle of many digits that shares no code with it, from 0 to 2**53 updates."""
+"""Every kind compared with an oracle of many digits, which shares no code with lrcore, from 0 to 2**53 updates."""
 
 from __future__ import annotations
 
