@@ -63,7 +63,7 @@ ECOSYSTEM = {
             "hydra-core==1.3.*",
         ],
     ),
-    "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
+    "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
     # Has to be of TensorFlow's own version.
     "keras2": ("keras", ["tf_keras==2.21.*"]),
     # Paddle has no trainer that reads configurations, so these libraries are tried with it by themselves.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import jax
@@ -11,28 +10,32 @@ import optax
 
 import lrcore
 from lrcore import adapting
+from lrcore_optax._schedule import Scheduled, configured
 
 WHERE = "lrcore_optax.reduce_on_plateau"
-HOW_TO_REPORT = "give update() the metric as value=, in one update after each evaluation"
+HOW_TO_REPORT = (
+    "give update() the metric as value=, in one update after each evaluation, and value=None in the others, or tell it between "
+    "updates by lrcore_optax.report"
+)
+NOT_GIVEN: Any = object()
 
 
-def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationExtraArgs:
+def reduce_on_plateau(plateau: Scheduled) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by the scale of a plateau, as `optax.contrib.reduce_on_plateau` does.
 
     Chain it after the optimizer that uses the plateau's schedule. Pass the metric to `update` as `value`; a reduction
-    already applies to this update. Updates without a `value` keep the scale, so a metric measured once an epoch is passed
-    once an epoch. If no update has a `value`, the scale stays 1. A compiled update cannot warn of this; `state_dict` and
-    `current_lr` do after 10,000 updates. Code that calls `update` for you must pass the `value` on; flax's
-    `TrainState.apply_gradients` does not.
+    already applies to this update. An update with `value=None` keeps the scale, so a metric measured once an epoch is passed
+    once an epoch. An update that is given no `value` at all keeps it, too, and one warning says so. Where other code calls
+    `update` and passes no `value`, such as flax's `TrainState.apply_gradients`, use `lrcore_optax.report`.
 
     The state is a `lrcore.PlateauState` of arrays. A checkpoint of it does not contain the options. If they may change,
     `mode` above all, resume with `state_dict` and `load_state_dict`, which reset the parts that change their meaning.
 
     Args:
-        plateau: the options; pass its schedule to the optimizer with `as_schedule`.
+        plateau: a plateau; or the path, the text or the dict of one. Pass its schedule to the optimizer with `as_schedule`.
 
     Returns:
-        A transformation whose `update` takes `value`, a number.
+        A transformation whose `update` takes `value`, a number or None.
 
     Raises:
         ScheduleError: the argument is not a plateau.
@@ -52,28 +55,26 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         >>> used
         [0.0, 0.25, 0.25, 0.25]
     """
-    if not isinstance(plateau, lrcore.Plateau):
-        raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {plateau!r}")
-    transition = plateau.transition(jnp.where)
-    calls_without_value = itertools.count(1)
-    report_due = adapting.report_due(0)
+    followed = configured(plateau, WHERE)
+    if not isinstance(followed, lrcore.Plateau):
+        raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {followed!r}")
+    transition, beginning = followed.transition(jnp.where), followed.initial()
+    is_warned = False
 
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
         return lrcore.PlateauState._make(
-            jnp.asarray(field, dtype=floating if isinstance(field, float) else jnp.int32) for field in plateau.initial()
+            jnp.asarray(field, dtype=floating if isinstance(field, float) else jnp.int32) for field in beginning
         )
 
     def update(
-        updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = None, **extra: Any
+        updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = NOT_GIVEN, **extra: Any
     ) -> tuple[Any, lrcore.PlateauState]:
-        nonlocal report_due
-        if (
-            value is None and next(calls_without_value) == report_due
-        ):  # when compiled, `update` runs once, while it is traced
-            adapting.warn_of_no_report(WHERE, HOW_TO_REPORT)
-        if value is not None:
-            report_due = 0
+        nonlocal is_warned
+        if value is NOT_GIVEN and not is_warned:  # in a compiled update, while it is traced
+            is_warned = True
+            adapting.warn(f"{WHERE}: update() was given no value, so the plateau reduces nothing; {HOW_TO_REPORT}")
+        if value is not None and value is not NOT_GIVEN:
             state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]
         scale: Any = state.scale
         return jax.tree.map(lambda change: change * scale.astype(change.dtype), updates), state

@@ -102,4 +102,4 @@ def _is_skipped(optimizer: Any, arguments: Mapping[str, Any]) -> bool:
     found: Any = getattr(optimizer, "found_inf", None)
     if found is None and "grad_scaler" in arguments:
         found = sum(arguments["grad_scaler"]._found_inf_per_device(optimizer).values())  # noqa: SLF001
-    return bool(found.item()) if isinstance(found, Tensor) else bool(found)
+    return bool(found)

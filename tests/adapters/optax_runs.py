@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import pickle
@@ -18,6 +19,9 @@ import optax
 
 import lrcore
 import lrcore_optax
+
+# A context manager; JAX before 0.8 has it among its experiments.
+enable_x64: Any = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
 
 UPDATES = 60
 EPOCH = 6  # number of updates between two metrics
@@ -56,7 +60,7 @@ def begun(name: str) -> Run:
 def go_on(name: str, run: Run, done: int, updates: int) -> Run:
     for step in range(done, done + updates):
         epoch, left = divmod(step + 1, EPOCH)
-        told = {"value": METRICS[epoch - 1]} if "plateau" in name and not left else {}
+        told = {"value": None if left else METRICS[epoch - 1]} if "plateau" in name else {}
         run = _update(name)(run, step, **told)
     return run
 

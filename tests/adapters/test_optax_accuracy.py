@@ -15,7 +15,7 @@ from tests.accuracy import LAST, LONG, MILLION, error, telling_steps
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_half_a_million_steps_of_a_long_schedule(name: str) -> None:
+def test_a_long_schedule_is_within_one_ulp_at_half_a_million_steps(name: str) -> None:
     steps = telling_steps(LONG[name], 400_000)
     assert len(steps) >= 500_000
     rates = jax.jit(jax.vmap(lrcore_optax.as_schedule(LONG[name])))(jnp.asarray(steps, dtype=jnp.int32))
@@ -25,7 +25,7 @@ def test_half_a_million_steps_of_a_long_schedule(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MILLION)
-def test_every_step_of_a_million(name: str) -> None:
+def test_every_one_of_a_million_steps_is_within_one_ulp(name: str) -> None:
     steps = np.arange(10**6 + 2)
     rate = lrcore_optax.as_schedule(MILLION[name])
     scanned = jax.jit(lambda: jax.lax.scan(lambda step, _: (step + 1, rate(step)), 0, length=len(steps))[1])()

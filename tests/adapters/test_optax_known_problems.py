@@ -41,7 +41,7 @@ def movements(optimizer: Any, by_hand: Any = None) -> list[float]:
     return moved
 
 
-def test_the_exceptions_are_optimizers() -> None:
+def test_every_listed_exception_is_an_optimizer() -> None:
     assert set(optimizers()) > TAKES_A_NUMBER | SEARCHES
 
 

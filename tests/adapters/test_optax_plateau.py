@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -83,7 +84,7 @@ def test_weights_move_by_the_schedule_times_the_scale(plateau: lrcore.Plateau) -
 
 
 @given(metrics=st.lists(st.integers(-8, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=40))
-def test_scanned_machine_is_the_hosts(metrics: list[float]) -> None:
+def test_a_scanned_plateau_has_the_scales_of_the_host(metrics: list[float]) -> None:
     plateau = PLATEAUS[0]
     padded = jnp.array([*metrics, *[0.0] * (40 - len(metrics))])  # one shape, one compilation
     state, ours = plateau.initial(), []
@@ -108,12 +109,12 @@ def test_updates_without_a_metric_keep_the_scale() -> None:
     plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0)
     _, state = used(plateau, begun(plateau), [1.0, 1.0])
     for _ in range(3):
-        change, state = chained(plateau)[0].update(jnp.ones(()), state)
+        change, state = chained(plateau)[0].update(jnp.ones(()), state, value=None)
         assert float(change) == -0.25
 
 
 @pytest.mark.parametrize("plateau", PLATEAUS)
-def test_interrupted_after_any_update(plateau: lrcore.Plateau) -> None:
+def test_a_run_interrupted_after_any_update_goes_on_as_before(plateau: lrcore.Plateau) -> None:
     whole, _ = used(plateau, begun(plateau), METRICS)
     for cut in range(len(METRICS)):
         _, state = used(plateau, begun(plateau), METRICS[:cut])
@@ -137,7 +138,7 @@ def test_the_rate_that_is_read_has_the_scale(made: Any) -> None:
     assert lrcore_optax.current_lr(state, plateau) < WARMED(len(METRICS) - 1)
 
 
-def test_the_replicas_of_a_plateau_are_one() -> None:
+def test_equal_replicas_of_a_plateau_are_read_as_one() -> None:
     plateau = PLATEAUS[0]
     _, single = used(plateau, begun(plateau), METRICS[:9])
     saved = lrcore_optax.state_dict(single, plateau)
@@ -148,7 +149,7 @@ def test_the_replicas_of_a_plateau_are_one() -> None:
     assert lrcore_optax.current_lr(loaded, plateau) == lrcore_optax.current_lr(single, plateau)
 
 
-def test_plateaus_that_differ_have_no_one_state() -> None:
+def test_a_state_of_plateaus_that_differ_is_refused() -> None:
     groups = {"a": chained(PLATEAUS[0])[0], "b": chained(PLATEAUS[1])[0]}
     optimizer = optax.partition(groups, {"x": "a", "y": "b"})
     weights = {"x": jnp.zeros(()), "y": jnp.zeros(())}
@@ -159,7 +160,7 @@ def test_plateaus_that_differ_have_no_one_state() -> None:
         lrcore_optax.state_dict(state, PLATEAUS[0])
 
 
-def test_a_plateau_that_is_not_chained_is_noticed() -> None:
+def test_a_plateau_that_is_not_chained_is_refused() -> None:
     plateau = PLATEAUS[0]
     saved = lrcore_optax.state_dict(begun(plateau), plateau)
     bare = optax.sgd(lrcore_optax.as_schedule(WARMED)).init(jnp.zeros(()))
@@ -169,7 +170,7 @@ def test_a_plateau_that_is_not_chained_is_noticed() -> None:
         lrcore_optax.state_dict(bare, plateau)
 
 
-def test_a_state_without_a_plateau_begins_one_anew() -> None:
+def test_a_saved_state_without_a_plateau_begins_a_new_one() -> None:
     plateau = PLATEAUS[0]
     _, state = used(plateau, begun(plateau), METRICS)
     loaded, _ = lrcore_optax.load_state_dict(state, lrcore.save_state(3, WARMED), plateau, on_mismatch="use_config")
@@ -177,7 +178,7 @@ def test_a_state_without_a_plateau_begins_one_anew() -> None:
 
 
 @pytest.mark.parametrize("value", [np.array([0.5]), jnp.ones((2, 2)), [0.5], True])
-def test_a_metric_is_one_number(value: Any) -> None:
+def test_a_metric_that_is_not_one_number_is_refused(value: Any) -> None:
     optimizer, _ = chained(PLATEAUS[0])
     with pytest.raises(lrcore.ScheduleError, match="expected a value that is one number; got"):
         optimizer.update(jnp.ones(()), begun(PLATEAUS[0]), value=value)
@@ -189,11 +190,24 @@ def test_bfloat16_updates_stay_bfloat16() -> None:
     assert change.dtype == jnp.bfloat16
 
 
-def test_what_is_no_plateau_or_no_schedule_is_said() -> None:
+def test_a_plateau_and_a_schedule_are_refused_in_the_place_of_the_other() -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore\.Plateau; got Constant"):
         lrcore_optax.reduce_on_plateau(lrcore.Constant(0.1))  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match=r"chain lrcore_optax\.reduce_on_plateau"):
         lrcore_optax.as_schedule(PLATEAUS[0])  # type: ignore[arg-type]
+
+
+def test_a_path_a_text_and_a_dict_are_plateaus(tmp_path: Path) -> None:
+    plateau = PLATEAUS[0]
+    (tmp_path / "plateau.toml").write_text(lrcore.dumps(plateau))
+    for form in (tmp_path / "plateau.toml", lrcore.dumps(plateau), plateau.to_dict()):
+        state = lrcore_optax.reduce_on_plateau(form).init(None)
+        for metric in METRICS[:6]:
+            state = lrcore_optax.report(state, metric, form)
+        scales = [plateau.initial()]
+        for metric in METRICS[:6]:
+            scales.append(plateau.update(scales[-1], metric))
+        assert float(state.scale) == scales[-1].scale < 1
 
 
 # --- negative metrics, mode changes, no metric ------------------------------------------------------------------------
@@ -211,7 +225,7 @@ def test_ever_worse_values_below_zero_reduce_in_a_compiled_update(mode: Any, acc
     assert lrcore_optax.current_lr(state, plateau) == 0.0625
 
 
-def test_another_mode_forgets_the_best_metric_aloud_and_keeps_the_rate() -> None:
+def test_another_mode_resets_the_best_metric_with_a_warning_and_keeps_the_rate() -> None:
     """The best metric is reset, since under the new mode better values would count as worse."""
     higher, lower = (lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0, mode=mode) for mode in ("max", "min"))
     _, state = used(higher, begun(higher), [-3.0, -4.0])
@@ -226,7 +240,7 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
     state = lrcore_optax.set_step(begun(plateau), 9_999)
     lrcore_optax.current_lr(state, plateau)
     lrcore_optax.state_dict(state, plateau)
-    _, state = chained(plateau)[0].update(jnp.ones(()), state)
+    _, state = chained(plateau)[0].update(jnp.ones(()), state, value=None)
     with pytest.warns(
         UserWarning, match=r"current_lr: 10,000 updates .* told no metric, .*; give update\(\) the metric as value="
     ):
@@ -242,19 +256,39 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
         lrcore_optax.state_dict(lrcore_optax.set_step(fresh, 60_000), plateau)
 
 
-def test_updates_that_are_not_compiled_are_counted() -> None:
-    def made() -> Any:
-        optimizer = lrcore_optax.reduce_on_plateau(PLATEAUS[0])
-        state = optimizer.init(None)
-        return lambda **told: optimizer.update({}, state, **told)  # updates without arrays need no computation
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_update_that_is_given_no_value_is_warned_of_once(compiled: bool) -> None:
+    plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0)
+    optimizer = optax.chain(optax.sgd(0.5), lrcore_optax.reduce_on_plateau(plateau))
+    update = jax.jit(optimizer.update) if compiled else optimizer.update
+    state = optimizer.init(jnp.zeros(()))
+    with pytest.warns(UserWarning, match=r"update\(\) was given no value, so the plateau reduces nothing; give update"):
+        change, state = update(jnp.ones(()), state)
+    update(jnp.ones(()), state)
+    assert float(change) == -0.5
 
-    update = made()
-    for _ in range(9_999):
-        update()
-    with pytest.warns(UserWarning, match="reduce_on_plateau: 10,000 updates .* told no metric"):
-        update()
-    update()
-    update = made()
-    update(value=1.0)
-    for _ in range(10_001):
-        update()
+
+def test_an_update_with_the_value_none_is_not_warned_of() -> None:
+    _, state = chained(PLATEAUS[0])[1](begun(PLATEAUS[0]), None)
+    assert used(PLATEAUS[0], state, METRICS[:3])
+
+
+def test_a_plateau_is_told_between_updates() -> None:
+    plateau = PLATEAUS[0]
+    told = state = begun(plateau)
+    for metric in METRICS[:9]:
+        told = lrcore_optax.report(told, metric, plateau)
+        _, state = chained(plateau)[1](state, metric)
+    assert lrcore_optax.state_dict(lrcore_optax.set_step(told, 9), plateau) == lrcore_optax.state_dict(state, plateau)
+    assert used(plateau, lrcore_optax.set_step(told, 9), [0.5]) == used(plateau, state, [0.5])
+
+
+def test_a_report_without_a_plateau_or_a_number_is_refused() -> None:
+    plateau = PLATEAUS[0]
+    for state, metric, followed, words in (
+        (begun(plateau), 0.5, WARMED, "expected a lrcore.Plateau"),
+        (begun(plateau), "low", plateau, "expected a metric that is one number"),
+        (optax.sgd(0.1).init(jnp.zeros(())), 0.5, plateau, "expected the state of an optimizer with a plateau"),
+    ):
+        with pytest.raises(lrcore.ScheduleError, match=words):
+            lrcore_optax.report(state, metric, followed)

@@ -245,7 +245,10 @@ def test_a_function_is_refused_as_a_factor_until_it_is_wrapped() -> None:
 
 def test_the_error_for_a_traced_factor_names_the_adapter() -> None:
     message = sentence(lambda: DOWN * of_package("jax"))
-    assert message.endswith("got tensor(5); compute with what the adapter gives, lrcore_optax.as_schedule(schedule)")
+    assert message.endswith(
+        "got tensor(5); compute with the rate that the adapter gives, as in scale * learning_rate(count) with "
+        "lrcore_optax.as_schedule(schedule)"
+    )
 
 
 REFUSED: dict[str, Callable[[Any], Any]] = {

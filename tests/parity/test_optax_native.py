@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 import lrcore
 import lrcore_optax
+from tests.adapters.optax_runs import enable_x64
 from tests.parity.comparison import DIFFERENCES, Conformance, known_difference
 
 UPDATES = 120
 SINGLE = 3e-6
 EXACT = 1e-11
 COUNTS = [jnp.int32(step) for step in range(UPDATES)]
-with jax.enable_x64(True):
+with enable_x64(True):
     DOUBLE_COUNTS = [jnp.float64(step) for step in range(UPDATES)]
 
 Function = Callable[..., Any]
@@ -156,7 +157,7 @@ def in_float32(function: Function, options: dict[str, Any]) -> list[float]:
 
 def in_float64(function: Function, options: dict[str, Any]) -> list[float]:
     """The counts are float64 too: a quotient of an integer count is float32 even so."""
-    with jax.enable_x64(True):
+    with enable_x64(True):
         return WALKS.get(function, rates)(function(**options), DOUBLE_COUNTS)
 
 
@@ -312,7 +313,9 @@ def of_optimizer(native: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("function", GRIDS)
-def test_rates_that_an_optimizer_uses_are_the_imports(conformance: Conformance, function: Function) -> None:
+def test_an_optimizer_with_the_native_uses_the_rates_of_the_import(
+    conformance: Conformance, function: Function
+) -> None:
     options = {name: values[-1] for name, values in GRIDS[function].items()}
     schedule: Any = lrcore_optax.from_native(function, **options)
     conformance.compare(function.__name__, schedule, of_optimizer(function(**options)), tolerance=SINGLE)
@@ -325,13 +328,13 @@ def test_every_schedule_of_optax_is_compared() -> None:
     assert {*OPTIONS} == {*GRIDS} - {optax.constant_schedule}
 
 
-def test_positional_and_exported_twice() -> None:
+def test_positional_arguments_and_both_names_of_a_function_import_the_same() -> None:
     by_name = lrcore_optax.from_native(optax.cosine_decay_schedule, init_value=0.5, decay_steps=60, alpha=0.5)
     assert lrcore_optax.from_native(optax.schedules.cosine_decay_schedule, 0.5, 60, 0.5) == by_name
     assert lrcore_optax.from_native(optax.cosine_decay_schedule, jnp.float32(0.5), 60, jnp.float32(0.5)) == by_name
 
 
-def test_own_schedules_come_back() -> None:
+def test_a_schedule_of_lrcore_is_imported_as_it_is() -> None:
     schedule = lrcore.Constant(0.25).warmup(5)
     assert lrcore_optax.from_native(lrcore_optax.as_schedule(schedule)) == schedule
     joined = lrcore_optax.from_native(optax.join_schedules, [lrcore_optax.as_schedule(schedule), math.sqrt], [10])
@@ -342,7 +345,7 @@ def test_own_schedules_come_back() -> None:
         function.to_dict()
 
 
-def test_step_is_the_optimizers() -> None:
+def test_native_step_is_the_count_of_the_optimizer() -> None:
     optimizer = optax.chain(optax.adam(optax.linear_schedule(0.5, 0.0, 4)), optax.contrib.reduce_on_plateau())
     state = optimizer.init(jnp.float32(0))
     for _ in range(3):
@@ -392,7 +395,7 @@ def check_plateau(conformance: Conformance, options: dict[str, Any], metrics: li
 
 
 @pytest.mark.parametrize("values", list(itertools.product(*PLATEAUS.values())))
-def test_plateau_agrees(conformance: Conformance, values: tuple[Any, ...]) -> None:
+def test_an_imported_plateau_agrees(conformance: Conformance, values: tuple[Any, ...]) -> None:
     check_plateau(conformance, dict(zip(PLATEAUS, values, strict=True)), SERIES)
 
 
@@ -412,12 +415,14 @@ def test_plateau_agrees(conformance: Conformance, values: tuple[Any, ...]) -> No
         },
     ),
 )
-def test_any_plateau_agrees(conformance: Conformance, metrics: list[float], options: dict[str, Any]) -> None:
+def test_an_imported_plateau_with_any_options_agrees(
+    conformance: Conformance, metrics: list[float], options: dict[str, Any]
+) -> None:
     check_plateau(conformance, options, metrics)
 
 
 @pytest.mark.parametrize("given_as", [lambda schedule: schedule, lrcore_optax.as_schedule])
-def test_plateau_scales_what_is_given(given_as: Callable[[lrcore.Schedule], Any]) -> None:
+def test_an_imported_plateau_scales_the_given_rate(given_as: Callable[[lrcore.Schedule], Any]) -> None:
     schedule = lrcore.Cosine(init_value=0.5, decay_steps=60)
     plateau: Any = lrcore_optax.from_native(optax.contrib.reduce_on_plateau, 0.5, base_lr=given_as(schedule))
     assert plateau == lrcore.Plateau(schedule, factor=0.5, patience=9, arithmetic="optax")
@@ -469,12 +474,12 @@ def test_plateau_scales_what_is_given(given_as: Callable[[lrcore.Schedule], Any]
         ((0.5,), "got 0.5"),
     ],
 )
-def test_what_cannot_be_imported_is_said(call: Any, message: str) -> None:
+def test_what_cannot_be_imported_is_refused(call: Any, message: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore_optax.from_native(*call)
 
 
-def test_only_a_plateau_has_a_base_rate() -> None:
+def test_base_lr_is_refused_without_a_plateau() -> None:
     with pytest.raises(lrcore.ScheduleError, match="goes with reduce_on_plateau alone"):
         lrcore_optax.from_native(optax.constant_schedule, 0.5, base_lr=0.5)
 

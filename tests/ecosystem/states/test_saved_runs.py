@@ -22,6 +22,6 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("saved", SAVED)
-def test_interrupted_after_any_update_and_finished_in_a_new_process(ends: dict[str, Any], saved: str) -> None:
+def test_a_run_that_another_process_finishes_ends_as_if_never_interrupted(ends: dict[str, Any], saved: str) -> None:
     whole, finished = ends[saved]
     assert finished == [whole] * (UPDATES + 1)
