@@ -71,7 +71,7 @@ def unshare_tensors(optimizer: Optimizer) -> None:
     """Give each group a rate tensor of its own: torch puts the same one into all groups."""
     seen: set[int] = set()
     for holder in (*optimizer.param_groups, getattr(optimizer, "defaults", {})):
-        rate = holder.get("lr")
+        rate: Any = holder.get("lr")
         if isinstance(rate, Tensor) and id(rate) in seen:
             holder["lr"] = rate.clone()
         seen.add(id(rate))
