@@ -261,7 +261,9 @@ def test_a_clock_asks_a_python_function_at_whole_steps_alone() -> None:
     function = Function(lambda step: {0: 1.0, 1: 0.5, 2: 0.25, 3: 0.125}[step])
     assert [Clock(function, [3], [0])(step) for step in (0, 9)] == [1.0, 1.0]
     assert [Clock(Every(function, 2), [4], [3])(step) for step in range(7)] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
-    with pytest.raises(lrcore.ScheduleError, match=r"Clock.times: expected times at which the clock shows whole numbers"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"Clock.times: expected times at which the clock shows whole numbers"
+    ):
         Clock(function, [4], [3])
 
 
