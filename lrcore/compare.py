@@ -19,14 +19,14 @@ from msgspec.structs import replace
 
 from lrcore.curves import formulas
 from lrcore.curves.formulas import BLOCK, LAST_STEP, SCALARS
-from lrcore.curves.normal import calls_python, normal, repetition, tick, unrolled
+from lrcore.curves.normal import is_slow, normal, repetition, tick, unrolled
 from lrcore.curves.pieces import Cycle, Formula, Pointwise
 from lrcore.curves.timeline import Timeline
 from lrcore.schedules.schedule import Schedule
 
 BUDGET = 2**24
 """The most values of each schedule that one comparison computes."""
-_MOST_PYTHON_CALLS = 2**16  # of one comparison that cannot be complete: a Python function may be slow
+_MOST_SLOW_VALUES = 2**16  # of one comparison that cannot be complete, where each value takes a call
 _SCALAR_STEPS = 64  # the first steps, compared without numpy: most schedules that differ do so here
 _SPARSE_TICK = 8  # steps per tick from which comparing the ticks alone is faster
 
@@ -222,10 +222,10 @@ class _Span(Struct, frozen=True, dict=True):
         return length if self.tick < _SPARSE_TICK else math.ceil(2 * length / self.tick) + 1
 
     def within(self, count: int) -> _Span:
-        """The span if it takes at most `count` values; otherwise its first steps, fewer if it calls a Python function."""
+        """The span if it takes at most `count` values; otherwise its first steps, fewer if each takes a call."""
         if self.count <= count:
             return self
-        most = _MOST_PYTHON_CALLS if calls_python(self.first) or calls_python(self.second) else count
+        most = _MOST_SLOW_VALUES if is_slow(self.first) or is_slow(self.second) else count
         return replace(self, stop=self.start + min(count, most))
 
     def unrolled(self) -> tuple[Timeline, Timeline] | None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from mpmath import mp, mpf
 
 DIGITS = 80  # 50 remain where a weight of 1e-32 is one minus another
+_MP: Any = mp  # its log has no type
 LARGEST = mpf(2) ** 1024 - mpf(2) ** 970
 
 
@@ -99,7 +100,7 @@ _WEIGHTS: dict[str, Any] = {
     "1-sqrt": lambda x, power: 1 - mp.sqrt(x),
     "1-square": lambda x, power: 1 - x * x,
     "sine": lambda x, power: mp.cos(mp.pi * x / 2),
-    "log": lambda x, steps: mp.ln(1 + mpf(steps) * (1 - x)) / mp.ln(1 + mpf(steps)),
+    "log": lambda x, steps: _MP.log(1 + mpf(steps) * (1 - x)) / _MP.log(1 + mpf(steps)),
 }
 
 

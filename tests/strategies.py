@@ -159,7 +159,13 @@ def _endless() -> st.SearchStrategy[Schedule]:
     return st.one_of(
         st.builds(lrcore.Exponential, **common, decay_rate=st.floats(1e-3, 1.01)),
         st.builds(lrcore.Exponential, init_value=rates, decay_rate=st.floats(-1.01, -1e-3)),
-        st.builds(lrcore.InverseTime, **common, decay_rate=st.floats(0.0, 10.0), power=powers, time_power=powers),
+        st.builds(
+            lrcore.InverseTime,
+            **common,
+            decay_rate=st.floats(0.0, 10.0),
+            power=powers,
+            time_power=st.sampled_from([1.0, 1.0, 1.0, 0.5, 2.0, 3.7]),
+        ),
         st.builds(lrcore.Logistic, init_value=rates, end_value=rates, midpoint=places, decay_steps=times),
     )
 

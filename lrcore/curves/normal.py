@@ -287,6 +287,12 @@ def calls_python(formula: Formula) -> bool:
     return isinstance(formula, UserFunction) or any(map(calls_python, _parts(formula)))
 
 
+def is_slow(formula: Formula) -> bool:
+    """Whether arrays take one call for each value: a Python function, or a clock whose ticks do not fit int64."""
+    one_by_one = isinstance(formula, UserFunction) or (isinstance(formula, Clocked) and not formula.fits_arrays)
+    return one_by_one or any(map(is_slow, _parts(formula)))
+
+
 def _parts(formula: Formula) -> tuple[Formula, ...]:
     """The formulas inside a formula."""
     match formula:

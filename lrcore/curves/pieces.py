@@ -432,6 +432,11 @@ class Clocked(Struct, frozen=True):
     units: int
 
     @property
+    def fits_arrays(self) -> bool:
+        """Whether the times inside, of at most 2**53 updates, fit int64."""
+        return self.units <= 2**9
+
+    @property
     def period(self) -> int | None:
         inner = self.formula.period
         return None if inner is None else inner // math.gcd(inner, self.rate)
@@ -441,7 +446,7 @@ class Clocked(Struct, frozen=True):
         return self.formula.monotone
 
     def bind(self, lib: Library) -> TimeFunction:
-        return formulas.on_clock(lib, self.formula.bind, self.rate, self.start, small=self.units <= 2**9)
+        return formulas.on_clock(lib, self.formula.bind, self.rate, self.start, small=self.fits_arrays)
 
     def stair(self, t: int) -> None:
         return None
