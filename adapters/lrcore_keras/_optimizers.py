@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import numbers
+from collections.abc import Callable, MutableMapping
+from typing import Any, NamedTuple, TypeVar
 
 import keras
+import numpy as np
 
 _N = TypeVar("_N", int, float)
 
@@ -60,21 +62,43 @@ def is_variable(value: Any) -> bool:
     return hasattr(value, "assign")
 
 
-def calling_optimizer(step: Any) -> Any:
-    """The optimizer that calls the schedule with its own counter as `step`; None if there is no such caller.
+class Caller(NamedTuple):
+    """The optimizer that calls a schedule, and the local variables of its running `apply`; None where there is none."""
+
+    optimizer: Any
+    apply_locals: MutableMapping[str, Any] | None
+
+
+def find_caller(step: Any) -> Caller:
+    """Find the optimizer that calls a schedule with its own counter as `step`.
 
     Keras passes a schedule only the counter, which has no reference to its optimizer. The optimizer is found as `self` in
     the frames of the callers.
     """
     if not is_variable(step):
-        return None
+        return Caller(None, None)
     try:
         raise LookupError  # noqa: TRY301 - torch.compile warns about `sys._getframe`, but not about a traceback
     except LookupError as error:
         frame = error.__traceback__.tb_frame if error.__traceback__ else None
+    found = None
     while frame is not None:
         caller: Any = frame.f_locals.get("self")
-        if isinstance(caller, keras.optimizers.Optimizer) and caller._iterations is step:  # noqa: SLF001
-            return caller
+        if found is None and isinstance(caller, keras.optimizers.Optimizer) and caller._iterations is step:  # noqa: SLF001
+            found = caller
+        if found is not None and caller is found and frame.f_code.co_name == "apply":
+            return Caller(found, frame.f_locals)
         frame = frame.f_back
-    return None
+    return Caller(found, None)
+
+
+def count_on_host(step: Any) -> int | None:
+    """The step as an int, if it is one number in the memory of the host; None if it is traced, an array or on a device."""
+    if isinstance(step, numbers.Integral):
+        return int(step)
+    if len(step.shape) or "cpu" not in str(getattr(step, "device", "cpu")).lower():
+        return None
+    try:
+        return int(np.asarray(step))
+    except (NotImplementedError, TypeError):  # a tensor of a TensorFlow graph on the CPU
+        return None

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 import lrcore
 from lrcore import adapting
-from lrcore_keras._optimizers import calling_optimizer
+from lrcore_keras._optimizers import count_on_host, find_caller
 
 
 @keras.saving.register_keras_serializable("lrcore")
@@ -64,9 +65,25 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         Args:
             step: an integer or a tensor of integers; an optimizer passes its own counter, of micro-batches.
         """
-        steps = keras.ops.convert_to_tensor(step)
-        accumulation = getattr(calling_optimizer(step), "gradient_accumulation_steps", None)
-        if accumulation:
+        optimizer, apply_locals = find_caller(step)
+        if apply_locals is None:
+            return self._rate(step, optimizer)
+        # Keras asks once for each decayed variable. The rate is kept among the local variables of the optimizer's `apply`,
+        # so that it is computed once and ends with that call.
+        name = f"lrcore {id(self)}"
+        if name not in apply_locals:
+            apply_locals[name] = self._rate(step, optimizer)
+        return apply_locals[name]
+
+    def _rate(self, step: Any, optimizer: Any) -> Any:
+        """The rate at a step. If the step is on the host, numpy evaluates the table there, which takes microseconds."""
+        accumulation = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+        steps = step if isinstance(step, int) else keras.ops.convert_to_tensor(step)
+        count = count_on_host(steps)
+        if count is not None:
+            rate = self._table.evaluate(np, np.asarray(count // accumulation), _cast_array, self._dtype())
+            return keras.ops.convert_to_tensor(np.asarray(rate))  # a dtype would make JAX warn where it has no float64
+        if accumulation > 1:
             steps = keras.ops.floor_divide(steps, accumulation)
         return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
 
@@ -86,3 +103,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         """Restore the schedule of a saved model; its table is rebuilt."""
         schedule: Any = lrcore.from_dict(config["schedule"])  # the constructor refuses a plateau
         return cls(schedule, config["horizon"])
+
+
+def _cast_array(array: Any, dtype: str) -> Any:
+    return array.astype(dtype)
