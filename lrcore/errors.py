@@ -1,6 +1,9 @@
-"""The errors that lrcore raises: one sentence each, `<where>: <what is required>; got <value><; what to do>`."""
+"""The errors and warnings of lrcore: one sentence each, `<where>: <what is required>; got <value><; what to do>`."""
 
 from __future__ import annotations
+
+import sys
+import warnings
 
 
 class ScheduleError(ValueError):
@@ -47,3 +50,11 @@ class MissingExtraError(ImportError):
 
     def __init__(self, where: str, *, package: str, extra: str) -> None:
         super().__init__(f'{where}: needs {package}, which is not installed; run: pip install "lrcore[{extra}]"')
+
+
+def warn(message: str) -> None:
+    """Warn at the line that called lrcore: the nearest caller that belongs neither to lrcore nor to an adapter of it."""
+    level, frame = 0, sys._getframe(0)  # noqa: SLF001 - `skip_file_prefixes` of warnings.warn needs Python 3.12
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("lrcore"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level + 1)

@@ -44,8 +44,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
     rate of other optimizers that your training step uses; it warns if the model's own optimizer is not used at all. If
     something else changes the rate, it warns once and overwrites that rate.
 
-    In your own training loop: call `set_model(model)` once, `sync()` before each update, and `on_epoch_end(epoch, logs)` to
-    report a metric to a plateau. On the JAX backend the callback makes every batch wait for the one before; a schedule
+    In your own training loop: call `set_model(model)` once, `sync()` before each update, and `report(metric)` after each
+    evaluation. On the JAX backend the callback makes every batch wait for the one before; a schedule
     inside the optimizer does not.
 
     Args:
@@ -97,6 +97,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._epoch = 0
         # The number of epochs reported to the plateau; infinite after `load_state_dict`, whose state does not contain it.
         self._reported_epochs = 0.0
+        self._reported_in_epoch = False
         self._step_to_load: int | None = None
         self._written_rates: list[float] = []
         self._warned_subjects: set[str] = set()
@@ -139,6 +140,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._epoch = epoch + 1
         self._reported_epochs = epoch + 1
         self._report_metric({} if logs is None else logs)
+        self._reported_in_epoch = False
         if logs is not None:
             logs.update(used_rates(self.model.optimizer))
         if not any(map(has_seen_a_batch, self._checked_optimizers())):
@@ -164,7 +166,27 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         reached = self._write_rates(step)
         if reached >= self._report_due and self._plateau_state is not None:
             self._report_due = math.inf
-            adapting.warn_of_no_report(WHERE, f"call on_epoch_end(epoch, logs) with {self.monitor!r} in the logs")
+            adapting.warn_of_no_report(WHERE, "call report(metric) after each evaluation")
+
+    def report(self, metric: Any) -> None:
+        """Tell a plateau the metric: the updates that follow are multiplied by its scale.
+
+        The callback does this itself at the end of each epoch whose logs have `monitor`; an epoch without it needs a metric
+        reported in it.
+
+        Args:
+            metric: a number or a tensor of one element.
+
+        Raises:
+            lrcore.ScheduleError: a schedule is followed, not a plateau; or the metric is not one number.
+        """
+        if self._plateau_state is None:
+            raise lrcore.ScheduleError(
+                f"{WHERE}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
+            )
+        self._plateau_state = self.schedule.update(self._plateau_state, metric)
+        self._report_due = math.inf
+        self._reported_in_epoch = True
 
     def state_dict(self) -> dict[str, int | str]:
         """The step, the schedule and the state of a plateau, in the format of `lrcore.save_state`, which every adapter reads.
@@ -300,9 +322,8 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         if self._plateau_state is None:
             return
         if self.monitor in logs:
-            self._plateau_state = self.schedule.update(self._plateau_state, logs[self.monitor])
-            self._report_due = math.inf
-        else:
+            self.report(logs[self.monitor])
+        elif not self._reported_in_epoch:
             self._warn_once(
                 "monitor",
                 f"an epoch ended without {self.monitor!r}; its logs have {', '.join(logs) or 'nothing'}, so the plateau was told "

@@ -281,7 +281,7 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             self._report_due = adapting.report_due(step)
         else:
             self._report_due = inf
-            adapting.warn_of_no_report(_NAME, "call report(metric) after each evaluation", 4)
+            adapting.warn_of_no_report(_NAME, "call report(metric) after each evaluation")
 
     def _warn_if_function_changed(self, saved: str | None) -> None:
         """Warn if the unpickled Python function gives other values than the saved description: its code has changed since.

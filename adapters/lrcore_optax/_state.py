@@ -262,7 +262,7 @@ def _warn_if_no_report(opt_state: Any, plateau: lrcore.PlateauState | None, sche
     due = _report_due.get(scaled)
     if max(_counts(opt_state), default=0) >= (adapting.report_due(0) if due is None else due):
         _report_due[scaled] = math.inf
-        adapting.warn_of_no_report(where, HOW_TO_REPORT, 3)
+        adapting.warn_of_no_report(where, HOW_TO_REPORT)
 
 
 def _check_has_plateau(opt_state: Any, schedule: Any, where: str) -> None:

@@ -394,7 +394,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         self._last_lr = rates
         if step >= self._report_due:
             self._report_due = inf
-            adapting.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation", 4)
+            adapting.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation")
         self._can_use_fast_path = (
             self._has_plain_schedule
             and self._step_hook is None

@@ -103,6 +103,15 @@ def loads(text: str, format: str = "toml", key: Key | None = None) -> Schedule |
     return _parsed(text, format, key, "")
 
 
+def read_text(text: str) -> Schedule | Plateau:
+    """The schedule in a text that is read as TOML, else as JSON, else as YAML: no text is a schedule in two of them.
+
+    Raises:
+        ScheduleError: as `load`.
+    """
+    return _parsed(text, None, None, "")
+
+
 def from_dict(mapping: Mapping[str, Any]) -> Schedule | Plateau:
     """The schedule or the `Plateau` that a plain mapping describes, as `to_dict` writes it.
 

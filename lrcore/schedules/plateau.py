@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from msgspec import Meta
 
 from lrcore.curves.formulas import LAST_STEP
-from lrcore.errors import ScheduleError
+from lrcore.errors import ScheduleError, warn
 from lrcore.records import NotNegative, Number, Record, digest, json_text, short
 from lrcore.schedules.arithmetic import PlateauArithmetic
 from lrcore.schedules.pictures import Pictures
@@ -39,7 +38,6 @@ Metrics: TypeAlias = Annotated[
 Arithmetic: TypeAlias = Literal["lrcore", "torch", "keras", "optax", "paddle"]
 
 UPDATES_WITHOUT_REPORT = 10_000  # an adapter warns after this many updates without a metric
-_LOAD_STACKLEVEL = 5  # of `warnings.warn`: the caller of the adapter's method that calls load_state
 
 
 class PlateauState(NamedTuple):
@@ -428,10 +426,10 @@ def carry_over(
         known = ", ".join(f"{name} {changes[name]}" for name in causes if name in changes)
         why = f"the plateau's {known}" if known else "the options of the saved plateau are not known"
         what = ", ".join(f"{name} {before[name]} becomes {after[name]}" for name in reset)
-        warnings.warn(f"{where}: {why}: {what}; the scale {state.scale} is kept", stacklevel=_LOAD_STACKLEVEL)
+        warn(f"{where}: {why}: {what}; the scale {state.scale} is kept")
     if state.scale < plateau.min_scale:
         floor = f"though it lies below min_scale {plateau.min_scale}"
-        warnings.warn(f"{where}: the saved scale {state.scale} is kept, {floor}", stacklevel=_LOAD_STACKLEVEL)
+        warn(f"{where}: the saved scale {state.scale} is kept, {floor}")
     return after
 
 
@@ -464,17 +462,15 @@ def report_due(step: int, loaded: PlateauState | None = None) -> int:
     return max(UPDATES_WITHOUT_REPORT + (0 if waited else step), step + 1)
 
 
-def warn_of_no_report(where: str, call: str, stacklevel: int = 2) -> None:
+def warn_of_no_report(where: str, call: str) -> None:
     """Warn that no metric was reported to a plateau in many updates.
 
     Args:
         where: the adapter.
         call: how a metric is reported there.
-        stacklevel: as `warnings.warn` would take it from the caller.
     """
-    warnings.warn(
-        f"{where}: {UPDATES_WITHOUT_REPORT:,} updates were made and the plateau was told no metric, so it reduces nothing; {call}",
-        stacklevel=stacklevel + 1,
+    warn(
+        f"{where}: {UPDATES_WITHOUT_REPORT:,} updates were made and the plateau was told no metric, so it reduces nothing; {call}"
     )
 
 

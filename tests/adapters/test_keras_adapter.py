@@ -726,17 +726,16 @@ def test_a_loop_that_tells_a_plateau_nothing_is_warned_of_once() -> None:
     callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
     callback.set_model(model)
     callback.sync(9_999)
-    with pytest.warns(
-        UserWarning, match=r"10,000 updates .* told no metric, .*; call on_epoch_end\(epoch, logs\) with 'val_loss'"
-    ):
+    with pytest.warns(UserWarning, match=r"10,000 updates .* told no metric, .*; call report\(metric\)"):
         callback.sync(10_000)
     callback.sync(30_000)
     callback = lrcore_keras.LearningRateScheduler(PLATEAU)
     callback.set_model(model)
     callback.load_state_dict(lrcore.save_state(9_000, PLATEAU, PLATEAU.initial()._replace(reports=3).to_dict()))
     callback.sync(18_999)
-    callback.on_epoch_end(0, {"val_loss": 0.5})
+    callback.report(0.5)
     callback.sync(30_000)
+    callback.on_epoch_end(0)  # a metric was reported in this epoch
     with pytest.warns(
         UserWarning, match="monitor: an epoch ended without 'val_loss'; its logs have nothing, .*; give fit valid"
     ):

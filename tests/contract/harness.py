@@ -6,15 +6,35 @@ Each harness_<framework>.py has training loops that measure the learning rate of
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-from lrcore import Schedule
 from lrcore.adapting import Policy
 
-Source: TypeAlias = Schedule | Callable[[int], float]
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a loop is asked to do: train one weight, on the accelerator, if there is one.
+
+    Attributes:
+        schedule: what the adapter is given: a schedule in any of its forms, or a plateau.
+        updates: the number of updates to make.
+        horizon: the number of steps to tabulate, where the framework compiles a Python function.
+        state: the saved state of an adapter from which to resume.
+        with_reads: call every reading function of the adapter before each update, for other steps too.
+        on_mismatch: the policy for a state of another schedule.
+        metrics: the metric to report after so many updates of this loop.
+    """
+
+    schedule: Any
+    updates: int
+    horizon: int | None = None
+    state: Any = None
+    with_reads: bool = False
+    on_mismatch: Policy = "error"
+    metrics: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -24,7 +44,7 @@ class Trained:
     Attributes:
         rates: the learning rate used by each update: with plain SGD and gradient 1, the weight moves by it.
         reported: the learning rate that the adapter reports before each update.
-        state: the state that the adapter saves after the last update.
+        state: the state that the adapter saves in the end, also where the loop fails.
     """
 
     rates: list[float] = field(default_factory=list)
@@ -37,39 +57,42 @@ class Trained:
         self.rates.append(0.0 - float(weight))
 
 
-class Loop(Protocol):
-    """A function that trains one weight: on the accelerator, if there is one.
+@dataclass(frozen=True)
+class Loop:
+    """A way to train with an adapter.
 
-    Args:
-        schedule: what the adapter is given.
-        updates: the number of updates to make.
-        horizon: the number of steps to tabulate, where the framework compiles a Python function.
-        state: the saved state of an adapter from which to resume.
-        with_reads: call every reading function of the adapter before each update, for other steps too.
-        on_mismatch: the policy for a state of another schedule.
+    Attributes:
+        body: trains, and records each update as it is made.
     """
 
-    def __call__(
-        self,
-        schedule: Source,
-        updates: int,
-        horizon: int | None = None,
-        state: Any = None,
-        *,
-        with_reads: bool = False,
-        on_mismatch: Policy = "error",
-    ) -> Trained: ...
+    body: Callable[[Training, Trained], None]
+
+    def __call__(self, schedule: Any, updates: int, *, trained: Trained | None = None, **options: Any) -> Trained:
+        """Train, and return what was measured.
+
+        Args:
+            schedule: what the adapter is given.
+            updates: the number of updates to make.
+            trained: where to record, for a test of a loop that fails.
+            options: the other attributes of `Training`.
+        """
+        trained = Trained() if trained is None else trained
+        self.body(Training(schedule=schedule, updates=updates, **options), trained)
+        return trained
 
 
-def loops(framework: str) -> dict[str, Loop]:
+Loops: TypeAlias = dict[str, Loop]
+
+
+def loops(framework: str) -> Loops:
     """Return a training loop for each way to use the adapter of a framework, by the name of the way."""
-    found: dict[str, Loop] = _harness(framework).LOOPS
+    found: Loops = _harness(framework).LOOPS
     return found
 
 
-def resumable(framework: str) -> dict[str, Loop]:
-    """Return the loops in which the adapter saves a state of its own."""
-    found: dict[str, Loop] = _harness(framework).RESUMABLE
+def resumable(framework: str) -> Loops:
+    """Return the loops in which the adapter saves a state of its own, and may follow a plateau."""
+    found: Loops = _harness(framework).RESUMABLE
     return found
 
 

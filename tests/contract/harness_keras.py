@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 import lrcore_keras
-from lrcore.adapting import Policy
-from tests.contract.harness import Loop, Source, Trained
+from tests.contract.harness import Loop, Loops, Trained, Training
 
 
 class Weight(keras.layers.Layer):
@@ -24,22 +24,32 @@ class Weight(keras.layers.Layer):
 
 
 class Measure(keras.callbacks.Callback):
-    """A callback that records the weight after every update and resets it to 0."""
+    """A callback that records the weight after every update and resets it to 0.
 
-    def __init__(self, trained: Trained, before_update: Any) -> None:
+    Args:
+        trained: where to record.
+        before: called before each update.
+        after: called after each update with the number of updates made.
+    """
+
+    def __init__(
+        self, trained: Trained, before: Callable[[], None], after: Callable[[int], None] = lambda made: None
+    ) -> None:
         super().__init__()
         self.trained = trained
-        self.before_update = before_update
+        self.before = before
+        self.after = after
         self.reported = 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.before_update()
+        self.before()
         self.reported = float(self.model.optimizer.learning_rate)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         weight = self.model.layers[-1].value
         self.trained.add(self.reported, weight)
         weight.assign(0.0)
+        self.after(batch + 1)
 
 
 def accelerator() -> str:
@@ -49,59 +59,46 @@ def accelerator() -> str:
     return "" if device.startswith("cpu") else device
 
 
-def fit(learning_rate: Any, callbacks: list[Any], updates: int, trained: Trained, before_update: Any) -> None:
+def fit(learning_rate: Any, callbacks: list[Any], updates: int) -> None:
     model = keras.Sequential([keras.Input((1,)), Weight()])
     model.compile(optimizer=keras.optimizers.SGD(learning_rate))
     data = np.zeros((updates, 1), np.float32)
-    model.fit(data, batch_size=1, verbose=0, callbacks=[*callbacks, Measure(trained, before_update)])
+    model.fit(data, batch_size=1, verbose=0, callbacks=callbacks)
 
 
-def in_optimizer(
-    schedule: Source,
-    updates: int,
-    horizon: int | None = None,
-    state: Any = None,
-    *,
-    with_reads: bool = False,
-    on_mismatch: Policy = "error",
-) -> Trained:
+def in_optimizer(asked: Training, trained: Trained) -> None:
     """Train with the schedule in the optimizer. The adapter saves no state: the model saves the optimizer's count."""
-    learning_rate = lrcore_keras.LearningRateSchedule(schedule, horizon)
+    given: Any = asked.schedule
+    learning_rate = lrcore_keras.LearningRateSchedule(given, asked.horizon)
 
-    def before_update() -> None:
-        if with_reads:
+    def before() -> None:
+        if asked.with_reads:
             learning_rate(7)
             learning_rate(0)
             learning_rate.get_config()
 
-    trained = Trained()
-    fit(learning_rate, [], updates, trained, before_update)
-    return trained
+    fit(learning_rate, [Measure(trained, before)], asked.updates)
 
 
-def with_callback(
-    schedule: Source,
-    updates: int,
-    horizon: int | None = None,
-    state: Any = None,
-    *,
-    with_reads: bool = False,
-    on_mismatch: Policy = "error",
-) -> Trained:
-    callback = lrcore_keras.LearningRateScheduler(schedule, on_mismatch=on_mismatch)
-    if state is not None:
-        callback.load_state_dict(state)
+def with_callback(asked: Training, trained: Trained) -> None:
+    callback = lrcore_keras.LearningRateScheduler(asked.schedule, on_mismatch=asked.on_mismatch)
+    if asked.state is not None:
+        callback.load_state_dict(asked.state)
 
-    def before_update() -> None:
-        if with_reads:
+    def before() -> None:
+        if asked.with_reads:
             callback.state_dict()
             callback.sync()
 
-    trained = Trained()
-    fit(0.5, [callback], updates, trained, before_update)
-    trained.state = callback.state_dict()
-    return trained
+    def after(made: int) -> None:
+        if made in asked.metrics:
+            callback.report(asked.metrics[made])
+
+    try:
+        fit(0.5, [callback, Measure(trained, before, after)], asked.updates)
+    finally:
+        trained.state = callback.state_dict()
 
 
-LOOPS: dict[str, Loop] = {"optimizer": in_optimizer, "callback": with_callback}
-RESUMABLE: dict[str, Loop] = {"callback": with_callback}
+LOOPS: Loops = {"optimizer": Loop(in_optimizer), "callback": Loop(with_callback)}
+RESUMABLE: Loops = {"callback": Loop(with_callback)}

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+import lrcore
 import lrcore_optax
-from lrcore.adapting import Policy
-from tests.contract.harness import Loop, Source, Trained
+from tests.contract.harness import Loop, Loops, Trained, Training
 
 
 def accelerator() -> str:
@@ -19,39 +19,38 @@ def accelerator() -> str:
     return "" if device.platform == "cpu" else str(device.device_kind)
 
 
-def train(
-    schedule: Source,
-    updates: int,
-    horizon: int | None = None,
-    state: Any = None,
-    *,
-    with_reads: bool = False,
-    on_mismatch: Policy = "error",
-) -> Trained:
-    learning_rate = lrcore_optax.as_schedule(schedule, horizon)
-    optimizer = optax.sgd(learning_rate)
+def optimizer_with(given: Any, horizon: int | None) -> tuple[Any, Any, optax.GradientTransformationExtraArgs]:
+    """Return the learning rate, what `state_dict` is given, and the optimizer."""
+    if not isinstance(given, lrcore.Plateau):
+        learning_rate = lrcore_optax.as_schedule(given, horizon)
+        return learning_rate, learning_rate, optax.with_extra_args_support(optax.sgd(learning_rate))
+    learning_rate = lrcore_optax.as_schedule(given.schedule, horizon)
+    return learning_rate, given, optax.chain(optax.sgd(learning_rate), lrcore_optax.reduce_on_plateau(given))
+
+
+def train(asked: Training, trained: Trained) -> None:
+    learning_rate, followed, optimizer = optimizer_with(asked.schedule, asked.horizon)
     opt_state = optimizer.init(jnp.float32(0.0))
-    if state is not None:
-        opt_state, _ = lrcore_optax.load_state_dict(opt_state, state, schedule, on_mismatch)
+    if asked.state is not None:
+        opt_state, schedule = lrcore_optax.load_state_dict(opt_state, asked.state, followed, asked.on_mismatch)
+        learning_rate, followed, optimizer = optimizer_with(schedule, asked.horizon)
 
     @jax.jit
-    def update(opt_state: Any) -> Any:
-        change, opt_state = optimizer.update(jnp.float32(1.0), opt_state)
+    def update(opt_state: Any, **report: Any) -> Any:
+        change, opt_state = optimizer.update(jnp.float32(1.0), opt_state, **report)
         return optax.apply_updates(jnp.float32(0.0), change), opt_state
 
-    trained = Trained()
-    for _ in range(updates):
+    for made in range(asked.updates):
         step = lrcore_optax.current_step(opt_state)
-        if with_reads:
+        if asked.with_reads:
             learning_rate(step + 7)
             learning_rate(jnp.int32(0))
-            lrcore_optax.current_lr(opt_state, schedule)
+            lrcore_optax.current_lr(opt_state, followed)
         reported = learning_rate(step)
-        weight, opt_state = update(opt_state)
+        weight, opt_state = update(opt_state, **({"value": asked.metrics[made]} if made in asked.metrics else {}))
         trained.add(reported, weight)
-    trained.state = lrcore_optax.state_dict(opt_state, schedule)
-    return trained
+    trained.state = lrcore_optax.state_dict(opt_state, followed)
 
 
-LOOPS: dict[str, Loop] = {"schedule": train}
+LOOPS: Loops = {"schedule": Loop(train)}
 RESUMABLE = LOOPS

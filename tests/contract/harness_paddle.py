@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import paddle
 
 import lrcore_paddle
-from lrcore.adapting import Policy
-from tests.contract.harness import Loop, Source, Trained
+from tests.contract.harness import Loop, Loops, Trained, Training
 
 
 def accelerator() -> str:
@@ -17,37 +14,31 @@ def accelerator() -> str:
     return "" if device == "cpu" else device
 
 
-def train(
-    schedule: Source,
-    updates: int,
-    horizon: int | None = None,
-    state: Any = None,
-    *,
-    with_reads: bool = False,
-    on_mismatch: Policy = "error",
-) -> Trained:
+def train(asked: Training, trained: Trained) -> None:
     weight = paddle.create_parameter([1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0))
-    scheduler = lrcore_paddle.LRScheduler(schedule, on_mismatch=on_mismatch)
+    scheduler = lrcore_paddle.LRScheduler(asked.schedule, on_mismatch=asked.on_mismatch)
     optimizer = paddle.optimizer.SGD(scheduler, parameters=[weight])
-    if state is not None:
-        scheduler.set_state_dict(state)
-    trained = Trained()
-    for _ in range(updates):
-        if with_reads:
-            scheduler()
-            scheduler.get_lr()
-            scheduler.state_dict()
-            scheduler.sync()
-        reported = optimizer.get_lr()
-        weight.sum().backward()
-        optimizer.step()
-        trained.add(reported, weight.item())
-        optimizer.clear_grad()
-        weight.set_value(paddle.zeros([1]))
-        scheduler.step()
-    trained.state = scheduler.state_dict()
-    return trained
+    if asked.state is not None:
+        scheduler.load_state_dict(asked.state)
+    try:
+        for made in range(asked.updates):
+            if made in asked.metrics:
+                scheduler.report(asked.metrics[made])
+            if asked.with_reads:
+                scheduler()
+                scheduler.get_lr()
+                scheduler.state_dict()
+                scheduler.sync()
+            reported = optimizer.get_lr()
+            weight.sum().backward()
+            optimizer.step()
+            trained.add(reported, weight.item())
+            optimizer.clear_grad()
+            weight.set_value(paddle.zeros([1]))
+            scheduler.step()
+    finally:
+        trained.state = scheduler.state_dict()
 
 
-LOOPS: dict[str, Loop] = {"scheduler": train}
+LOOPS: Loops = {"scheduler": Loop(train)}
 RESUMABLE = LOOPS
