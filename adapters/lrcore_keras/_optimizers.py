@@ -96,9 +96,10 @@ def count_on_host(step: Any) -> int | None:
     """The step as an int, if it is one number in the memory of the host; None if it is traced, an array or on a device."""
     if isinstance(step, numbers.Integral):
         return int(step)
-    if len(step.shape) or "cpu" not in str(getattr(step, "device", "cpu")).lower():
+    value = step.value if isinstance(step, keras.Variable) else step
+    if len(value.shape) or "cpu" not in str(getattr(value, "device", None)).lower():
         return None
     try:
-        return int(np.asarray(step))
+        return int(np.asarray(value))
     except (NotImplementedError, TypeError):  # a tensor of a TensorFlow graph on the CPU
         return None
