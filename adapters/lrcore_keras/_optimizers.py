@@ -1,4 +1,4 @@
-"""Reads and sets the state of a Keras optimizer, and finds the optimizer that calls a schedule."""
+"""Reads and sets the state of an optimizer of Keras 3 or Keras 2, and finds the optimizer that calls a schedule."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import keras
 import numpy as np
+
+import lrcore
 
 _N = TypeVar("_N", int, float)
 
@@ -30,7 +32,42 @@ def has_seen_a_batch(optimizer: Any) -> bool:
 
 def accumulation_steps(optimizer: Any) -> int:
     """The number of batches per update."""
-    return int(optimizer.gradient_accumulation_steps or 1)
+    return int(getattr(optimizer, "gradient_accumulation_steps", None) or 1)  # Keras 2 has none
+
+
+def steps_per_execution(model: Any) -> int:
+    """The number of batches between two calls of the callbacks."""
+    given = getattr(model, "steps_per_execution", None) or getattr(model, "_steps_per_execution", None)
+    return 1 if given is None else _number(int, given)
+
+
+def schedule_in(optimizer: Any) -> Any:
+    """The schedule that the optimizer asks itself, or the function without arguments; None if its rate is a number."""
+    rate = getattr(optimizer, "_learning_rate", None)  # the public property returns the schedule's value
+    if rate is None:
+        rate = optimizer.learning_rate  # the legacy optimizers of Keras 2
+    return rate if callable(rate) else None
+
+
+def check_keras(callback: Any, model: Any) -> None:
+    """Refuse a model of the other Keras: its `fit` accepts the callback, but its optimizers differ.
+
+    Raises:
+        lrcore.ScheduleError: the callback is for Keras 3 and the model of Keras 2, or the other way round.
+    """
+    wanted, found = is_of_keras_2(callback), is_of_keras_2(model)
+    if wanted != found:
+        names = {True: "tf_keras, which is Keras 2", False: "Keras 3"}
+        other = "lrcore_keras.keras2" if found else "lrcore_keras"
+        raise lrcore.ScheduleError(
+            callback.WHERE,
+            f"expected a model of {names[wanted]}; got one of {names[found]}; use {other}.{type(callback).__name__}",
+        )
+
+
+def is_of_keras_2(value: Any) -> bool:
+    """Whether the object's class, or one of its bases, belongs to tf_keras."""
+    return any(cls.__module__.partition(".")[0] == "tf_keras" for cls in type(value).__mro__)
 
 
 def current_rate(optimizer: Any) -> float:

@@ -1,8 +1,9 @@
-"""A schedule inside the optimizer, evaluated from a table in the compiled training step."""
+"""A schedule inside the optimizer, evaluated from a table: in the compiled training step, or by numpy on the host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal
 
 import keras
@@ -12,27 +13,24 @@ import lrcore
 from lrcore import adapting
 from lrcore_keras._optimizers import count_on_host, find_caller
 
+WHERE = "lrcore_keras.LearningRateSchedule"
+
 
 @keras.saving.register_keras_serializable("lrcore")
 class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as the `learning_rate` of a Keras optimizer: every update uses schedule(updates already made).
 
-    It is traced with the training step and holds no state, so it works under `jit_compile`, `steps_per_execution`,
-    distribution strategies and in custom loops, and several optimizers may share one. With `gradient_accumulation_steps`
-    Keras passes the count of micro-batches; this class finds the calling optimizer and uses its count of updates. The rate
-    has the bits of float32(schedule(step)) wherever the schedule's table is a lookup (`lrcore.lower`).
+    It holds no state, so it works under `jit_compile`, `steps_per_execution`, `gradient_accumulation_steps`, distribution
+    strategies and in custom loops, and several optimizers may share one. The rate has the bits of float32(schedule(step))
+    wherever the schedule's table is a lookup (`lrcore.lower`).
 
-    The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer continues where it stopped, and
-    `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
-
-    A saved model contains the schedule, and `load_model` restores it if `lrcore_keras` has been imported. `load_weights` and
-    `BackupAndRestore` restore only the step; the configured schedule stays. A model saved on the torch backend contains that
-    backend's own optimizer class, whatever its rate, and does not train on another backend. To continue on another, call
-    `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`; then `load_weights(path)`
-    restores weights, optimizer and step.
+    The step is the optimizer's count of updates: a restored optimizer continues where it stopped, and so does a second `fit`.
+    Compile with a new optimizer to begin at 0. `load_model` restores the schedule if `lrcore_keras` has been imported;
+    `load_weights` and `BackupAndRestore` restore the step, and the configured schedule stays.
 
     Args:
-        schedule: a schedule, or a Python function of the step, which cannot be saved with the model.
+        schedule: a schedule, a Python function of the step, or the path, text or dict of a schedule file. A function cannot be
+            saved with the model.
         horizon: the step from which the value is held, 2**31 - 1 at the latest; required for a Python function that states none
             itself.
 
@@ -49,22 +47,31 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         0.5
     """
 
-    def __init__(self, schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None) -> None:
-        if isinstance(schedule, lrcore.Plateau):
+    def __init__(self, schedule: adapting.Source, horizon: int | None = None) -> None:
+        given = adapting.as_schedule_or_plateau(schedule, where=f"{WHERE}.schedule")
+        if isinstance(given, lrcore.Plateau):
             raise lrcore.ScheduleError(
-                "lrcore_keras.LearningRateSchedule",
+                WHERE,
                 "expected a function of the step; got a Plateau, which needs a metric; use the callback LearningRateScheduler",
             )
-        self.schedule = adapting.as_schedule(schedule)
+        self.schedule = given
         self.horizon = horizon
         self._table = lrcore.lower(self.schedule, horizon)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any = None) -> Any:
         """The rate for the update after `step` updates: a scalar tensor, float64 where that is Keras's `floatx`.
 
         Args:
             step: an integer or a tensor of integers; an optimizer passes its own counter, of micro-batches.
+
+        Raises:
+            lrcore.ScheduleError: the step is missing, as in an optimizer of Keras 2; or is a fraction.
         """
+        if step is None:
+            raise lrcore.ScheduleError(
+                WHERE,
+                "expected the step; got none; an optimizer of tf_keras (Keras 2) takes lrcore_keras.keras2.LearningRateSchedule",
+            )
         optimizer, apply_locals = find_caller(step)
         if apply_locals is None:
             return self._rate(step, optimizer)
@@ -75,17 +82,26 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
             apply_locals[name] = self._rate(step, optimizer)
         return apply_locals[name]
 
+    def rate_on_host(self, step: int) -> float:
+        """The rate for the update after `step` updates, with the bits that the optimizer uses; no tensor is made."""
+        return float(self._evaluate_on_host(step))
+
     def _rate(self, step: Any, optimizer: Any) -> Any:
-        """The rate at a step. If the step is on the host, numpy evaluates the table there, which takes microseconds."""
+        if isinstance(step, Real) and step != int(step):
+            raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates; got {step!r}")
         accumulation = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-        steps = step if isinstance(step, int) else keras.ops.convert_to_tensor(step)
+        steps = keras.ops.convert_to_tensor(step)
         count = count_on_host(steps)
         if count is not None:
-            rate = self._table.evaluate(np, np.asarray(count // accumulation), _cast_array, self._dtype())
-            return keras.ops.convert_to_tensor(np.asarray(rate))  # a dtype would make JAX warn where it has no float64
+            rate = self._evaluate_on_host(count // accumulation)
+            return keras.ops.convert_to_tensor(rate)  # naming the dtype would make JAX warn where it has no float64
         if accumulation > 1:
             steps = keras.ops.floor_divide(steps, accumulation)
         return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
+
+    def _evaluate_on_host(self, step: int) -> Any:
+        rate = self._table.evaluate(np, np.asarray(step), lambda array, dtype: array.astype(dtype), self._dtype())
+        return np.asarray(rate)
 
     def _dtype(self) -> Literal["float32", "float64"]:
         return "float64" if keras.config.floatx() == "float64" else "float32"
@@ -101,9 +117,4 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
         """Restore the schedule of a saved model; its table is rebuilt."""
-        schedule: Any = lrcore.from_dict(config["schedule"])  # the constructor refuses a plateau
-        return cls(schedule, config["horizon"])
-
-
-def _cast_array(array: Any, dtype: str) -> Any:
-    return array.astype(dtype)
+        return cls(config["schedule"], config["horizon"])

@@ -383,7 +383,7 @@ def test_a_schedule_that_fails_leaves_the_optimizer_as_it_was() -> None:
     def fails(step: int) -> float:
         return 0.1 if step < 3 else float("nan")
 
-    callback, model = lrcore_keras.LearningRateScheduler(fails), made_model(sgd())
+    callback, model = lrcore_keras.LearningRateScheduler(fails, per="update"), made_model(sgd())
     with pytest.raises(ScheduleError, match="finite"):
         fit(model, callbacks=[callback])
     assert used(model)[:4] == [float(np.float32(0.1))] * 3 + [0.0]
