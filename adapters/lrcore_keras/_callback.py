@@ -210,10 +210,10 @@ class RateCallback:
             elif not past_is_known and not math.isclose(now, expected, rel_tol=1e-3, abs_tol=1e-30):
                 self._warn_once(
                     "step",
-                    f"{begins}, but its last rate was {now!r} and this schedule has {expected!r} there; {_new_stage(step)}",
+                    f"{begins}, but its last rate was {now!r} and this schedule has {expected!r} there; {_new_stage(step, now)}",
                 )
             elif self._follower.at(step) == 0:
-                self._warn_once("step", f"{begins}, where the rate is 0; {_new_stage(step)}")
+                self._warn_once("step", f"{begins}, where the rate is 0; {_new_stage(step, now)}")
 
     def _check_first_epoch(self, epoch: int) -> None:
         """Warn if the first epoch of `fit` contradicts the step or the plateau's state."""
@@ -391,11 +391,11 @@ class LearningRateScheduler(RateCallback, keras.callbacks.LearningRateScheduler)
         self._follow(self._follower.loaded(state, self.on_mismatch, self.WHERE)[0], state["epochs"])
 
 
-def _new_stage(step: int) -> str:
+def _new_stage(step: int, rate: float) -> str:
     """How to begin a schedule at 0 on an optimizer that has made updates."""
     return (
         "for a new stage compile with a new optimizer, or move the schedule: "
-        f"lrcore.Join([lrcore.Constant(0.0), schedule], [{step}])"
+        f"lrcore.Join([lrcore.Constant({rate!r}), schedule], [{step}])"
     )
 
 

@@ -117,7 +117,8 @@ def find_caller(step: Any) -> Caller:
     try:
         raise LookupError  # noqa: TRY301 - torch.compile warns about `sys._getframe`, but not about a traceback
     except LookupError as error:
-        frame = error.__traceback__.tb_frame if error.__traceback__ else None
+        # Not this frame: its `f_locals` would refer to itself, and keep the gradients of the callers alive.
+        frame = error.__traceback__.tb_frame.f_back if error.__traceback__ else None
     found = None
     while frame is not None:
         caller: Any = frame.f_locals.get("self")

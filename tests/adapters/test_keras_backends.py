@@ -107,7 +107,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_the_adapter_on_the_other_backends() -> None:
     """Run the test files that are written for every backend."""
     tests = Path(__file__).parents[1]
-    files = ("adapters/test_keras_adapter.py", "adapters/test_keras_accuracy.py", "training/test_demo.py")
+    adapter = (f"adapters/test_keras_{part}.py" for part in ("adapter", "stages", "accuracy"))
+    files = (*adapter, "training/test_demo.py")
     options = ("--framework=keras", "-p", "no:cacheprovider", "-q")
     said = run_on_each(BACKENDS[1:], "-m", "pytest", *options, *(str(tests / file) for file in files))
     assert all(" passed" in text for text in said.values())
