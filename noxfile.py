@@ -55,7 +55,7 @@ ECOSYSTEM = {
     "trainers": ("torch", ["lightning==2.6.*", "accelerate==1.15.*", "transformers==5.23.*", "pytorch-ignite==0.5.*"]),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
     # Has to be of TensorFlow's own version.
-    "keras2": ("keras", ["tf_keras==2.21.*"]),
+    "keras2": ("keras", ["tf_keras==2.21.*", "hydra-core==1.3.*", "jsonargparse==4.*"]),
 }
 
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
