@@ -10,14 +10,13 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
-from lrcore.errors import ScheduleError
-from lrcore.hints import explains_arguments
+from lrcore.errors import ScheduleError, ScheduleTypeError
 from lrcore.records import (
     Number,
     Positive,
@@ -31,6 +30,7 @@ from lrcore.records import (
     short,
 )
 from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.calls import explains_arguments
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
 
@@ -99,6 +99,17 @@ class Schedule(
     # The underscores avoid a clash with the methods; files call the fields `warmup` and `cooldown`.
     warmup_: Warmup | None = None
     cooldown_: Cooldown | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a subclass outside lrcore: files and states name a kind, and no other program would know this one."""
+        super().__init_subclass__()
+        if cls.__module__.partition(".")[0] != "lrcore":
+            raise ScheduleTypeError(
+                cls.__name__,
+                "expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
+                f"got a subclass of {cls.__mro__[1].__name__}; write a formula as lrcore.Function(formula) and a combination "
+                "of kinds as a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)",
+            )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,11 +221,7 @@ class Schedule(
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
         fields = (getattr(self, name) for name in _child_fields(type(self)))
-        return tuple(
-            itertools.chain.from_iterable(
-                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
-            )
-        )
+        return tuple(itertools.chain.from_iterable(field if isinstance(field, tuple) else (field,) for field in fields))
 
     @property
     def length(self) -> int | None:
@@ -333,6 +340,36 @@ class Schedule(
 
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
+
+    @explains_arguments("then")
+    def then(self, other: Schedule, at: int, clock: Literal["own", "run"] = "own") -> Schedule:
+        """This schedule up to update `at`, and another one from there on.
+
+        Args:
+            other: what follows.
+            at: the first update of the other schedule.
+            clock: "own": the other schedule begins there at its step 0. "run": it goes on at step `at`, as if it had been
+                planned so from the start, with a jump where the two differ.
+
+        Raises:
+            ScheduleError: `other` is no schedule, `at` no integer >= 0, or the clock unknown.
+
+        Example:
+            >>> from lrcore import Constant, Linear
+            >>> down = Linear(init_value=0.4, end_value=0.0, decay_steps=8)
+            >>> own, run = (Constant(0.4).then(down, at=4, clock=clock) for clock in ("own", "run"))
+            >>> [own(step) for step in (3, 4, 8)], [run(step) for step in (3, 4, 8)]
+            ([0.4, 0.4, 0.2], [0.4, 0.2, 0.0])
+        """
+        from lrcore.schedules.kinds import Join, Shift
+
+        where = "Schedule.then"
+        if not isinstance(other, Schedule):
+            raise ScheduleError(f"{where}: other", f"expected a lrcore schedule; got {short(other)}")
+        if clock not in ("own", "run"):
+            raise ScheduleError(f"{where}: clock", f"expected own or run; got {short(clock)}")
+        begin = checked_step(at, f"{where}: at")
+        return Join([self, other if clock == "own" else Shift(other, steps=begin)], boundaries=[begin])
 
     def _without_ramps(self) -> Schedule:
         """The schedule, in a `Join` if it already has a warmup or a cooldown: a new warmup comes before both."""
