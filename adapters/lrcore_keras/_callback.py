@@ -286,9 +286,7 @@ class RateCallback:
         optimizers = inner_optimizers(optimizer)
         rates = self._written_rates or map(current_rate, optimizers)
         names = log_names(optimizer, self.RATE_NAME)
-        return {
-            name: rate for name, rate, inner in zip(names, rates, optimizers, strict=True) if update_count(inner)
-        }
+        return {name: rate for name, rate, inner in zip(names, rates, optimizers, strict=True) if update_count(inner)}
 
     def _warn_of_other_writers(self, optimizers: list[Any]) -> None:
         for optimizer, written in zip(optimizers, self._written_rates, strict=False):

@@ -58,7 +58,7 @@ class Natives(NamedTuple):
 
     where: str
     framework: ModuleType
-    ours: tuple[type, ...]
+    ours: tuple[Any, ...]
 
 
 NATIVES = Natives(WHERE, keras, (LearningRateSchedule, LearningRateScheduler))

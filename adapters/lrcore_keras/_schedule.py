@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any, Literal
 
 import keras
@@ -87,7 +86,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return float(self._evaluate_on_host(step))
 
     def _rate(self, step: Any, optimizer: Any) -> Any:
-        if isinstance(step, Real) and step != int(step):
+        if isinstance(step, (float, np.floating)) and not float(step).is_integer():
             raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates; got {step!r}")
         accumulation = getattr(optimizer, "gradient_accumulation_steps", None) or 1
         steps = keras.ops.convert_to_tensor(step)

@@ -103,7 +103,9 @@ def test_a_loaded_model_says_that_its_plateau_has_no_state_and_load_weights_give
     train(model, Metric(), callback, epochs=3)
     model.save(path)
     loaded = keras.models.load_model(path)
-    with pytest.warns(UserWarning, match=r"plateau: sgd\w* has made 6 updates.*told of no metric.*model.load_weights\(path\)"):
+    with pytest.warns(
+        UserWarning, match=r"plateau: sgd\w* has made 6 updates.*told of no metric.*model.load_weights\(path\)"
+    ):
         train(loaded, Metric(), reducing())
     loaded, fresh = keras.models.load_model(path), reducing()
     fresh.set_model(loaded)
@@ -116,7 +118,8 @@ def test_a_second_stage_on_a_compiled_model_is_told_where_its_schedule_begins() 
     model = made_model()
     train(model, lrcore_keras.LearningRateScheduler(Constant(0.25)), updates=4)
     with pytest.warns(
-        UserWarning, match=r"step: sgd\w* has made 4 updates, so the schedule begins at step 4, but its last rate was 0\.25 and"
+        UserWarning,
+        match=r"step: sgd\w* has made 4 updates, so the schedule begins at step 4, but its last rate was 0\.25 and",
     ) as caught:
         rates, _ = train(model, lrcore_keras.LearningRateScheduler(LINEAR))
     assert rates == [float(np.float32(LINEAR(step))) for step in (4, 5)]
@@ -136,7 +139,9 @@ def test_a_run_that_begins_past_the_end_of_its_schedule_is_told_so(same: bool) -
     model, callback = made_model(), lrcore_keras.LearningRateScheduler(LINEAR)
     train(model, callback, updates=12)
     again = callback if same else lrcore_keras.LearningRateScheduler(LINEAR)
-    with pytest.warns(UserWarning, match=r"step: sgd\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0"):
+    with pytest.warns(
+        UserWarning, match=r"step: sgd\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0"
+    ):
         train(model, again)
 
 
@@ -146,7 +151,9 @@ def test_a_run_that_goes_on_is_silent(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for one in (model, loaded):
-        assert train(one, lrcore_keras.LearningRateScheduler(LINEAR))[0] == [float(np.float32(LINEAR(n))) for n in (4, 5)]
+        assert train(one, lrcore_keras.LearningRateScheduler(LINEAR))[0] == [
+            float(np.float32(LINEAR(n))) for n in (4, 5)
+        ]
 
 
 # --- callbacks of Keras beside ours -----------------------------------------------------------------------------------
@@ -160,7 +167,9 @@ class Halves(keras.callbacks.Callback):
 
 
 OTHERS: dict[str, Callable[[], Any]] = {
-    "ReduceLROnPlateau": lambda: keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, min_delta=1e9),
+    "ReduceLROnPlateau": lambda: keras.callbacks.ReduceLROnPlateau(
+        monitor="loss", patience=1, factor=0.5, min_delta=1e9
+    ),
     "another callback": Halves,
 }
 
@@ -187,7 +196,9 @@ def test_a_bare_function_is_asked_per_update_and_that_is_said_once_unless_per_is
     def halved(number: int) -> float:
         return 0.5**number
 
-    with pytest.warns(UserWarning, match=r'per: the function is called with the number of updates.*give per="epoch" or') as caught:
+    with pytest.warns(
+        UserWarning, match=r'per: the function is called with the number of updates.*give per="epoch" or'
+    ) as caught:
         callback = lrcore_keras.LearningRateScheduler(halved)
     assert len(caught) == 1
     assert train(made_model(), callback, epochs=2)[0] == [1.0, 0.5, 0.25, 0.125]

@@ -161,12 +161,16 @@ def test_the_callback_reduces_on_a_plateau_and_begins_anew_with_another_model() 
 def test_the_callback_refuses_an_optimizer_with_a_schedule(optimizer: str) -> None:
     """Keras 2 itself would overwrite the callback's rate without a word."""
     model = compiled(OPTIMIZERS[optimizer](LearningRateSchedule(SCHEDULE)))
-    with pytest.raises(lrcore.ScheduleError, match="whose learning_rate is a number; got SGD with a schedule of its own"):
+    with pytest.raises(
+        lrcore.ScheduleError, match="whose learning_rate is a number; got SGD with a schedule of its own"
+    ):
         fitted(model, LearningRateScheduler(SCHEDULE))
 
 
 def test_the_callback_warns_where_a_bare_function_is_asked_per_update() -> None:
-    with pytest.warns(UserWarning, match=r"keras2\.LearningRateScheduler\.per: the function is called with the number of upd"):
+    with pytest.warns(
+        UserWarning, match=r"keras2\.LearningRateScheduler\.per: the function is called with the number of upd"
+    ):
         LearningRateScheduler(lambda step: 0.1)
 
 
@@ -210,7 +214,9 @@ def test_a_schedule_of_keras_2_is_converted(name: str) -> None:
 @pytest.mark.parametrize("mode", ["auto", "max"])
 def test_reduce_on_plateau_of_keras_2_is_converted(mode: str) -> None:
     def native() -> Any:
-        return tf_keras.callbacks.ReduceLROnPlateau("worse", 0.5, patience=1, mode=mode, cooldown=1, min_lr=0.1, min_delta=0.5)
+        return tf_keras.callbacks.ReduceLROnPlateau(
+            "worse", 0.5, patience=1, mode=mode, cooldown=1, min_lr=0.1, min_delta=0.5
+        )
 
     expected, _ = fitted(compiled(tf_keras.optimizers.SGD(0.5)), Worse(), native(), epochs=9)
     callback = LearningRateScheduler(from_native(native(), base_lr=0.5), monitor="worse")
@@ -227,9 +233,13 @@ def test_what_is_converted_already_is_given_back() -> None:
 
 
 def test_a_schedule_of_the_other_keras_is_refused_with_the_name_of_the_right_one() -> None:
-    with pytest.raises(lrcore.ScheduleError, match=r"got none; an optimizer of tf_keras .* takes lrcore_keras\.keras2\.L"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"got none; an optimizer of tf_keras .* takes lrcore_keras\.keras2\.L"
+    ):
         tf_keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(SCHEDULE))
-    with pytest.raises(lrcore.ScheduleError, match=r"got none; an optimizer of Keras 3 takes lrcore_keras\.LearningRateSch"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"got none; an optimizer of Keras 3 takes lrcore_keras\.LearningRateSch"
+    ):
         float(keras.optimizers.SGD(LearningRateSchedule(SCHEDULE)).learning_rate)
 
 
@@ -241,12 +251,16 @@ def test_a_callback_of_the_other_keras_is_refused_with_the_name_of_the_right_one
     data = np.zeros((1, 1), np.float32)
     with pytest.raises(lrcore.ScheduleError, match=rf"got one of Keras 3; use lrcore_keras\.{name}"):
         model.fit(data, data, callbacks=[getattr(lrcore_keras.keras2, name)(*argument)], verbose=0)
-    with pytest.raises(lrcore.ScheduleError, match=rf"got one of tf_keras, which is Keras 2; use lrcore_keras\.keras2\.{name}"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=rf"got one of tf_keras, which is Keras 2; use lrcore_keras\.keras2\.{name}"
+    ):
         fitted(compiled(tf_keras.optimizers.SGD(0.1)), getattr(lrcore_keras, name)(*argument))
 
 
 def test_a_native_of_the_other_keras_is_refused_with_the_name_of_the_right_function() -> None:
-    with pytest.raises(lrcore.ScheduleError, match=r"got CosineDecay of tf_keras, .*; use lrcore_keras\.keras2\.from_native"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"got CosineDecay of tf_keras, .*; use lrcore_keras\.keras2\.from_native"
+    ):
         lrcore_keras.from_native(NATIVES["cosine"])
     with pytest.raises(lrcore.ScheduleError, match=r"got CosineDecay of Keras 3; use lrcore_keras\.from_native"):
         from_native(keras.optimizers.schedules.CosineDecay(0.1, 10))
