@@ -196,24 +196,31 @@ class RateCallback:
             self._state_is_known = False
 
     def _check_beginning(self, optimizer: Any) -> None:
-        """Warn if the optimizer was trained before with other rates, or if the schedule gives 0 from here on."""
-        past_is_known = self._state_is_known or self._driven is optimizer
+        """Warn if the optimizer was trained with other rates before, or if the schedule has ended with a rate of 0."""
+        if self._state_is_known:
+            return
         for inner in inner_optimizers(optimizer):
             step = update_count(inner)
             if step == 0:
                 continue
             expected, now = self._follower.at(step - 1), current_rate(inner)
             begins = f"{_name(inner)} has made {step} updates, so the schedule begins at step {step}"
-            if not past_is_known and self._follower.plateau is not None:
-                told = f"{begins}, but the plateau has been told of no metric; {self.HOW_TO_RESTORE}"
-                self._warn_once("plateau", told)
-            elif not past_is_known and not math.isclose(now, expected, rel_tol=1e-3, abs_tol=1e-30):
+            if self._driven is optimizer or math.isclose(now, expected, rel_tol=1e-3):
+                problem = f"{begins}, where the rate is 0" if self._is_over(step) else ""
+            else:
+                problem = f"{begins}, but its last rate was {now!r} and this schedule has {expected!r} there"
+            if self._driven is not optimizer and self._follower.plateau is not None:
                 self._warn_once(
-                    "step",
-                    f"{begins}, but its last rate was {now!r} and this schedule has {expected!r} there; {_new_stage(step, now)}",
+                    "plateau", f"{begins}, but the plateau has been told of no metric; {self.HOW_TO_RESTORE}"
                 )
-            elif self._follower.at(step) == 0:
-                self._warn_once("step", f"{begins}, where the rate is 0; {_new_stage(step, now)}")
+            elif problem:
+                self._warn_once("step", f"{problem}; {_new_stage(step, now)}")
+
+    def _is_over(self, step: int) -> bool:
+        """Whether the schedule has ended with a rate of 0."""
+        plateau = self._follower.plateau
+        length = (self.schedule if plateau is None else plateau.schedule).length
+        return length is not None and step >= length and self._follower.at(step) == 0
 
     def _check_first_epoch(self, epoch: int) -> None:
         """Warn if the first epoch of `fit` contradicts the step or the plateau's state."""
