@@ -109,7 +109,7 @@ class OwnStep(keras.Model):
 
 @pytest.mark.parametrize("by", ["schedule", "callback"])
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_training_step_of_the_user(by: str, run_eagerly: bool) -> None:
+def test_a_custom_training_step_uses_the_schedule(by: str, run_eagerly: bool) -> None:
     model = OwnStep()
     callbacks = [lrcore_keras.LearningRateScheduler(COSINE)] if by == "callback" else []
     model.compile(
@@ -134,7 +134,7 @@ class TwoOptimizers(OwnStep):
         return {"loss": 0.0}
 
 
-def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
+def test_two_optimizers_of_one_training_step_use_their_own_schedules() -> None:
     first, second = (keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(one)) for one in (COSINE, COSINE * 2))
     model = TwoOptimizers(first, second)
     model.compile()
@@ -142,7 +142,7 @@ def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
     assert used(model.dense) == pytest.approx([3 * rate for rate in RATES])
 
 
-def test_an_optimizer_of_the_model_that_is_not_used_is_told_of_once() -> None:
+def test_the_callback_warns_once_if_the_models_optimizer_is_not_used() -> None:
     model = TwoOptimizers(keras.optimizers.SGD(0.5))
     model.compile()
     with pytest.warns(UserWarning, match="optimizer: that of the model has made no update in a whole epoch") as said:
@@ -150,7 +150,7 @@ def test_an_optimizer_of_the_model_that_is_not_used_is_told_of_once() -> None:
     assert len([one for one in said if "lrcore" in str(one.message)]) == 1
 
 
-def test_weight_decay_asks_the_schedule_too() -> None:
+def test_weight_decay_uses_the_rate_of_the_schedule() -> None:
     layer = dense()
     layer.kernel.assign(tf.ones_like(layer.kernel))
     optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE), weight_decay=0.5)
@@ -217,7 +217,7 @@ def test_the_rate_that_is_kept_for_an_update_keeps_no_gradient_alive() -> None:
     assert kept() is None
 
 
-def test_tensorboard_is_told_what_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_records_the_rates_that_were_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, list[float]] = {}
     board = keras.callbacks.TensorBoard(tmp_path, update_freq="batch")
     # Record the scalars instead of writing files, for which the callback needs another package.
@@ -279,7 +279,7 @@ print("all mirrored")
 """
 
 
-def test_two_mirrored_devices() -> None:
+def test_mirrored_devices_use_the_schedule() -> None:
     """This runs in a new process, since logical devices must be configured before TensorFlow is initialized."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

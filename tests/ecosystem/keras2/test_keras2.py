@@ -66,12 +66,12 @@ def test_each_update_uses_the_schedule(name: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{"jit_compile": True}, {"run_eagerly": True}], ids=str)
-def test_however_the_step_runs(options: dict[str, Any]) -> None:
+def test_each_update_uses_the_schedule_in_every_mode_of_execution(options: dict[str, Any]) -> None:
     model = compiled(tf_keras.optimizers.SGD(LearningRateSchedule(SCHEDULE)), **options)
     assert used(model, UPDATES) == rates(SCHEDULE, range(UPDATES))
 
 
-def test_the_legacy_optimizers() -> None:
+def test_legacy_optimizers_use_the_schedule() -> None:
     model = compiled(tf_keras.optimizers.legacy.SGD(LearningRateSchedule(SCHEDULE)))
     assert used(model, UPDATES) == rates(SCHEDULE, range(UPDATES))
 
@@ -84,7 +84,7 @@ def test_a_saved_model_goes_on_where_it_was(tmp_path: Path) -> None:
     assert used(loaded, 20) == rates(SCHEDULE, range(7, 27))
 
 
-def test_an_old_file_names_the_class_only(tmp_path: Path) -> None:
+def test_an_h5_file_loads_with_the_class_as_a_custom_object(tmp_path: Path) -> None:
     model = compiled(tf_keras.optimizers.SGD(LearningRateSchedule(SCHEDULE)))
     used(model, 7)
     model.save(tmp_path / "model.h5")
@@ -94,7 +94,7 @@ def test_an_old_file_names_the_class_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("save_freq", ["epoch", 3])
-def test_a_backup_goes_on_where_it_was(save_freq: Any, tmp_path: Path) -> None:
+def test_backup_and_restore_continues_at_the_step(save_freq: Any, tmp_path: Path) -> None:
     def trained(*callbacks: Any) -> list[float]:
         model, measure = compiled(tf_keras.optimizers.SGD(LearningRateSchedule(SCHEDULE))), Measure()
         backup = tf_keras.callbacks.BackupAndRestore(tmp_path, save_freq)
