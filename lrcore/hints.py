@@ -73,8 +73,9 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str:
     if not isinstance(word, str) or len(word) > _MAX_WORD_LENGTH:
         return ""
     near = {one: distance for one in known if (distance := _distance(word, one)) is not None}
-    best = [one for one in near if near[one] == min(near.values())]
-    return f"; did you mean {' or '.join(map(repr, best))}?" if 0 < len(best) <= 2 else ""
+    nearest = [one for one in near if near[one] == min(near.values())]
+    likely = nearest if len(near) > 2 else sorted(near, key=near.__getitem__)
+    return f"; did you mean {' or '.join(map(repr, likely))}?" if 0 < len(likely) <= 2 else ""
 
 
 def missing_name(module: str, name: str) -> AttributeError:

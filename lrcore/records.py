@@ -40,6 +40,10 @@ CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="
 Time: TypeAlias = Annotated[
     float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)", extra=_UPDATES)
 ]
+Place: TypeAlias = Annotated[
+    float,
+    Meta(ge=-LAST_STEP, le=LAST_STEP, description="a number from -2**53 to 2**53 (optimizer updates)", extra=_UPDATES),
+]
 Period: TypeAlias = Annotated[
     float,
     Meta(ge=1 / LAST_STEP, le=LAST_STEP, description="a number > 0, up to 2**53 (optimizer updates)", extra=_UPDATES),
@@ -50,7 +54,16 @@ Steps: TypeAlias = Annotated[
 PositiveSteps: TypeAlias = Annotated[
     int, Meta(ge=1, le=LAST_STEP, description="an integer >= 1 (optimizer updates, at most 2**53)", extra=_UPDATES)
 ]
-Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power"]
+Offset: TypeAlias = Annotated[
+    int,
+    Meta(
+        ge=-LAST_STEP,
+        le=LAST_STEP,
+        description="an integer (optimizer updates, at most 2**53, ahead or with a minus behind)",
+        extra=_UPDATES,
+    ),
+]
+Shape: TypeAlias = Literal["linear", "cosine", "constant", "1-sqrt", "1-square", "sine", "log", "exponential", "power"]
 
 
 class KeywordAliases(StructMeta):

@@ -31,6 +31,7 @@ from lrcore.schedules.schedule import Schedule
 from lrcore.schedules.steps import checked_step
 
 Policy: TypeAlias = Literal["error", "keep_checkpoint", "use_config", "same_past"]
+"""What to do with a state whose schedule is not the configured one: see `load_state`."""
 
 FORMAT = 1
 KEYS = ("format", "step", "schedule", "plateau")

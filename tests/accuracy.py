@@ -38,7 +38,7 @@ MILLION: dict[str, Schedule] = {
 
 
 def telling_steps(schedule: Schedule, count: int) -> Any:
-    """Both ends, every cut and its neighbours, where float32 no longer counts, and random steps: about `count`."""
+    """Both ends, every breakpoint and its neighbours, steps around 2**24, and random steps: about `count`."""
     end = min(schedule.length or LAST, LAST - 1)
     random = np.random.default_rng(0).integers(0, end, count)
     logarithmic = np.geomspace(1, end, count // 4).astype(np.int64)

@@ -46,7 +46,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the rooms, and the files named after a framework, that are not of this run."""
+    """Leave out the folders and the files that belong to another framework than the one of this run."""
     name, room = config.getoption("framework"), _room(collection_path)
     if room in ROOMS_TO_NAME:
         return not is_named(TESTS / room, config) or None

@@ -1,4 +1,4 @@
-"""Writes docs/how-to/foreign-words.md, what each framework's words are here, from the table that errors read.
+"""Writes docs/how-to/foreign-words.md from the table that errors read.
 
 `python -m tests.foreign_words` writes the page.
 """

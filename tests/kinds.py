@@ -14,6 +14,7 @@ KINDS: dict[str, lrcore.Schedule] = {
     "exponential": lrcore.Exponential(init_value=0.1, decay_rate=0.9, decay_steps=3.5),
     "staircase": lrcore.Exponential(init_value=0.1, decay_rate=0.5, decay_steps=10, staircase=True),
     "inverse_time": lrcore.InverseTime(init_value=0.1, power=0.5).warmup(5, shape="cosine"),
+    "logistic": lrcore.Logistic(init_value=0.1, end_value=0.002, midpoint=25, decay_steps=4.5),
     "piecewise_constant": lrcore.PiecewiseConstant(boundaries=[10, 11, 50], values=[0.1, 0.05, 0.01, 0.002]),
     "interpolate": lrcore.Interpolate(boundaries=[0, 14.5, 55], values=[0.01, 0.1, 1e-5], shape="cosine"),
     "function": lrcore.Function(lambda step: 0.1 / (step + 3)),

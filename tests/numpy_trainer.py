@@ -16,7 +16,7 @@ SCHEDULE = loaded
 
 
 def small_digits(epochs: int) -> digits.Digits:
-    """A task of the digits' form, made up: mostly dark images, two batches an epoch, classes that a linear map tells."""
+    """An invented task in the form of the digits: mostly dark images, two batches an epoch, linearly separable classes."""
     random = np.random.default_rng(1)
     images = (random.uniform(size=(2 * digits.BATCH_SIZE, 64)) ** 4).astype(np.float32)
     labels = (images @ random.normal(size=(64, digits.CLASSES))).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""The kinds once more, at many digits, from the plain form of a schedule: the judge of lrcore, with which it shares no code.
+"""The oracle: every kind computed a second time with many digits, from its plain form, without any code of lrcore.
 
 Times are fractions and values are mpmath numbers. Each value comes with its size, the largest term that it is the sum
 of: where terms of different sign cancel, an error can only be judged against that.
@@ -87,7 +87,7 @@ def _mix(start: Exact, end: Exact, shape: str, elapsed: Fraction, steps: Fractio
             return start
         value = (1 if start.value > 0 else -1) * abs(start.value) ** (1 - x) * abs(end.value) ** x
         return Exact(value, abs(value) * max(start.size / abs(start.value), end.size / abs(end.value)))
-    weight = _WEIGHTS[shape](x, power)
+    weight = _WEIGHTS[shape](x, _real(Fraction(steps)) if shape == "log" else power)
     value = start.value * weight + end.value * (1 - weight)
     return Exact(value, max(start.size * weight, end.size * (1 - weight)))
 
@@ -98,6 +98,8 @@ _WEIGHTS: dict[str, Any] = {
     "power": lambda x, power: (1 - x) ** mpf(power),
     "1-sqrt": lambda x, power: 1 - mp.sqrt(x),
     "1-square": lambda x, power: 1 - x * x,
+    "sine": lambda x, power: mp.cos(mp.pi * x / 2),
+    "log": lambda x, steps: mp.log(1 + mpf(steps) * (1 - x)) / mp.log(1 + mpf(steps)),
 }
 
 
@@ -133,8 +135,14 @@ def _exponential(plain: Mapping[str, Any], t: Fraction) -> Exact:
 
 
 def _inverse_time(plain: Mapping[str, Any], t: Fraction) -> Exact:
-    base = 1 + mpf(plain.get("decay_rate", 1.0)) * _periods(plain, t)
+    base = 1 + mpf(plain.get("decay_rate", 1.0)) * _periods(plain, t) ** mpf(plain.get("time_power", 1.0))
     return _number(mpf(plain["init_value"]) / base ** mpf(plain.get("power", 1.0)))
+
+
+def _logistic(plain: Mapping[str, Any], t: Fraction) -> Exact:
+    z = _real((t - Fraction(plain["midpoint"])) / Fraction(plain["decay_steps"]))
+    terms = [mpf(plain["init_value"]) / (1 + mp.exp(z)), mpf(plain.get("end_value", 0.0)) / (1 + mp.exp(-z))]
+    return Exact(sum(terms), max(map(abs, terms)))
 
 
 def _piecewise_constant(plain: Mapping[str, Any], t: Fraction) -> Exact:
@@ -187,7 +195,7 @@ def _clip(plain: Mapping[str, Any], t: Fraction) -> Exact:
 
 
 def _shift(plain: Mapping[str, Any], t: Fraction) -> Exact:
-    return _at(plain["schedule"], t + plain["steps"])
+    return _at(plain["schedule"], max(t + plain["steps"], Fraction(0)))
 
 
 def _every(plain: Mapping[str, Any], t: Fraction) -> Exact:
@@ -229,6 +237,7 @@ _KINDS: dict[str, Any] = {
     "cosine": _decay,
     "exponential": _exponential,
     "inverse_time": _inverse_time,
+    "logistic": _logistic,
     "piecewise_constant": _piecewise_constant,
     "interpolate": _interpolate,
     "join": _join,
@@ -264,7 +273,7 @@ def _every_length(plain: Mapping[str, Any]) -> int | None:
 
 
 def _longest(plain: Mapping[str, Any]) -> int | None:
-    """The longest part's. A part without a length counts by the step from which it rests, but gives no length alone."""
+    """The length of the longest part. A part without a length counts with the step from which it is constant."""
     lengths = [length(part) for part in plain["schedules"]]
     ends = [rests(part) if own is None else own for part, own in zip(plain["schedules"], lengths, strict=True)]
     return None if None in ends or lengths.count(None) == len(lengths) else max(end for end in ends if end is not None)
@@ -308,7 +317,7 @@ def _join_rests(plain: Mapping[str, Any]) -> int | None:
 
 def _shift_rests(plain: Mapping[str, Any]) -> int | None:
     inner = rests(plain["schedule"])
-    return None if inner is None else max(0, inner - plain["steps"])
+    return max(0, inner - plain["steps"]) if inner else inner
 
 
 def _every_rests(plain: Mapping[str, Any]) -> int | None:
@@ -320,6 +329,7 @@ _RESTS: dict[str, Any] = {
     "constant": lambda plain: 0,
     "exponential": lambda plain: 0 if plain["init_value"] == 0 or plain["decay_rate"] == 1 else None,
     "inverse_time": lambda plain: 0 if plain["init_value"] == 0 or plain.get("decay_rate", 1.0) == 0 else None,
+    "logistic": lambda plain: 0 if plain["init_value"] == plain.get("end_value", 0.0) else None,
     "piecewise_constant": lambda plain: 0,
     "join": _join_rests,
     "sum": _later,
@@ -338,6 +348,7 @@ _LENGTHS: dict[str, Any] = {
     "cosine": lambda plain: plain["decay_steps"],
     "exponential": _no_length,
     "inverse_time": _no_length,
+    "logistic": _no_length,
     "piecewise_constant": lambda plain: plain["boundaries"][-1] if plain["boundaries"] else None,
     "interpolate": lambda plain: math.ceil(plain["boundaries"][-1]),
     "join": _join_length,

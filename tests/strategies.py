@@ -17,17 +17,33 @@ from tests import oracle
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
-SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square", "exponential", "power")
+SHAPES: tuple[Shape, ...] = (
+    "linear",
+    "cosine",
+    "constant",
+    "1-sqrt",
+    "1-square",
+    "sine",
+    "log",
+    "exponential",
+    "power",
+)
 GROWTH_AT_MOST = 60  # pieces of a cycle that is repeated with growing length: the cycles multiply them
 
 rates = st.one_of(st.sampled_from([0.0, 1e-8, 3e-4, 0.1, 1.0, -0.5]), st.floats(1e-6, 10.0))
 powers = st.one_of(st.sampled_from([0.3, 0.5, 1.0, 2.0, 3.0, 9.0]), st.floats(0.3, 12.0))
+places = st.one_of(st.integers(-40, 60), st.sampled_from([-7.3, 2.5, 29.7, 1000.1]))
 times = st.one_of(st.integers(1, 40), st.sampled_from([2.5, 7.25, 29.7, 1000.0]))
 
 
 def lengths(longest: int) -> st.SearchStrategy[int]:
     """Numbers of updates, small ones often."""
     return st.one_of(st.integers(0, 12), st.integers(0, longest))
+
+
+def offsets(longest: int) -> st.SearchStrategy[int]:
+    """Numbers of updates, ahead more often than behind."""
+    return st.one_of(lengths(longest), lengths(longest), lengths(longest).map(int.__neg__))
 
 
 def schedules(longest: int = 60, leaves: int = 5) -> st.SearchStrategy[Schedule]:
@@ -99,6 +115,7 @@ def rewritten(schedule: Schedule) -> st.SearchStrategy[Schedule]:
         lambda one: lrcore.Every(one, 1),
         lambda one: lrcore.Shift(lrcore.Join([lrcore.Constant(7.0), one], [5]), 5),
         lambda one: lrcore.Join([one.warmup(0), lrcore.Shift(one, 17)], [17]),
+        lambda one: lrcore.Shift(lrcore.Shift(one, -9), 9),
         lambda one: lrcore.Clip(one) * 1.0,
         lambda one: lrcore.Constant(0.0) + one,
         reread,
@@ -142,7 +159,8 @@ def _endless() -> st.SearchStrategy[Schedule]:
     return st.one_of(
         st.builds(lrcore.Exponential, **common, decay_rate=st.floats(1e-3, 1.01)),
         st.builds(lrcore.Exponential, init_value=rates, decay_rate=st.floats(-1.01, -1e-3)),
-        st.builds(lrcore.InverseTime, **common, decay_rate=st.floats(0.0, 10.0), power=powers),
+        st.builds(lrcore.InverseTime, **common, decay_rate=st.floats(0.0, 10.0), power=powers, time_power=powers),
+        st.builds(lrcore.Logistic, init_value=rates, end_value=rates, midpoint=places, decay_steps=times),
     )
 
 
@@ -177,7 +195,7 @@ def _combined(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
         st.builds(lrcore.Sum, some),
         st.builds(lrcore.Product, some),
         _clips(inner),
-        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Shift, inner, offsets(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
     )
@@ -188,7 +206,7 @@ def _straight(inner: st.SearchStrategy[Schedule], longest: int) -> st.SearchStra
     return st.one_of(
         _joins(some, longest),
         st.builds(lrcore.Sum, some),
-        st.builds(lrcore.Shift, inner, lengths(longest)),
+        st.builds(lrcore.Shift, inner, offsets(longest)),
         st.builds(lrcore.Every, inner, st.integers(1, 9)),
         _repeats(inner),
         _ramped(inner, longest, ("linear", "constant")),

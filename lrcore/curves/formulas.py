@@ -13,6 +13,7 @@ import operator
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import cache
 from itertools import repeat
 from typing import Any, Protocol, TypeAlias
@@ -23,12 +24,14 @@ Check: TypeAlias = Callable[[Any, Any], float]  # (what a Python function return
 
 ROUNDING = sys.float_info.epsilon
 LARGEST = sys.float_info.max
+SMALLEST = sys.float_info.min
 LAST_STEP = 2**53
 """The last step: beyond it float64 cannot represent every integer."""
 BLOCK = 2**14
 """Values computed at a time, few enough to stay in the processor's cache through all operations of a formula."""
 _LARGE_LOG = 20.0  # of a base: from here the rounding of the exponent costs more than 1e-15
 _LARGE_EXPONENT = 8.0  # from here the rounding of the base costs too many digits
+_LARGE_BASE = 1e300  # from here the base of an inverse time may leave float64
 
 
 class Library(Protocol):
@@ -36,6 +39,7 @@ class Library(Protocol):
 
     def sin(self, x: Value, /) -> Value: ...
     def sqrt(self, x: Value, /) -> Value: ...
+    def exp(self, x: Value, /) -> Value: ...
     def log(self, x: Value, /) -> Value: ...
     def log1p(self, x: Value, /) -> Value: ...
     def expm1(self, x: Value, /) -> Value: ...
@@ -62,6 +66,7 @@ class _Scalars:
 
     sin = staticmethod(math.sin)
     sqrt = staticmethod(math.sqrt)
+    exp = staticmethod(math.exp)
     log1p = staticmethod(math.log1p)
     expm1 = staticmethod(math.expm1)
     fmod = staticmethod(math.fmod)
@@ -134,6 +139,7 @@ def arrays() -> Library:
     class Arrays:
         sin = staticmethod(np.sin)
         sqrt = staticmethod(np.sqrt)
+        exp = staticmethod(np.exp)
         log = staticmethod(np.log)
         log1p = staticmethod(np.log1p)
         expm1 = staticmethod(np.expm1)
@@ -231,6 +237,7 @@ def exact_arrays() -> Library:
 
     class ExactArrays(base):  # type: ignore[misc]
         sin = staticmethod(each(math.sin))
+        exp = staticmethod(each(math.exp))
         log = staticmethod(each(SCALARS.log))
         log1p = staticmethod(each(math.log1p))
         expm1 = staticmethod(each(math.expm1))
@@ -377,8 +384,9 @@ def _periods_before(origin: float, period: float) -> tuple[float, float]:
 
 # --- shapes: how a ramp goes from one value to another ----------------------------------------------------------------
 #
-# A shape takes the library, the length and its exponent. It returns two functions of (elapsed, remaining): the weight of
-# the first value and the weight of the second. Neither is computed by subtraction, which would cost digits at one end.
+# A shape takes the library, the length and its parameter, if it has one. It returns two functions of (elapsed, remaining):
+# the weight of the first value and the weight of the second. Neither is computed by subtraction, which would cost digits
+# at one end.
 
 Weight: TypeAlias = Callable[[Value, Value], Value]
 
@@ -411,7 +419,7 @@ def _power(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
     return lambda elapsed, remaining: ratio(remaining, length), reached
 
 
-def _one_minus_sqrt(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+def _one_minus_sqrt(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     sqrt = lib.sqrt
     return (
         lambda elapsed, remaining: remaining / length / (1 + sqrt(elapsed / length)),
@@ -419,7 +427,7 @@ def _one_minus_sqrt(lib: Library, length: float, power: float) -> tuple[Weight, 
     )
 
 
-def _one_minus_square(lib: Library, length: float, power: float) -> tuple[Weight, Weight]:
+def _one_minus_square(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
     def reached(elapsed: Value, remaining: Value) -> Value:
         part = elapsed / length
         return part * part
@@ -427,11 +435,37 @@ def _one_minus_square(lib: Library, length: float, power: float) -> tuple[Weight
     return lambda elapsed, remaining: remaining / length * (1 + elapsed / length), reached
 
 
+def _sine(lib: Library, length: float, parameter: float) -> tuple[Weight, Weight]:
+    """cos(pi/2 x) and one minus that, which is 2 sin(pi/4 x)**2."""
+    sin, turn = lib.sin, math.pi / 2 / length
+
+    def reached(elapsed: Value, remaining: Value) -> Value:
+        root = sin(turn / 2 * elapsed)
+        return 2.0 * root * root
+
+    return lambda elapsed, remaining: sin(turn * remaining), reached
+
+
+def _log(lib: Library, length: float, count: float) -> tuple[Weight, Weight]:
+    """log(1 + count (1 - x)) / log(1 + count) and one minus that."""
+    log, log1p, where, minimum = lib.log, lib.log1p, lib.where, lib.minimum
+    whole, per_update, lost_per_update = math.log1p(count), count / length, count / (1.0 + count) / length
+
+    def reached(elapsed: Value, remaining: Value) -> Value:
+        lost = lost_per_update * elapsed
+        near = log1p(-minimum(lost, 0.5))
+        return -where(lost < 0.5, near, log((1.0 + per_update * remaining) / (1.0 + count))) / whole
+
+    return lambda elapsed, remaining: log1p(per_update * remaining) / whole, reached
+
+
 SHAPES: dict[str, Callable[[Library, float, float], tuple[Weight, Weight]]] = {
     "cosine": _cosine,
     "power": _power,
     "1-sqrt": _one_minus_sqrt,
     "1-square": _one_minus_square,
+    "sine": _sine,
+    "log": _log,
 }
 
 
@@ -471,7 +505,7 @@ def for_arrays(time: float) -> float:
 
 
 def ramp(
-    lib: Library, shape: str, start: float, end: float, first: float, last: float, power: float, rising: bool
+    lib: Library, shape: str, start: float, end: float, first: float, last: float, parameter: float, rising: bool
 ) -> TimeFunction:
     """start * w + end * (1 - w) for first <= t < last, w the shape's weight.
 
@@ -479,11 +513,11 @@ def ramp(
     between `start` and `end`.
     """
     first, last, low, high = for_arrays(first), for_arrays(last), min(start, end), max(start, end)
-    if power == 1 and shape in SYMMETRIC:
+    if parameter == 1 and shape in SYMMETRIC:
         even = SYMMETRIC[shape](lib, start, end, first, last)
         # With one end 0 the value is a product that cannot exceed the other end.
         return even if 0 in (start, end) else lib.bounded(even, low, high)
-    of_left, of_reached = SHAPES[shape](lib, float(last - first), power)
+    of_left, of_reached = SHAPES[shape](lib, float(last - first), parameter)
     left, reached = (end, start) if rising else (start, end)
 
     def blend(elapsed: Value, remaining: Value) -> Value:
@@ -525,34 +559,98 @@ def exponential(lib: Library, init: float, rate: float, origin: float, period: f
 
 
 def inverse_time(
-    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+    lib: Library,
+    init: float,
+    rate: float,
+    origin: float,
+    period: float,
+    exponent: float,
+    time_exponent: float,
+    staircase: bool,
 ) -> TimeFunction:
-    """init / (1 + rate * (t - origin) / period)**exponent; with `staircase`, (t - origin) // period."""
+    """init / (1 + rate * ((t - origin) / period)**time_exponent)**exponent; with `staircase`, (t - origin) // period."""
     power, parts, start = lib.power, split(lib, period, origin), for_arrays(origin)
-    if exponent > _LARGE_EXPONENT:
-        return _inverse_time_of_large_power(lib, init, rate, origin, period, exponent, staircase)
+    if exponent > _LARGE_EXPONENT or time_exponent != 1:
+        return _inverse_time_of_powers(lib, init, rate, origin, period, exponent, time_exponent, staircase)
     if staircase:
         return lambda t: init / power(1.0 + rate * parts(t)[0], exponent)
     return lambda t: init / power(1.0 + rate * ((t - start) / period), exponent)
 
 
-def _inverse_time_of_large_power(
-    lib: Library, init: float, rate: float, origin: float, period: float, exponent: float, staircase: bool
+def _inverse_time_of_powers(
+    lib: Library,
+    init: float,
+    rate: float,
+    origin: float,
+    period: float,
+    exponent: float,
+    time_exponent: float,
+    staircase: bool,
 ) -> TimeFunction:
-    """`inverse_time` for a large exponent: corrected for the rounding of the base."""
+    """`inverse_time` for exponents that magnify rounding: corrected for the rounding of the time and of the base.
+
+    Before the base leaves float64, the 1 in it no longer counts, and the two powers become one.
+    """
     power, where, parts, start = lib.power, lib.where, split(lib, period, origin), for_arrays(origin)
 
+    def elapsed(t: Value) -> tuple[Value, float]:
+        return (parts(t)[0], 1.0) if staircase else (t - start, period)
+
     def value(t: Value) -> Value:
-        n, d = (parts(t)[0], 1.0) if staircase else (t - start, period)
+        n, d = elapsed(t)
         periods = n / d
-        grown = rate * periods
+        raised = power(periods, time_exponent)
+        grown = rate * raised
         base = 1.0 + grown
-        error = _product_error(rate, periods, grown) + rate * _quotient_error(n, d, periods)
+        rounding = time_exponent * (_quotient_error(n, d, periods) / (periods + SMALLEST))
+        error = _product_error(rate, raised, grown) + grown * rounding
         lost = exponent * (_one_plus_error(grown, base) + error) / base
         # An intermediate result overflows only where the value is 0.
         return init / power(base, exponent) * (1.0 - where(abs(lost) < 1.0, lost, 0.0))
 
-    return value
+    scale = SCALARS.power(rate, 1 / time_exponent)
+
+    def leading(t: Value) -> Value:
+        n, d = elapsed(t)
+        return init / power(scale * (n / d), exponent * time_exponent)
+
+    logarithm = (math.log(_LARGE_BASE) - math.log(rate)) / time_exponent
+    if time_exponent == 1 or logarithm > math.log(2**63 / period):
+        return value
+    change = max(origin + period * math.exp(logarithm), math.nextafter(origin, math.inf))
+    return lib.select((origin, change), (value, leading).__getitem__)
+
+
+def logistic(
+    lib: Library, init: float, end: float, midpoint: float, period: float, origin: float, scale: float
+) -> TimeFunction:
+    """init / (1 + e**z) + end / (1 + e**-z), z = ((t - origin) / scale - midpoint) / period.
+
+    Only e**-|z| is computed, which cannot overflow, and corrected for the rounding of z.
+    """
+    exp, where, start = lib.exp, lib.where, for_arrays(origin)
+    middle, middle_rest = _two_floats(Fraction(midpoint) * Fraction(scale))
+    width, width_rest = _two_floats(Fraction(period) * Fraction(scale))
+
+    def value(t: Value) -> Value:
+        elapsed = t - start
+        n = elapsed - middle
+        moved = n - elapsed
+        lost = (elapsed - (n - moved)) - (middle + moved) - middle_rest
+        z = n / width
+        late = z >= 0
+        rounding = (lost - z * width_rest) / width + _quotient_error(n, width, z)
+        small = exp(-abs(z)) * (1.0 - where(late, rounding, -rounding))
+        less, more = small / (1.0 + small), 1.0 / (1.0 + small)
+        return init * where(late, less, more) + end * where(late, more, less)
+
+    return lib.bounded(value, min(init, end), max(init, end))
+
+
+def _two_floats(exact: Fraction) -> tuple[float, float]:
+    """The float nearest to a number, and the rest."""
+    nearest = float(exact)
+    return nearest, float(exact - Fraction(nearest))
 
 
 def stairs(lib: Library, inner: TimeFunction, origin: float, width: float) -> TimeFunction:

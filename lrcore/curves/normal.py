@@ -18,6 +18,7 @@ from lrcore.curves.pieces import (
     Formula,
     FrozenAt,
     InverseTime,
+    Logistic,
     Pointwise,
     Ramp,
     Reverse,
@@ -28,6 +29,7 @@ from lrcore.curves.timeline import Timeline
 
 _SATURATION_LIMIT = 2**24
 """The steps or cycles within which a search expects a formula to reach 0 or the largest float64."""
+_END_OF_LOGISTIC = 750  # time constants after the midpoint: e**-750 is 0 in float64
 _MOST_UNROLLED = 2**12  # pieces of cycles that are laid out
 
 # --- normal forms -----------------------------------------------------------------------------------------------------
@@ -82,8 +84,8 @@ def _single_constant(line: Timeline) -> Constant | None:
 def _normal_ramp(ramp: Ramp) -> Formula:
     """The ramp without the options that do not change its values: `rising` does not matter for symmetric shapes."""
     if ramp.shape == "exponential":
-        return replace(ramp, rising=False, power=1.0)
-    if ramp.power == 1 and ramp.shape in SYMMETRIC:
+        return replace(ramp, rising=False, parameter=1.0)
+    if ramp.parameter == 1 and ramp.shape in SYMMETRIC:
         return replace(ramp, rising=False, shape="linear" if ramp.shape == "power" else ramp.shape)
     return ramp
 
@@ -200,6 +202,9 @@ def repetition(formula: Formula, start: int, stop: int) -> tuple[int, int] | Non
             return _saturation(replace(formula, rate=-rate), start, stop)
         case Exponential() | InverseTime():
             return _saturation(formula, start, stop)
+        case Logistic():
+            left = formula.scale * (formula.midpoint + _END_OF_LOGISTIC * formula.decay_steps)
+            return max(start, math.ceil(formula.origin + left)), 1
         case Stairs():
             return _repetition_of_stairs(formula, start, stop)
         case Cycle(factor=1):

@@ -95,21 +95,25 @@ class Constant(_Smooth, frozen=True, gc=False):
 
 
 class Ramp(_Smooth, frozen=True, gc=False):
-    """From `start` at `first` to `end` at `last`; `power` is the exponent of the shapes power and cosine."""
+    """From `start` at `first` to `end` at `last`.
+
+    `parameter` is the exponent of the shapes power and cosine, and the length with which the shape log was written: a
+    clock that stretches the ramp does not change it.
+    """
 
     shape: str
     start: float
     end: float
     first: float
     last: float
-    power: float = 1.0
+    parameter: float = 1.0
     rising: bool = False
 
     def bind(self, lib: Library) -> TimeFunction:
         if self.shape == "exponential":
             return formulas.geometric(lib, self.start, self.end, self.first, self.last)
         return formulas.ramp(
-            lib, self.shape, self.start, self.end, self.first, self.last, self.power, rising=self.rising
+            lib, self.shape, self.start, self.end, self.first, self.last, self.parameter, rising=self.rising
         )
 
     def delayed(self, by: float) -> Ramp:
@@ -146,18 +150,26 @@ class Exponential(_Smooth, frozen=True, gc=False):
 
 
 class InverseTime(_Smooth, frozen=True, gc=False):
-    """init / (1 + rate * (t - origin) / decay_steps)**power."""
+    """init / (1 + rate * ((t - origin) / decay_steps)**time_power)**power."""
 
     init: float
     rate: float
     decay_steps: float
     power: float
+    time_power: float
     staircase: bool
     origin: float = 0
 
     def bind(self, lib: Library) -> TimeFunction:
         return formulas.inverse_time(
-            lib, self.init, self.rate, self.origin, self.decay_steps, self.power, staircase=self.staircase
+            lib,
+            self.init,
+            self.rate,
+            self.origin,
+            self.decay_steps,
+            self.power,
+            self.time_power,
+            staircase=self.staircase,
         )
 
     def delayed(self, by: float) -> InverseTime:
@@ -168,6 +180,28 @@ class InverseTime(_Smooth, frozen=True, gc=False):
 
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return _multiples(self.origin, self.decay_steps, first, last) if self.staircase else iter(())
+
+
+class Logistic(_Smooth, frozen=True, gc=False):
+    """init / (1 + e**z) + end / (1 + e**-z), z = ((t - origin) / scale - midpoint) / decay_steps."""
+
+    init: float
+    end: float
+    midpoint: float
+    decay_steps: float
+    origin: float = 0
+    scale: float = 1
+
+    def bind(self, lib: Library) -> TimeFunction:
+        return formulas.logistic(
+            lib, self.init, self.end, self.midpoint, self.decay_steps, origin=self.origin, scale=self.scale
+        )
+
+    def delayed(self, by: float) -> Logistic:
+        return replace(self, origin=self.origin + by)
+
+    def stretched(self, factor: float) -> Logistic:
+        return replace(self, origin=self.origin * factor, scale=self.scale * factor)
 
 
 class UserFunction(_Untruncated, frozen=True):
@@ -413,7 +447,7 @@ def segment(
         return Constant(start)
     if shape == "exponential" and min(start, end) <= 0 <= max(start, end):
         raise ScheduleError("shape", f"'exponential' needs two values of one sign, not 0; got {start} and {end}")
-    return Ramp(shape, start, end, first, last, power, rising)
+    return Ramp(shape, start, end, first, last, last - first if shape == "log" else power, rising)
 
 
 # --- where pieces change ---------------------------------------------------------------------------------------------

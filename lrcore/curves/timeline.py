@@ -97,6 +97,14 @@ class Timeline(Struct, frozen=True, dict=True):
         length = None if self.length is None else max(0, self.length - steps)
         return Timeline(starts, tuple(formula.delayed(-steps) for formula in self.formulas[first:]), length)
 
+    def postponed(self, steps: int) -> Timeline:
+        """value(t - steps), and the first value until then."""
+        body = self.delayed(steps)
+        length = None if self.length is None else self.length + steps
+        if isinstance(self.formulas[0], Constant):
+            return Timeline((0, *body.starts[1:]), body.formulas, length)
+        return Timeline((0, *body.starts), (Constant(self.at(0)), *body.formulas), length)
+
     def held(self) -> Timeline:
         """The timeline frozen at LAST_STEP, unless it becomes constant within LONGEST_COUNTED updates."""
         if self.end is not None and self.end <= LONGEST_COUNTED:

@@ -20,6 +20,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "cosine": {"init_value": 0.1, "decay_steps": 1000},
     "exponential": {"init_value": 0.1, "decay_rate": 0.99},
     "inverse_time": {"init_value": 0.1},
+    "logistic": {"init_value": 0.1, "midpoint": 1000, "decay_steps": 100},
     "piecewise_constant": {"boundaries": [500], "values": [0.1, 0.01]},
     "interpolate": {"boundaries": [0, 500], "values": [0.1, 0.01]},
 }

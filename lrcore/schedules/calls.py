@@ -89,11 +89,22 @@ def _parameters(function: Any, place: str) -> _Parameters:
 
 
 def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function check its arguments, which are given by name, by their annotations: `Number`, `Steps`, ..."""
+    """Make a function check its arguments, which are given by name, by their annotations: `Number`, `Steps`, ...
+
+    An error about a field that a kind inside has in common with the function names the function.
+    """
+    recipe = function.__name__
 
     @wraps(function)
     def checked(*args: P.args, **named: P.kwargs) -> R:
-        return function(*args, **checked_arguments(function.__name__, function, named))
+        given = checked_arguments(recipe, function, named)
+        try:
+            return function(*args, **given)
+        except ScheduleError as error:
+            field = error.where.rpartition(".")[2]
+            if field not in _checks(function):
+                raise
+            raise ScheduleError(f"{recipe}.{field}", error.problem) from None
 
     return checked
 

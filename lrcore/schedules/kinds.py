@@ -15,7 +15,9 @@ from lrcore.records import (
     CycleGrowth,
     NotNegative,
     Number,
+    Offset,
     Period,
+    Place,
     Positive,
     PositiveSteps,
     Shape,
@@ -164,19 +166,23 @@ class Exponential(Schedule, frozen=True, kw_only=True, tag="exponential"):
 
 
 class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
-    """value(t) = init / (1 + decay_rate t / D)**power, of whole periods only with `staircase`.
+    """value(t) = init / (1 + decay_rate (t / D)**time_power)**power, of whole periods only with `staircase`.
 
     Args:
         init_value: value at step 0.
         decay_rate: how fast it falls, >= 0: after a period the value is init / (1 + decay_rate)**power.
         decay_steps: the period D in updates, > 0; a time constant, so it may be any real number.
         power: exponent > 0; 0.5 gives the inverse square root of Noam, T5 and the d2l book.
+        time_power: exponent > 0 of the elapsed periods t / D; 2, with power = 0.25, gives a factor of Eden.
         staircase: whether the value changes at whole periods only.
 
-    Source: `keras.optimizers.schedules.InverseTimeDecay`; Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
+    Source: `keras.optimizers.schedules.InverseTimeDecay`; Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Eden: Yao
+    et al. 2023, Zipformer, https://arxiv.org/abs/2310.11230.
 
     Example:
         >>> InverseTime(init_value=0.1, power=0.5)(3)
+        0.05
+        >>> InverseTime(init_value=0.1, decay_steps=10, time_power=2)(10)
         0.05
     """
 
@@ -184,15 +190,45 @@ class InverseTime(Schedule, frozen=True, kw_only=True, tag="inverse_time"):
     decay_rate: NotNegative = 1.0
     decay_steps: Period = 1.0
     power: Positive = 1.0
+    time_power: Positive = 1.0
     staircase: bool = False
 
     def _lower(self) -> Timeline:
         if self.init_value == 0 or self.decay_rate == 0:
             return timeline.constant(self.init_value)
-        return Timeline(
-            (0,),
-            (pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, self.power, self.staircase),),
-        )
+        powers = self.power, self.time_power
+        formula = pieces.InverseTime(self.init_value, self.decay_rate, self.decay_steps, *powers, self.staircase)
+        return Timeline((0,), (formula,))
+
+
+class Logistic(Schedule, frozen=True, kw_only=True, tag="logistic"):
+    """value(t) = init / (1 + e**z) + end / (1 + e**-z), z = (t - midpoint) / D: a soft step from init to end.
+
+    Args:
+        init_value: the value long before `midpoint`, an asymptote: at step 0 some of the way is gone.
+        end_value: the value long after it, an asymptote.
+        midpoint: the update at which half of the way is gone; any real number.
+        decay_steps: the time constant D in updates, > 0: at `midpoint` + 3 D, 5 % of the way are left. May be real.
+
+    Source: policy sigmoid of Caffe and sig of darknet (D = 1 / gamma); the tanh scheduler of timm, `TanhLRScheduler`, where
+    D = t_initial / (2 (ub - lb)) and midpoint = -2 lb D.
+
+    Example:
+        >>> schedule = Logistic(init_value=0.1, end_value=0.02, midpoint=1000, decay_steps=100)
+        >>> [round(schedule(step), 4) for step in (0, 900, 1000, 1100, 2000)]
+        [0.1, 0.0785, 0.06, 0.0415, 0.02]
+    """
+
+    init_value: Number
+    end_value: Number = 0.0
+    midpoint: Place
+    decay_steps: Period
+
+    def _lower(self) -> Timeline:
+        if self.init_value == self.end_value:
+            return timeline.constant(self.init_value)
+        formula = pieces.Logistic(self.init_value, self.end_value, self.midpoint, self.decay_steps)
+        return Timeline((0,), (formula,))
 
 
 class PiecewiseConstant(Schedule, frozen=True, kw_only=True, tag="piecewise_constant"):
@@ -231,7 +267,8 @@ class Interpolate(Schedule, frozen=True, kw_only=True, tag="interpolate"):
     Args:
         boundaries: the knots, rising real numbers of updates, >= 0.
         values: one for each knot.
-        shape: the way from one knot to the next: linear, cosine, constant (hold until the next knot), 1-sqrt, 1-square, exponential or power.
+        shape: the way from one knot to the next: linear, cosine, constant (hold until the next
+            knot), 1-sqrt, 1-square, sine, log, exponential or power.
         power: the exponent of shape power.
 
     Source: `torch.optim.lr_scheduler.OneCycleLR` (whose knots are real), `optax.piecewise_interpolate_schedule`.
@@ -427,24 +464,28 @@ class Clip(Schedule, frozen=True, tag="clip"):
 
 
 class Shift(Schedule, frozen=True, tag="shift"):
-    """schedule(t + steps): a schedule entered part-way.
+    """schedule(max(t + steps, 0)): a schedule entered part-way; with a negative `steps`, begun later.
 
     Args:
-        schedule: what is entered part-way.
-        steps: how many updates ahead, >= 0.
+        schedule: what is entered part-way, or begun later.
+        steps: how many updates ahead. If negative: how many updates the first value is held before the schedule begins.
 
-    Source: MXNet's clock, which asks a formula one step ahead.
+    Source: MXNet's clock, which asks a formula one step ahead; trainers that ask one update late.
 
     Example:
-        >>> Shift(Linear(init_value=1.0, end_value=0.0, decay_steps=10), steps=5)(0)
+        >>> down = Linear(init_value=1.0, end_value=0.0, decay_steps=10)
+        >>> Shift(down, steps=5)(0)
         0.5
+        >>> [Shift(down, steps=-2)(step) for step in (0, 2, 3)]
+        [1.0, 1.0, 0.9]
     """
 
     schedule: Schedule
-    steps: Steps
+    steps: Offset
 
     def _lower(self) -> Timeline:
-        return self.schedule.timeline.advanced(self.steps)
+        line = self.schedule.timeline
+        return line.advanced(self.steps) if self.steps >= 0 else line.postponed(-self.steps)
 
 
 class Repeat(Schedule, frozen=True, tag="repeat"):
@@ -531,6 +572,7 @@ KINDS: dict[str, type[Schedule]] = {
         Cosine,
         Exponential,
         InverseTime,
+        Logistic,
         PiecewiseConstant,
         Interpolate,
         Join,

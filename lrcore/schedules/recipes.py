@@ -40,7 +40,8 @@ def warmup_stable_decay(
         warmup_steps: updates of the linear rise from 0.
         decay_steps: updates of the fall.
         end_value: value at and after `total_steps`.
-        shape: how it falls: linear, cosine, 1-sqrt, 1-square, exponential, power or constant.
+        shape: how it falls: linear, cosine, 1-sqrt, 1-square, sine, log, exponential, power or
+            constant.
         power: the exponent of shape power.
 
     Raises:
@@ -73,7 +74,7 @@ def one_cycle(
     end_value: Number,
     total_steps: PositiveSteps,
     pct_start: Share = 0.3,
-    shape: Shape = "cosine",
+    shape: Literal["cosine", "linear"] = "cosine",
     three_phase: bool = False,
 ) -> Schedule:
     """Rise to a peak and fall far below the start, between the knots of torch's OneCycleLR.

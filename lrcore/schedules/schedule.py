@@ -282,13 +282,13 @@ class Schedule(
     ) -> Schedule:
         """Rise to the schedule's first value before it begins; its own clock starts after the warmup.
 
-        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps); `constant`
-        holds `init_value` and then jumps.
+        The shape is the cooldown of that name run backwards in time, so `1-sqrt` is 1 - sqrt(1 - t / steps), `sine` is
+        sin(pi t / (2 steps)) and `log` is ln(1 + t) / ln(1 + steps); `constant` holds `init_value` and then jumps.
 
         Args:
             steps: length in updates; 0 is no warmup, whatever the other arguments: the schedule itself.
             init_value: value at step 0.
-            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the rise: linear, cosine, constant, 1-sqrt, 1-square, sine, log, exponential or power.
             power: the exponent p of shape power, (t / steps)**p.
 
         Raises:
@@ -317,13 +317,14 @@ class Schedule(
         """Fall from the value at `start` to `end_value`, and hold that.
 
         With x = (t - start) / steps the shapes leave 1 - x (linear), (1 + cos(pi x)) / 2 (cosine), 1 - sqrt(x) (1-sqrt),
-        1 - x**2 (1-square) or (1 - x)**power (power) of the way; exponential is a geometric fall; constant drops at once.
+        1 - x**2 (1-square), cos(pi x / 2) (sine), ln(1 + steps (1 - x)) / ln(1 + steps) (log) or (1 - x)**power (power) of
+        the way; exponential is a geometric fall; constant drops at once.
 
         Args:
             steps: length in updates; with 0 the end value holds from `start` on.
             start: the first update of the fall, warmup included. Default: where the schedule itself ends.
             end_value: value at and after `start + steps`.
-            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, exponential or power.
+            shape: of the fall: linear, cosine, constant, 1-sqrt, 1-square, sine, log, exponential or power.
             power: the exponent of shape power.
 
         Raises:

@@ -11,12 +11,25 @@ from lrcore.curves import pieces
 from lrcore.curves.formulas import LARGEST, LAST_STEP, SCALARS
 from lrcore.curves.pieces import Formula
 from lrcore.curves.timeline import Timeline
-from lrcore.schedules.kinds import Clip, Every, Exponential, Function, InverseTime, Join, Product, Repeat, Shift, Sum
+from lrcore.schedules.kinds import (
+    Clip,
+    Every,
+    Exponential,
+    Function,
+    InverseTime,
+    Join,
+    Logistic,
+    Product,
+    Repeat,
+    Shift,
+    Sum,
+)
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 
 _EXPONENTIAL_FALL = 100.0  # an exponential is shown until it has fallen by this factor
 _INVERSE_TIME_FALL = 10.0  # inverse time, which falls slowly, until it has fallen by this one
+_LOGISTIC_FALL = 100.0  # a logistic until a hundredth of the way is left
 _CYCLES_SHOWN = 4
 _MAX_BREAKPOINTS = 6  # whose values are listed
 _MAX_PHASES = 12
@@ -186,6 +199,9 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
             return f"exponential from {number(value(first))}, times {number(rate)} {every} {_steps(period)}"
         case pieces.InverseTime():
             return f"inverse time from {number(value(first))}: {_inverse_time(formula)}"
+        case pieces.Logistic(init=init, end=last, midpoint=middle, decay_steps=period, origin=origin, scale=scale):
+            way = f"logistic {'rise' if last > init else 'fall'} from {number(init)} to {number(last)}"
+            return f"{way}, half-way at step {_time(origin + middle * scale)}, time constant {_time(period * scale)}"
         case pieces.UserFunction(name=name):
             return name
         case pieces.Stairs(formula=inner, width=width, origin=origin):
@@ -206,14 +222,18 @@ def _words(formula: Formula, first: float, end: float | None) -> str:
 
 
 def _shape(ramp: pieces.Ramp) -> str:
-    if ramp.power == 1:
+    exponent = number(ramp.parameter)
+    if ramp.shape not in {"power", "cosine"} or ramp.parameter == 1:
         return ramp.shape
-    return f"power {number(ramp.power)}" if ramp.shape == "power" else f"{ramp.shape} (exponent {number(ramp.power)})"
+    return f"power {exponent}" if ramp.shape == "power" else f"{ramp.shape} (exponent {exponent})"
 
 
 def _inverse_time(formula: pieces.InverseTime) -> str:
     ratio = "t" if formula.decay_steps == 1 else f"t / {number(formula.decay_steps)}"
     ratio = f"floor({ratio})" if formula.staircase else ratio
+    if formula.time_power != 1:
+        ratio = f"({ratio})" if " " in ratio and not formula.staircase else ratio
+        ratio += f"^{number(formula.time_power)}"
     rated = ratio if formula.rate == 1 else f"{number(formula.rate)} {ratio}"
     power = "" if formula.power == 1 else f"^{number(formula.power)}"
     since = f", t from step {_time(formula.origin)}" if formula.origin else ""
@@ -254,8 +274,12 @@ def _endless(schedule: Schedule) -> float:
     match schedule:
         case Exponential(decay_rate=rate, decay_steps=period) if abs(rate) not in {0, 1}:
             return period * math.log(_EXPONENTIAL_FALL) / abs(math.log(abs(rate)))
-        case InverseTime(decay_rate=rate, decay_steps=period, power=power) if rate * power > 0:
-            return float(period / rate * min(_INVERSE_TIME_FALL ** min(1 / power, 300) - 1, LAST_STEP))
+        case InverseTime(decay_rate=rate, decay_steps=period, power=power, time_power=time_power) if rate > 0:
+            logarithm = math.log(_INVERSE_TIME_FALL) / power  # of the base that gives the fall
+            periods = (logarithm + math.log1p(-math.exp(-logarithm)) - math.log(rate)) / time_power
+            return min(period * math.exp(min(periods, 600)), LAST_STEP)
+        case Logistic(midpoint=middle, decay_steps=period):
+            return middle + period * math.log(_LOGISTIC_FALL)
         case Repeat(schedule=inner, period=period, length_factor=growth):
             first = inner.length if period is None else period
             return sum((first or 0) * growth**cycle for cycle in range(_CYCLES_SHOWN))
@@ -265,8 +289,10 @@ def _endless(schedule: Schedule) -> float:
             return (boundaries or (0,))[-1] + display_range(parts[-1])
         case Sum(schedules=parts) | Product(schedules=parts):
             return max(display_range(part) for part in parts)
-        case Clip(schedule=inner) | Shift(schedule=inner):
+        case Clip(schedule=inner):
             return display_range(inner)
+        case Shift(schedule=inner, steps=steps):
+            return display_range(inner) + max(0, -steps)
         case Every(schedule=inner, steps=width):
             return display_range(inner) * width
         case Function():

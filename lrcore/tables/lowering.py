@@ -19,6 +19,7 @@ from lrcore.curves.pieces import (
     Formula,
     FrozenAt,
     InverseTime,
+    Logistic,
     Pointwise,
     Reverse,
     Stairs,
@@ -204,6 +205,10 @@ def _limit_and_distance(formula: Formula, last: float) -> tuple[float, Distance]
         case InverseTime():
             value = formula.bind(SCALARS)
             return 0.0, lambda step: abs(float(value(step)))
+        case Logistic(init=init, end=end):
+            gap = min(abs(init - end), LARGEST)
+            left = replace(formula, init=gap, end=0.0).bind(SCALARS)
+            return end, lambda step: float(left(step))
         case Exponential(rate=rate) if abs(rate) <= 1:
             value = formula.bind(SCALARS)
             return 0.0, lambda step: abs(float(value(step)))

@@ -275,7 +275,17 @@ def test_yaml_fields_that_are_not_indented_below_their_table_are_told_so() -> No
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     "kind",
-    ["constant", "linear", "polynomial", "cosine", "exponential", "inverse_time", "piecewise_constant", "interpolate"],
+    [
+        "constant",
+        "linear",
+        "polynomial",
+        "cosine",
+        "exponential",
+        "inverse_time",
+        "logistic",
+        "piecewise_constant",
+        "interpolate",
+    ],
 )
 def test_the_error_for_a_name_in_place_of_a_schedule_shows_the_schedule(kind: str, format: str) -> None:  # noqa: A002
     problem = refusal({"kind": "shift", "steps": 1, "schedule": kind}, format).problem

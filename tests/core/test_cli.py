@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ntpath
 import os
 import re
@@ -469,12 +470,17 @@ def test_values_of_any_size_are_drawn(value: float) -> None:
         (Exponential(init_value=0.1, decay_rate=10.0), 2),
         (Exponential(init_value=0.1, decay_rate=0.5, decay_steps=2.0**53), LAST_STEP),
         (InverseTime(init_value=0.1), 9),
+        (lrcore.Logistic(init_value=0.1, midpoint=50, decay_steps=10 / math.log(10)), 70),
+        (lrcore.Logistic(init_value=0.1, midpoint=-900, decay_steps=10), 1),
         (InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, power=0.5), 1980),
         (InverseTime(init_value=0.1, power=1e-3), LAST_STEP),
+        (InverseTime(init_value=0.1, decay_steps=10, time_power=2), 30),
+        (InverseTime(init_value=0.1, decay_steps=10, time_power=1e-3), LAST_STEP),
         (lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10)), 40),
         (lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10), length_factor=2), 150),
         (lrcore.Every(Exponential(init_value=0.1, decay_rate=0.1), steps=100), 200),
         (lrcore.Shift(Exponential(init_value=0.1, decay_rate=0.1), steps=5), 2),
+        (lrcore.Shift(Exponential(init_value=0.1, decay_rate=0.1), steps=-5), 7),
         (lrcore.Join([Linear(init_value=0.1, decay_steps=10), Exponential(init_value=0.1, decay_rate=0.1)]), 12),
         (lrcore.Join([Constant(0.1), Exponential(init_value=0.1, decay_rate=0.1)], [40]), 42),
         (InverseTime(init_value=0.1) * Exponential(init_value=0.1, decay_rate=0.1), 9),
@@ -494,6 +500,7 @@ def test_a_schedule_is_shown_until_little_changes(schedule: Schedule, steps: int
         ("exponential", ["exponential from 0.1, times 0.9 per 3.5 steps"]),
         ("staircase", ["exponential from 0.1, times 0.5 every 10 steps"]),
         ("inverse_time", ["cosine rise from 0 to 0.1", "inverse time from 0.1: 0.1 / (1 + t)^0.5, t from step 5"]),
+        ("logistic", ["logistic fall from 0.1 to 0.002, half-way at step 25, time constant 4.5"]),
         ("function", ["Function(<lambda>)"]),
         ("sum", ["sum of (linear fall from 0.1 to 0) and (constant 0.01)", "constant 0.01"]),
         ("mirror", ["again every 15 steps, back and forth: cosine fall from 0.1 to 0"]),
@@ -515,6 +522,14 @@ def test_each_phase_is_described_in_words(name: str, texts: list[str]) -> None:
         (
             InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, staircase=True),
             "inverse time from 0.1: 0.1 / (1 + 0.5 floor(t / 10))",
+        ),
+        (
+            InverseTime(init_value=0.1, decay_rate=0.5, decay_steps=10, time_power=2, power=0.25),
+            "inverse time from 0.1: 0.1 / (1 + 0.5 (t / 10)^2)^0.25",
+        ),
+        (
+            InverseTime(init_value=0.1, decay_steps=10, time_power=2, staircase=True),
+            "inverse time from 0.1: 0.1 / (1 + floor(t / 10)^2)",
         ),
         (
             lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10).warmup(5), value_factor=0.5),

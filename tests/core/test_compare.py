@@ -22,6 +22,7 @@ from lrcore import (
     InverseTime,
     Join,
     Linear,
+    Logistic,
     PiecewiseConstant,
     Polynomial,
     Product,
@@ -44,7 +45,7 @@ FADING = SLOW * Exponential(init_value=1, decay_rate=0.5)  # 0 from step 1076 on
 
 
 def staged(values: Any, width: int = 1) -> Schedule:
-    """Values of which each holds for so many updates."""
+    """A schedule that holds each of these values for a number of updates."""
     return PiecewiseConstant(boundaries=range(width, width * len(values), width), values=values)
 
 
@@ -174,7 +175,7 @@ REAL = Interpolate(boundaries=[0, 137.3, 293.7], values=[0.1, 0.7, 0.03])
 @example(Exponential(init_value=0.1, decay_rate=0.3, decay_steps=77.7).warmup(100), 300)
 @given(schedules(leaves=2), st.integers(1, 200))
 def test_cycles_are_compared_with_their_parts(schedule: Schedule, period: int) -> None:
-    """Parts that begin at real times are rounded otherwise later on."""
+    """Parts that begin at real times are rounded differently when they are delayed."""
     repeated, joined = Repeat(schedule, period), Join([schedule] * 14, range(period, 14 * period, period))
     found = first_difference(repeated, joined, until=14 * period)
     assert (found.step if found else None) == by_hand(repeated, joined, 14 * period)
@@ -237,7 +238,7 @@ def test_a_tolerance_is_relative_to_the_larger_value() -> None:
 
 
 def looked_up(values: Any) -> Schedule:
-    """A table as one formula, of which each value is asked for."""
+    """A table of values as one formula that is asked for each value."""
     return Function(np.asarray(values).tolist().__getitem__, len(values) - 1)
 
 
@@ -292,6 +293,7 @@ def test_a_long_search_compares_the_values_of_the_host_to_its_end() -> None:
         (Every(SLOW + CYCLE, 6), Every(CYCLE, 6) + Every(SLOW, 6)),
         (Repeat(Repeat(staged([1.0, 2.0], 5), 10), 20), Repeat(staged([1.0, 2.0], 5), 10)),
         (Shift(CYCLE, 3 * 999_983), CYCLE),
+        (Join([Logistic(init_value=1, midpoint=9, decay_steps=9)]), Join([Constant(0), Logistic(init_value=1, midpoint=9, decay_steps=9)], [0])),
         (Repeat(Linear(init_value=1, decay_steps=7), mirror=True), Shift(Repeat(Linear(init_value=1, decay_steps=7), mirror=True), 28)),
         (Repeat(staged([1.0, 2.0], 50), 100), Every(Repeat(staged([1.0, 2.0], 5), 10), 10)),
         (Interpolate(boundaries=[0, 10, 20], values=[0, 1, 0]), Linear(init_value=1, decay_steps=10).warmup(10)),

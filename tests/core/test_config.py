@@ -1,4 +1,4 @@
-"""Files: what they may say, and one line of words for everything that is wrong with one."""
+"""Files: what they may hold, and the one-line error for each mistake."""
 
 from __future__ import annotations
 
@@ -562,7 +562,7 @@ def test_the_key_of_a_hint_can_be_typed() -> None:
 
 
 class Counted(list[Any]):
-    """A list that counts how often it is looked through."""
+    """A list that counts how often it is iterated."""
 
     looks = 0
 

@@ -1,4 +1,4 @@
-"""What an adapter follows: its forms, a plateau's metrics, states, and the warning of a plateau that is told nothing."""
+"""The follower: the forms in which it takes a schedule, metrics, states, and the warning that no metric was reported."""
 
 from __future__ import annotations
 

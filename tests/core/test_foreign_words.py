@@ -1,4 +1,4 @@
-"""The table of foreign words: every entry reaches the user, is true of the words that exist, and leads nowhere else."""
+"""The table of foreign words: every entry appears in an error, and names only words that exist."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def message(call: Callable[[str, str], None], place: str, word: str) -> str:
 
 
 def rows() -> list[tuple[Meaning, str, str]]:
-    """Each word of the table at each place where it may be met; `schedule` as all the kinds without a row of their own."""
+    """Each word of the table at each of its places; the place `schedule` stands for all kinds without a row for the word."""
     found = []
     for meaning in TABLE:
         for word in sorted({word for words in meaning.words.values() for word in words}):

@@ -1,4 +1,4 @@
-"""The choice of framework: what is named is tested or fails, and what is left out is said."""
+"""The option --framework: a named framework is tested or fails, and the header names those that are left out."""
 
 from __future__ import annotations
 

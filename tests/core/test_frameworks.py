@@ -64,7 +64,7 @@ def test_the_contracts_between_core_and_adapters_name_every_adapter() -> None:
 
 
 def test_a_step_that_is_a_tensor_of_any_framework_has_the_advice_to_use_its_adapter() -> None:
-    """ADAPTERS in lrcore/schedules/steps.py, for frameworks.toml is not in the wheel."""
+    """ADAPTERS in lrcore/schedules/steps.py repeats these, because frameworks.toml is not in the wheel."""
     named = {package: call.partition(".")[0] for package, call in ADAPTERS.items()}
     assert named == {package: f"lrcore_{name}" for name, row in TABLE.items() for package in row["tensors"]}
 

@@ -1,4 +1,4 @@
-"""What many pieces cost: nothing grows faster than they do, and what can be kept is worked out once.
+"""The cost of many pieces: it grows at most in proportion to them, and cached values are computed once.
 
 Calls and comparisons are counted here; `tests/benchmarks/bench_core.py` measures the time.
 """
@@ -60,7 +60,7 @@ def stairs(count: int) -> PiecewiseConstant:
 
 
 def knots(count: int) -> Interpolate:
-    """A broken line of `count` knots."""
+    """A schedule of straight lines between `count` knots."""
     return Interpolate(boundaries=range(0, 10 * count, 10), values=[0.1 + number % 2 for number in range(count)])
 
 
@@ -165,7 +165,7 @@ def test_the_piece_of_a_step_is_found_without_looking_at_every_piece() -> None:
 
 
 class Watched:
-    """A rising line that counts what it is asked for."""
+    """A rising line that counts the times at which it is evaluated."""
 
     period = None
     monotone = True
@@ -263,7 +263,7 @@ FIELDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 def given_to(kind: Any, name: str, many: Sequence[Any]) -> Any:
-    """The schedule, with as many of the other field as it needs."""
+    """The schedule, with as many entries in the other field as it needs."""
     other = {"values": [0.1] * (len(many) + 1)} if name == "boundaries" else {"boundaries": range(1, len(many))}
     return kind(**{name: many, **other})
 

@@ -42,13 +42,13 @@ def test_using_a_schedule_loads_no_numpy() -> None:
 
 
 def test_importing_lrcore_stays_small() -> None:
-    """Modules are counted, for times on a shared machine are not steady."""
+    """Modules are counted, because times on a shared machine vary."""
     assert len(loaded_by("import lrcore")) <= MODULES_AT_MOST
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_an_adapter_comes_from_the_same_place_as_the_core(adapter: str) -> None:
-    """A wheel beside a checkout can give a mixed pair without a word."""
+    """With a wheel installed beside a checkout, Python may import the core from one and an adapter from the other."""
     core, other = importlib.util.find_spec("lrcore"), importlib.util.find_spec(adapter)
     assert core is not None and core.origin is not None
     assert other is not None and other.origin is not None

@@ -20,6 +20,7 @@ from lrcore import (
     InverseTime,
     Join,
     Linear,
+    Logistic,
     PiecewiseConstant,
     Polynomial,
     Product,
@@ -54,8 +55,12 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
     (Exponential(init_value=1.0, decay_rate=-0.5), {0: 1.0, 1: -0.5, 2: 0.25}),
     (InverseTime(init_value=6.0), {0: 6.0, 1: 3.0, 2: 2.0}),
     (InverseTime(init_value=6.0, power=0.5), {0: 6.0, 3: 3.0, 8: 2.0}),
+    (InverseTime(init_value=6.0, decay_steps=2, time_power=2), {0: 6.0, 1: 4.8, 2: 3.0, 4: 1.2}),
     (InverseTime(init_value=6.0, decay_rate=2.0, decay_steps=4), {0: 6.0, 2: 3.0, 4: 2.0}),
     (InverseTime(init_value=6.0, decay_steps=4, staircase=True), {3: 6.0, 4: 3.0, 7: 3.0, 8: 2.0}),
+    (Logistic(init_value=4.0, end_value=2.0, midpoint=3, decay_steps=2), {0: 2 + 2 / (1 + math.exp(-1.5)), 3: 3.0, 99: 2.0}),
+    (Logistic(init_value=4.0, midpoint=0, decay_steps=1 / math.log(3)), {0: 2.0, 1: 1.0, 2: 0.4}),
+    (Logistic(init_value=0.0, end_value=4.0, midpoint=-0.5, decay_steps=0.5 / math.log(3)), {0: 3.0}),
     (STEPS, {0: 4.0, 1: 4.0, 2: 2.0, 4: 2.0, 5: 1.0, 99: 1.0}),
     (PiecewiseConstant(boundaries=[], values=[7.0]), {0: 7.0, 9: 7.0}),
     (PiecewiseConstant(boundaries=[0, 3, 3], values=[1.0, 2.0, 3.0, 4.0]), {0: 2.0, 2: 2.0, 3: 4.0}),
@@ -73,6 +78,9 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
     (Clip(HALVES, min_value=0.2), {2: 0.25, 3: 0.2, 99: 0.2}),
     (Clip(DOWN, min_value=0.1, max_value=0.6), {0: 0.6, 1: 0.6, 2: 0.5, 3: 0.25, 4: 0.1}),
     (Shift(DOWN, 3), {0: 0.25, 1: 0.0}),
+    (Shift(DOWN, -2), {0: 1.0, 2: 1.0, 3: 0.75, 6: 0.0}),
+    (Shift(STEPS, -2), {0: 4.0, 3: 4.0, 4: 2.0}),
+    (Shift(Function(lambda step: 1.0 / (step + 1)), -2), {0: 1.0, 2: 1.0, 3: 0.5}),
     (Repeat(DOWN), {0: 1.0, 3: 0.25, 4: 1.0, 9: 0.75}),
     (Repeat(DOWN, mirror=True), {3: 0.25, 4: 0.0, 5: 0.25, 7: 0.75, 8: 1.0, 9: 0.75}),
     (Repeat(DOWN, length_factor=2), {3: 0.25, 4: 1.0, 5: 0.875, 11: 0.125, 12: 1.0}),
@@ -86,11 +94,15 @@ AT: list[tuple[Schedule, dict[int, float]]] = [
     (Constant(1.0).warmup(4, shape="cosine"), {0: 0.0, 2: 0.5, 4: 1.0}),
     (Constant(1.0).warmup(4, shape="1-sqrt"), {0: 0.0, 3: 0.5, 4: 1.0}),
     (Constant(1.0).warmup(4, shape="1-square"), {0: 0.0, 2: 0.75, 4: 1.0}),
+    (Constant(1.0).warmup(3, shape="sine"), {0: 0.0, 1: 0.5, 2: math.sqrt(3) / 2, 3: 1.0}),
+    (Constant(1.0).warmup(3, shape="log"), {0: 0.0, 1: 0.5, 2: math.log(3, 4), 3: 1.0}),
     (Constant(1.0).warmup(4, shape="power", power=2), {0: 0.0, 2: 0.25, 4: 1.0}),
     (Constant(1.0).warmup(2, init_value=0.25, shape="exponential"), {0: 0.25, 1: 0.5, 2: 1.0}),
     (Constant(1.0).cooldown(4, start=10), {9: 1.0, 10: 1.0, 11: 0.75, 14: 0.0, 15: 0.0}),
     (Constant(1.0).cooldown(4, start=10, shape="1-sqrt"), {10: 1.0, 11: 0.5, 14: 0.0}),
     (Constant(1.0).cooldown(4, start=10, shape="1-square"), {10: 1.0, 12: 0.75, 14: 0.0}),
+    (Constant(1.0).cooldown(3, start=10, shape="sine"), {10: 1.0, 11: math.sqrt(3) / 2, 12: 0.5, 13: 0.0}),
+    (Constant(1.0).cooldown(3, start=10, shape="log"), {10: 1.0, 11: math.log(3, 4), 12: 0.5, 13: 0.0}),
     (Constant(1.0).cooldown(4, start=10, shape="power", power=2), {10: 1.0, 12: 0.25, 14: 0.0}),
     (Constant(1.0).cooldown(4, start=10, end_value=0.5, shape="constant"), {9: 1.0, 10: 0.5, 14: 0.5}),
     (Constant(4.0).cooldown(2, start=10, end_value=1.0, shape="exponential"), {10: 4.0, 11: 2.0, 12: 1.0}),
@@ -116,7 +128,7 @@ def test_every_class_of_a_schedule_is_a_kind_of_files_except_function() -> None:
 
 @pytest.mark.parametrize("name", FILE_KINDS)
 def test_a_kind_is_everywhere_where_kinds_are(name: str) -> None:
-    """What CONTRIBUTING.md asks of a new one; what is left to do is in the list that is not empty."""
+    """A list that is not empty says which steps of CONTRIBUTING.md are left to do."""
     cls = FILE_KINDS[name]
     recorded_files = {path.stem for path in recorded.FILES}
     drawn, readme = ((ROOT / path).read_text(encoding="utf-8") for path in ("tests/strategies.py", "README.md"))
@@ -176,6 +188,7 @@ def test_a_decay_of_0_updates_is_at_its_end_at_once(make: Any) -> None:
         (Clip(DOWN, min_value=0.5), 4),
         (Shift(DOWN, 3), 1),
         (Shift(DOWN, 30), 0),
+        (Shift(DOWN, -3), 7),
         (Repeat(DOWN), None),
         (Every(DOWN, 10), 40),
         (DOWN.warmup(3), 7),

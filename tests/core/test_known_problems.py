@@ -1,4 +1,4 @@
-"""Problems that users of other schedulers met, where the schedule itself is to blame; docs/known-problems.md lists them."""
+"""The problems of docs/known-problems.md that lie in the schedule itself."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_length_is_a_number_of_updates_and_never_assumed(table: dict[str, Any]
 
 @pytest.mark.parametrize("decay", LENGTHS)
 @pytest.mark.parametrize("warmup", LENGTHS)
-@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "1-square"])
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "1-square", "sine", "log"])
 def test_any_length_gives_finite_rates(shape: Any, warmup: int, decay: int) -> None:
     for schedule in (
         Cosine(init_value=1.0, decay_steps=decay).warmup(warmup, shape=shape),

@@ -1,4 +1,4 @@
-"""Constructors under names from elsewhere: their values at their informative steps, and what they refuse."""
+"""Recipes and the names of Hugging Face: their values at informative steps, and what they refuse."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_one_cycle_may_rise_at_once_or_to_its_end() -> None:
     ("total", "share"), [(10, 0.0), (10, 0.05), (10, 0.09), (3, 0.3), (1, 0.5), (7, 0.1), (9, 0.2)]
 )
 def test_one_cycle_has_the_values_of_torch(total: int, share: float, three_phase: bool, shape: Any) -> None:
-    """Also where a rise that ends before step 0 leaves the run on its way down."""
+    """Also if the rise ends before step 0, so that the run begins in the fall."""
     turn = share * total
     ends = [turn - 1, *([2 * turn - 2] if three_phase else []), total - 1]
     values = [0.25, 1.0, *([0.25] if three_phase else []), 0.125]
@@ -226,10 +226,18 @@ AGAIN: dict[str, Any] = {"init_value": 1.0, "end_value": 0.0, "decay_steps": 4}
         (lrcore.one_cycle, CYCLE, {"total_steps": 99.5}, "total_steps: expected an integer >= 1 "),
         (lrcore.one_cycle, CYCLE, {"peak_value": None}, "peak_value: expected a finite number; got None"),
         (lrcore.one_cycle, CYCLE, {"three_phase": "yes"}, "three_phase: expected true or false; got 'yes'"),
-        (lrcore.one_cycle, CYCLE, {"shape": "cos"}, "shape: expected one of linear, cosine, "),
+        (lrcore.one_cycle, CYCLE, {"shape": "cos"}, "shape: expected one of cosine, linear; got 'cos'"),
         (lrcore.warmup_stable_decay, STABLE, {"peak_value": "1"}, "peak_value: expected a finite number; got '1'"),
         (lrcore.warmup_stable_decay, STABLE, {"total_steps": "9"}, "total_steps: expected an integer >= 0 "),
         (lrcore.warmup_stable_decay, STABLE, {"decay_steps": -5}, "decay_steps: expected an integer >= 0 "),
+        (lrcore.warmup_stable_decay, STABLE, {"shape": "power"}, "power: required with shape 'power'; got none"),
+        (lrcore.warmup_stable_decay, STABLE, {"power": 2}, "power: goes with shape 'power' alone; got 2.0 "),
+        (
+            lrcore.warmup_stable_decay,
+            STABLE,
+            {"shape": "exponential"},
+            "shape: 'exponential' needs two values of one sign",
+        ),
         (lrcore.warmup_stable_decay, STABLE, {"power": -1}, "power: expected a finite number > 0; got -1"),
         (lrcore.cyclic, WAVE, {"up_steps": 0}, "up_steps: expected a number > 0, "),
         (lrcore.cyclic, WAVE, {"down_steps": -1}, "down_steps: expected a number from 0 "),

@@ -157,7 +157,7 @@ def drawn(things: Sequence[Any], **options: Any) -> Any:
 
 
 def looks(axes: Any) -> list[tuple[Any, Any]]:
-    """What tells the lines of a picture apart beside their width."""
+    """The colour and the dashes of each line of a picture."""
     return [(line.get_color(), line._unscaled_dash_pattern) for line in axes.get_lines()]
 
 
@@ -284,7 +284,7 @@ def test_matplotlib_warns_of_nothing(value: float, tmp_path: Path) -> None:
 
 
 def test_a_name_with_dollar_signs_is_not_read_as_a_formula(tmp_path: Path) -> None:
-    r"""matplotlib would take what stands between two $ for one, and refuse this."""
+    r"""matplotlib reads text between two $ as a formula, and would refuse this one."""
     name = r"$\no{$.toml"
     figure.to_file({name: COSINE}, tmp_path / "title.png", 20)
     figure.to_file({name: COSINE, "other": COSINE}, tmp_path / "legend.png", 20)

@@ -1,4 +1,4 @@
-"""The plateau against its own rule and those of the four machines that frameworks have, written here a second time."""
+"""The plateau compared with its own rule and with those of four frameworks, which are written here a second time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ patience = 5
 
 @st.composite
 def series(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[float]:
-    """Metrics on a coarse grid, where they meet the bar exactly, or anywhere; some NaN and infinite."""
+    """Metrics on a coarse grid, where they equal the threshold exactly, or anywhere; some are NaN or infinite."""
     grid = draw(st.sampled_from([0.01, 0.1, 0.25]))
     ordinary = st.one_of(st.integers(-8, 12).map(lambda n: n * grid), st.floats(-2, 2))
     special = st.sampled_from([math.nan, math.inf, -math.inf, 0.0])
@@ -304,7 +304,7 @@ signs = st.sampled_from([1, -1])
 def own_rates(
     metrics: Sequence[float], *, factor: float, patience: int, mode: str, rtol: float, atol: float
 ) -> list[float]:
-    """In the words of the docstring, for a metric of which less is better: more of -m is less of m."""
+    """The rule of the docstring, for a metric that should fall; a metric that should rise is negated."""
     sign = 1 if mode == "min" else -1
     lr, best, bad, rates = LR, math.inf, 0, []
     for metric in metrics:
@@ -360,7 +360,7 @@ def test_mode_min_of_a_metric_is_mode_max_of_its_negative(metrics: list[float], 
 def test_metrics_that_get_worse_reduce_after_patience(
     rising: list[float], sign: int, patience: int, rtol: float, atol: float, accept_first: bool
 ) -> None:
-    """Whatever their sign, and however small each step is."""
+    """For metrics of any sign, and however little each is worse."""
     plateau = Plateau(
         Constant(1.0),
         mode="min" if sign == 1 else "max",
@@ -387,7 +387,7 @@ def test_the_best_never_becomes_worse(metrics: list[float], options: dict[str, A
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("arithmetic", ["torch", "keras", "optax", "paddle"])
 def test_an_arithmetic_named_after_a_framework_has_its_rule(arithmetic: Any, sign: int) -> None:
-    """Each takes a best value below zero for one above it; where all metrics are positive its rule is the same as ours."""
+    """The rule of each framework treats a best value below 0 like one above it; for positive metrics it agrees with ours."""
     options: dict[str, Any] = {"factor": 0.5, "patience": 1, "rtol": 0.1, "accept_first": True}
     worse = [sign + number * 0.01 for number in range(30)]
     assert scaled(Plateau(Constant(LR), **options), worse)[-1] < LR / 1000
@@ -462,7 +462,7 @@ def test_patience_counts_as_the_docstring_says(patience: int, arithmetic: Any, n
 
 
 def made(options: dict[str, Any]) -> Plateau:
-    """With a margin that the rule takes."""
+    """The plateau of these options, with margins that its rule accepts."""
     own = options["arithmetic"] == "lrcore"
     return Plateau(**{**options, **({name: abs(options[name]) for name in ("rtol", "atol")} if own else {})})
 
@@ -676,7 +676,7 @@ def test_a_plateau_without_a_report_resets_nothing() -> None:
 def test_a_changed_plateau_goes_on_like_one_that_begins_at_the_kept_scale(
     before: list[float], after: list[float], saved: dict[str, Any], configured: dict[str, Any]
 ) -> None:
-    """With another mode, after any reports: what was learned from them does not matter, and the rate does not jump."""
+    """After a change of mode the earlier reports do not matter, and the rate does not jump."""
     old, new = Plateau(Constant(LR), mode="max", **saved), Plateau(Constant(LR), mode="min", **configured)
     state = old.initial()
     for metric in before:

@@ -1,4 +1,4 @@
-"""Schedules as Python objects: how they are called, combined, changed and referred to, and the sentence for each mistake."""
+"""Schedules as Python objects: calls, operators, `replace`, weak references, and the error for each mistake."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def sentence(call: Callable[[], Any], error: type[Exception] = ScheduleError) ->
 
 
 def of_package(name: str) -> Any:
-    """An object of a class that a framework's package defines, derived from by a user."""
+    """An object of a user's class that derives from a class of a framework's package."""
     theirs = type("Tensor", (), {"__module__": f"{name}.core", "__repr__": lambda self: "tensor(5)"})
     return type("Mine", (theirs,), {"__module__": "user"})()
 
@@ -182,7 +182,7 @@ def test_an_operator_is_that_of_the_values(one: Schedule, other: Schedule, step:
 
 
 def test_a_sum_of_many_is_one_sum() -> None:
-    """More than may be inside one another."""
+    """More schedules inside one another than are allowed."""
     many = [Constant(float(number)) for number in range(200)]
     total: Any = sum(many)
     assert total == Sum(many)

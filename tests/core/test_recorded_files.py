@@ -1,4 +1,4 @@
-"""Old files give what they gave: the policy of docs/format/policy.md, held by files recorded with earlier versions."""
+"""Files that were recorded with earlier versions still give the same values, as docs/format/policy.md promises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "polynomial": {"end_value": 0.0, "power": 1.0},
     "cosine": {"end_value": 0.0, "exponent": 1.0},
     "exponential": {"decay_steps": 1.0, "staircase": False},
-    "inverse_time": {"decay_rate": 1.0, "decay_steps": 1.0, "power": 1.0, "staircase": False},
+    "inverse_time": {"decay_rate": 1.0, "decay_steps": 1.0, "power": 1.0, "time_power": 1.0, "staircase": False},
+    "logistic": {"end_value": 0.0},
     "piecewise_constant": {},
     "interpolate": {"shape": "linear", "power": None},
     "join": {"boundaries": None},

@@ -1,4 +1,4 @@
-"""Schedules of which each value follows from the one before: the values of a plain loop, in any order, in little memory."""
+"""Recurrences: the values of a plain loop, in any order and with bounded memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = 5000  # more than is remembered
 
 
 def factor(step: int) -> float:
-    """Near 1, and rounded differently at each step."""
+    """Factors near 1, whose products are rounded at each step."""
     return 1.0 + math.sin(step) / 100
 
 

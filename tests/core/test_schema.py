@@ -167,7 +167,7 @@ WRAPPED: dict[str, tuple[Callable[[Any], Any], list[str | int]]] = {
 
 
 def marks(table: Any) -> set[tuple[str | int, ...]]:
-    """The places that an editor marks; each error stands for itself, for a nested one would have no single place."""
+    """The places that an editor marks. No error may be nested, because an editor could not mark one place for it."""
     errors = list(VALIDATOR.iter_errors(table))
     assert not any(error.context for error in errors)
     return {tuple(error.absolute_path) for error in errors}

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, and what happens when it is not what is configured."""
+"""The state in a checkpoint, and what happens if its schedule is not the configured one."""
 
 from __future__ import annotations
 
@@ -173,14 +173,14 @@ def test_a_state_of_another_kind_is_refused(state: Any, message: str) -> None:
 
 
 def test_a_state_with_a_warmup_of_no_steps_is_that_of_none() -> None:
-    """As it was written when a warmup of 0 steps still was one."""
+    """The state as earlier versions wrote it, which kept a warmup of 0 steps."""
     written = '{"decay_steps":200,"init_value":0.1,"kind":"cosine","warmup":{"steps":0}}'
     state = {"format": 1, "step": 7, "schedule": written, "plateau": ""}
     assert lrcore.load_state(state, Cosine(init_value=0.1, decay_steps=200)).step == 7
 
 
 class Called:
-    """An object that is called like a function."""
+    """A callable object."""
 
     def __init__(self, factor: float) -> None:
         self.factor = factor
@@ -280,7 +280,7 @@ def test_same_past_refuses_a_state_of_another_form() -> None:
 
 
 def test_same_past_compares_a_plateau_by_its_reports() -> None:
-    """Other options would have judged the metrics otherwise; without metrics, and without a reduction, nothing was judged."""
+    """Other options would have judged the metrics differently; before the first metric they make no difference."""
     plateau, other = Plateau(SAVED), Plateau(SAVED, patience=3, mode="max")
     told = plateau.update(plateau.initial(), 1.0)
     reduced = told._replace(scale=0.1)
@@ -404,7 +404,11 @@ RECORDED = Path(__file__).parents[1] / "data" / "states"
 COSINE = Cosine(init_value=0.1, decay_steps=200).warmup(5)
 MAXIMUM = Plateau(COSINE, factor=0.5, patience=0, mode="max")
 SAVED_WITH: dict[str, Any] = {
-    **{name: schedule for name, schedule in KINDS.items() if name != "function"},
+    **{
+        path.stem: KINDS[path.stem]
+        for path in RECORDED.glob("*.json")
+        if path.stem in KINDS and path.stem != "function"
+    },
     "plateau": MAXIMUM,
     "list": [COSINE, COSINE * 0.1],
     "list_of_one": [COSINE],

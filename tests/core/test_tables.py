@@ -24,6 +24,7 @@ from lrcore import (
     InverseTime,
     Join,
     Linear,
+    Logistic,
     PiecewiseConstant,
     Polynomial,
     Product,
@@ -154,7 +155,12 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
         "inverse square root": InverseTime(init_value=rate, power=0.5),
         "inverse square root per epoch": Every(InverseTime(init_value=rate, power=0.5), steps=391).warmup(1000),
         "noam": InverseTime(init_value=rate, power=0.5, decay_steps=4000).warmup(4000),
+        "logistic": Logistic(init_value=rate, end_value=rate / 50, midpoint=steps / 2, decay_steps=steps / 30),
+        "logistic to zero": Logistic(init_value=rate, midpoint=steps / 3, decay_steps=steps / 90),
+        "eden": InverseTime(init_value=rate, decay_steps=7500, time_power=2, power=0.25) * InverseTime(init_value=1.0, decay_steps=steps / 30, time_power=2, power=0.25),
         "stable, then 1-sqrt": Constant(rate).warmup(steps // 50).cooldown(steps=steps // 10, start=steps - steps // 10, shape="1-sqrt"),
+        "log": Constant(rate).warmup(steps // 50, shape="log").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="log"),
+        "sine": Constant(rate).warmup(steps // 50, shape="sine").cooldown(steps // 2, start=steps // 2, end_value=rate / 9, shape="sine"),
         "restarts": Repeat(Cosine(init_value=rate, decay_steps=steps // 64), length_factor=2),
         "cyclic": Repeat(Linear(init_value=rate, end_value=5 * rate, decay_steps=steps // 3), mirror=True),
         "one cycle": Interpolate(boundaries=[0, 0.3 * steps - 1, steps - 1], values=[rate / 25, rate, rate / 25e4], shape="cosine"),
@@ -166,7 +172,7 @@ def long_schedules(steps: int) -> dict[str, Schedule]:
 
 
 def telling_steps(steps: int, schedule: Schedule) -> Any:
-    """Both ends densely, every cut and its neighbours, where float32 stops counting, and many others."""
+    """All steps near both ends, every breakpoint and its neighbours, steps around 2**24, and many others."""
     chance = np.random.default_rng(0)
     cuts = [*islice(schedule.timeline.breakpoints(steps + 1), 1000)]
     near = np.array([*cuts, 0, 2**24, steps, LAST])[:, None] + np.arange(-4, 5)
@@ -531,7 +537,7 @@ def test_a_schedule_cut_at_its_end_is_the_schedule(schedule: Schedule) -> None:
 
 
 def table_or_words(schedule: Schedule, **arguments: Any) -> Any:
-    """What can be compared: the size of a table and many of its values, or what is wrong with the schedule."""
+    """The size of a table and many of its values, or the error about the schedule."""
     try:
         table = lrcore.lower(schedule, **arguments)
     except ScheduleError as error:

@@ -1,4 +1,4 @@
-"""What a type checker knows of what comes back: mypy and pyright hold each `assert_type` here."""
+"""The types that a type checker infers: mypy and pyright check each `assert_type` here."""
 
 from __future__ import annotations
 

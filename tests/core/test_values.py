@@ -1,4 +1,4 @@
-"""Every kind against an oracle of many digits that shares no code with it, from 0 to 2**53 updates."""
+"""Every kind compared with an oracle of many digits, which shares no code with lrcore, from 0 to 2**53 updates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ import pytest
 from mpmath import mpf
 
 import lrcore
-from lrcore import Constant, Cosine, Exponential, Interpolate, InverseTime, Linear, Polynomial, Repeat, Schedule
+from lrcore import (
+    Constant,
+    Cosine,
+    Exponential,
+    Interpolate,
+    InverseTime,
+    Linear,
+    Logistic,
+    Polynomial,
+    Repeat,
+    Schedule,
+)
 from lrcore.records import Shape
 from tests.oracle import exact
 
@@ -25,7 +36,7 @@ ULPS = 4  # between one value and the same out of an array
 LENGTHS = (1, 2, 3, 7, 100, 1000, 10**6, 10**9, 2**40, 2**53)
 ENDS = ((0.1, 0.0), (0.0, 0.1), (0.3, 0.01), (1e-8, 1.0), (3e-4, 3e-5), (1.0, -0.5))
 POWERS = (0.3, 0.5, 1, 2, 3.7, 8, 9, 20.5)
-SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square")
+SHAPES: tuple[Shape, ...] = ("linear", "cosine", "constant", "1-sqrt", "1-square", "sine", "log")
 RATES = (0.0, 1e-300, 1e-6, math.exp(-1), 0.5, 0.999, 1 - 1e-8, 1.0, 1.0000001, 2.0)
 
 
@@ -39,13 +50,13 @@ def places(length: int) -> list[int]:
     return sorted(step for step in found | {length - one for one in apart} if step <= 2**53)
 
 
-def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND) -> None:
+def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND, ulps: float = ULPS) -> None:
     plain, steps = schedule.to_dict(), list(steps)
     for step, from_array in zip(steps, schedule.values(np.array(steps)).tolist(), strict=True):
         value, (wanted, size) = schedule(step), exact(plain, step)
         assert type(value) is float
         assert abs(mpf(value) - wanted) <= max(bound * size, SMALLEST), (step, value, float(wanted))
-        assert abs(value - from_array) <= ULPS * math.ulp(size), (step, value, from_array)
+        assert abs(value - from_array) <= ulps * math.ulp(size), (step, value, from_array)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -84,6 +95,18 @@ def test_warmups_and_cooldowns_have_the_exact_values(length: int, inner: float, 
         check(cold, (step + start for step in places(length)))
 
 
+@pytest.mark.parametrize("apart", [1e-9, 0.3, 1.5, 1000.25])
+@pytest.mark.parametrize("ends", [(0.1, 0.0), (0.0, 0.1), (0.3, 0.01)])
+def test_a_log_between_knots_at_any_distance(apart: float, ends: tuple[float, float]) -> None:
+    check(Interpolate(boundaries=[max(0.0, 1 - apart / 2), 1 + apart], values=ends, shape="log"), range(1100))
+
+
+def test_a_longer_cycle_does_not_change_the_length_of_a_log() -> None:
+    cycle = Constant(0.4).warmup(8, init_value=0.1, shape="log")
+    check(Repeat(cycle, period=10, length_factor=2.5), range(3000))
+    assert Repeat(cycle, period=10, length_factor=3)(10 + 3 * 7) == cycle(7)
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("staircase", [False, True])
 def test_endless_decays_have_the_exact_values(length: int, staircase: bool) -> None:
@@ -95,10 +118,39 @@ def test_endless_decays_have_the_exact_values(length: int, staircase: bool) -> N
             check(InverseTime(**common, decay_rate=rate, power=power), places(length))
 
 
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("ends", ENDS)
+def test_logistic(length: int, ends: tuple[float, float]) -> None:
+    around = [0, 0.3, length / 2, length, length / 3]
+    for middle, period in itertools.product(
+        [*around, -length / 7], (0.37, 7.25, max(1, length / 9), max(1.3, length / 700))
+    ):
+        decay = Logistic(init_value=ends[0], end_value=ends[1], midpoint=middle, decay_steps=period)
+        near = [round(middle + z * period) for z in (-900, -700, -40, -1, 0, 1, 3, 40, 100, 700, 740, 900)]
+        check(decay, [*places(length), *(step for step in near if 0 <= step <= 2**53)])
+
+
+def test_a_longer_cycle_stretches_a_logistic_without_losing_digits() -> None:
+    decay = Logistic(init_value=0.3, midpoint=7000.3, decay_steps=1.7)
+    check(Repeat(decay, period=8000, length_factor=3), [8000 + 3 * 7000 + by for by in range(-200, 2800, 7)])
+    check(Repeat(decay, period=8000, length_factor=2.5), [8000 + 17500 + by for by in range(-200, 2400, 7)])
+
+
 @pytest.mark.parametrize("staircase", [False, True])
 def test_inverse_time_to_the_power_of_100_has_the_exact_values(staircase: bool) -> None:
     decay = InverseTime(init_value=0.1, decay_rate=0.37, decay_steps=1000, power=100, staircase=staircase)
     check(decay, [*range(0, 3000, 7), *range(3000, 10**6, 9973)])
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("staircase", [False, True])
+@pytest.mark.parametrize("time_power", [0.3, 0.5, 2, 3.7, 9, 20.5])
+def test_a_power_of_the_time(time_power: float, staircase: bool, length: int) -> None:
+    """`power` magnifies the last bit of the power of the time, in which numpy may differ from the C library."""
+    for (rate, power), period in itertools.product(((1.0, 0.25), (1e-6, 1), (7.7, 9)), (2.0**-40, 7.25, length / 3)):
+        common: dict[str, Any] = {"init_value": 0.1, "decay_steps": period, "staircase": staircase}
+        decay = InverseTime(**common, decay_rate=rate, power=power, time_power=time_power)
+        check(decay, places(length), ulps=ULPS if power <= 1 else ULPS + 2 * power)
 
 
 def test_a_rate_of_0_leaves_nothing_after_the_first_period() -> None:
@@ -176,6 +228,8 @@ LATER = {
     "geometric": Interpolate(boundaries=[0, 10_000], values=[0.9, 0.1], shape="exponential"),
     "exponential": Exponential(init_value=0.9, decay_rate=0.5, decay_steps=1000),
     "inverse": InverseTime(init_value=0.9, power=0.5),
+    "inverse, power of the time": InverseTime(init_value=0.9, power=0.25, time_power=2, decay_steps=100_000),
+    "logistic": Logistic(init_value=0.9, midpoint=5000, decay_steps=800),
     "inverse, high power": InverseTime(init_value=0.9, power=20, decay_steps=100_000),
     "stairs": lrcore.Every(Exponential(init_value=0.9, decay_rate=0.99), steps=7),
     "cycle": Repeat(Linear(init_value=0.9, end_value=0.1, decay_steps=7)),
@@ -194,7 +248,19 @@ def test_cycles_may_begin_before_and_end_after_what_an_integer_of_numpy_holds(na
         check(schedule, steps)
 
 
-@pytest.mark.parametrize("name", ["exponential", "inverse", "inverse, high power", "stairs", "cycle", "function"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exponential",
+        "inverse",
+        "inverse, power of the time",
+        "logistic",
+        "inverse, high power",
+        "stairs",
+        "cycle",
+        "function",
+    ],
+)
 def test_cycles_may_have_begun_longer_ago_than_an_integer_of_numpy_holds(name: str) -> None:
     """The second cycle is 2**53 times as slow, and was entered 5000 of its steps after its beginning."""
     schedule = Repeat(lrcore.Shift(LATER[name], steps=5000), period=40, length_factor=2.0**53)
@@ -295,6 +361,14 @@ def test_growth_is_exact_where_only_its_power_leaves_float64(rate: float) -> Non
         Exponential(init_value=0.1, decay_rate=0.5, decay_steps=2.0**-53),
         InverseTime(init_value=0.1, decay_rate=1.7e308, decay_steps=2.0**-53, power=100, staircase=True),
         InverseTime(init_value=0.1, decay_rate=1.7e308, power=1.7e308),
+        InverseTime(init_value=0.1, decay_rate=1.7e308, time_power=1.7e308),
+        InverseTime(init_value=0.1, decay_rate=1.7e308, time_power=1e-300),
+        InverseTime(init_value=0.1, decay_rate=1e-300, decay_steps=2.0**-53, time_power=1e-3),
+        InverseTime(
+            init_value=0.1, decay_rate=5e-324, time_power=1.7e308, power=1.7e308, decay_steps=3.5, staircase=True
+        ),
+        Logistic(init_value=1.7e308, end_value=-1.7e308, midpoint=2**53, decay_steps=2.0**-53),
+        Logistic(init_value=1.7e308, end_value=1.6e308, midpoint=-9, decay_steps=2**53),
         Linear(init_value=1.7e308, end_value=-1.7e308, decay_steps=10),
         Cosine(init_value=1.7e308, end_value=1.6e308, decay_steps=10, exponent=1.7e308),
         Polynomial(init_value=5e-324, decay_steps=10, power=1e-300),
