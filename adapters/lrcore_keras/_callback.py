@@ -23,6 +23,7 @@ from lrcore_keras._optimizers import (
     update_count,
 )
 from lrcore_keras._saved import SavedState
+from lrcore_keras._schedule import refuse_natives
 
 Per: TypeAlias = Literal["update", "epoch"]
 
@@ -41,6 +42,7 @@ class RateCallback:
     def _configure(self, schedule: Any, per: Per | None, monitor: str, on_mismatch: adapting.Policy) -> None:
         check_per("update" if per is None else per, self.WHERE)
         adapting.check_policy(on_mismatch, self.WHERE)
+        refuse_natives(schedule, f"{self.WHERE}.schedule")
         self._follower = adapting.Follower.of(schedule, f"{self.WHERE}.schedule")
         self.per = per or "update"
         self.monitor = monitor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 
 import lrcore
 from lrcore import adapting
-from lrcore_keras._optimizers import count_on_host, find_caller
+from lrcore_keras._optimizers import count_on_host, find_caller, is_of_keras_2
 
 WHERE = "lrcore_keras.LearningRateSchedule"
 
@@ -47,6 +48,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, schedule: adapting.Source, horizon: int | None = None) -> None:
+        refuse_natives(schedule, f"{WHERE}.schedule")
         given = adapting.as_schedule_or_plateau(schedule, where=f"{WHERE}.schedule")
         if isinstance(given, lrcore.Plateau):
             raise lrcore.ScheduleError(
@@ -117,3 +119,30 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
         """Restore the schedule of a saved model; its table is rebuilt."""
         return cls(config["schedule"], config["horizon"])
+
+
+def refuse_natives(given: Any, where: str) -> None:
+    """Refuse what Keras itself takes and lrcore does not: schedules of Keras, functions of the epoch and the rate.
+
+    Raises:
+        lrcore.ScheduleError: it is one of these; the message says how it is converted.
+    """
+    if isinstance(given, keras.optimizers.schedules.LearningRateSchedule) or is_of_keras_2(given):
+        module = "lrcore_keras.keras2" if is_of_keras_2(given) else "lrcore_keras"
+        raise lrcore.ScheduleError(
+            where, f"expected a schedule of lrcore; got {type(given).__name__}; convert it with {module}.from_native"
+        )
+    if inspect.isfunction(given) and not _takes_one_argument(given):
+        raise lrcore.ScheduleError(
+            where,
+            f"expected a function of the step alone; got {given!r}; one that also takes the previous rate is no schedule: "
+            "lrcore.recurrence makes one of it",
+        )
+
+
+def _takes_one_argument(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(0)
+    except TypeError:
+        return False
+    return True

@@ -234,3 +234,11 @@ def test_a_file_of_a_plateau_is_refused_inside_the_optimizer_and_followed_by_the
 def test_half_an_update_is_refused() -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"expected a whole number of updates; got 1\.5"):
         lrcore_keras.LearningRateSchedule(LINEAR)(1.5)
+
+
+@pytest.mark.parametrize("place", [lrcore_keras.LearningRateScheduler, lrcore_keras.LearningRateSchedule])
+def test_what_keras_takes_and_is_no_schedule_of_lrcore_is_refused_with_the_way_to_convert_it(place: Any) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=r"got CosineDecay; convert it with lrcore_keras\.from_native"):
+        place(keras.optimizers.schedules.CosineDecay(0.1, 10))
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a function of the step alone; .*lrcore\.recurrence"):
+        place(lambda epoch, rate: rate * 0.9)
