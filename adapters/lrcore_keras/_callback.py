@@ -141,12 +141,12 @@ class RateCallback:
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._written_rates = []
         optimizer = self._checked_optimizer()
-        if self.per == "epoch":
-            return
-        if self._step_to_load is not None:
+        if self.per == "update" and self._step_to_load is not None:
             set_update_count(optimizer, self._step_to_load)
             self._step_to_load = None
         self._check_beginning(optimizer)
+        if self.per == "epoch":
+            return
         batches = steps_per_execution(self.model)
         if any(accumulation_steps(inner) % batches for inner in inner_optimizers(optimizer)):
             self._warn_once(
@@ -198,25 +198,33 @@ class RateCallback:
             self._state_is_known = False
 
     def _check_beginning(self, optimizer: Any) -> None:
-        """Warn if the optimizer was trained with other rates before, or if the schedule has ended with a rate of 0."""
-        if self._state_is_known:
+        """Warn if the updates that the optimizer has made do not fit the schedule or the plateau."""
+        trained = [inner for inner in inner_optimizers(optimizer) if update_count(inner)]
+        if self._state_is_known or not trained:
             return
-        for inner in inner_optimizers(optimizer):
-            step = update_count(inner)
-            if step == 0:
-                continue
-            expected, now = self._follower.at(step - 1), current_rate(inner)
-            begins = f"{_name(inner)} has made {step} updates, so the schedule begins at step {step}"
-            if self._driven is optimizer or math.isclose(now, expected, rel_tol=1e-3):
-                problem = f"{begins}, where the rate is 0" if self._is_over(step) else ""
-            else:
-                problem = f"{begins}, but its last rate was {now!r} and this schedule has {expected!r} there"
-            if self._driven is not optimizer and self._follower.plateau is not None:
-                self._warn_once(
-                    "plateau", f"{begins}, but the plateau has been told of no metric; {self.HOW_TO_RESTORE}"
-                )
-            elif problem:
-                self._warn_once("step", f"{problem}; {_new_stage(step, now)}")
+        if self._follower.plateau is not None and self._driven is not optimizer:
+            made = f"{_name(trained[0])} has made {update_count(trained[0])} updates"
+            self._warn_once("plateau", f"{made}, but the plateau has been told of no metric; {self.HOW_TO_RESTORE}")
+        elif self.per == "update":
+            for inner in trained:
+                self._check_step(inner, is_ours=self._driven is optimizer)
+
+    def _check_step(self, optimizer: Any, *, is_ours: bool) -> None:
+        """Warn if the optimizer was trained with other rates before, or if the schedule has ended with a rate of 0."""
+        step, rate = update_count(optimizer), current_rate(optimizer)
+        expected = self._follower.at(step - 1)
+        begins = f"{_name(optimizer)} has made {step} updates, so the schedule begins at step {step}"
+        if not is_ours and not math.isclose(rate, expected, rel_tol=1e-3):
+            problem = f"but its last rate was {rate!r} and this schedule has {expected!r} there"
+        elif self._is_over(step):
+            problem = "where the rate is 0"
+        else:
+            return
+        self._warn_once(
+            "step",
+            f"{begins}, {problem}; for a new stage compile with a new optimizer, or move the schedule: "
+            f"lrcore.Join([lrcore.Constant({rate!r}), schedule], [{step}])",
+        )
 
     def _is_over(self, step: int) -> bool:
         """Whether the schedule has ended with a rate of 0."""
@@ -396,14 +404,6 @@ class LearningRateScheduler(RateCallback, keras.callbacks.LearningRateScheduler)
     def _load_from_weights(self, state: Mapping[str, Any]) -> None:
         """Load all but the step, which Keras restores with the optimizer's counter, including accumulated micro-batches."""
         self._follow(self._follower.loaded(state, self.on_mismatch, self.WHERE)[0], state["epochs"])
-
-
-def _new_stage(step: int, rate: float) -> str:
-    """How to begin a schedule at 0 on an optimizer that has made updates."""
-    return (
-        "for a new stage compile with a new optimizer, or move the schedule: "
-        f"lrcore.Join([lrcore.Constant({rate!r}), schedule], [{step}])"
-    )
 
 
 def _name(optimizer: Any) -> str:

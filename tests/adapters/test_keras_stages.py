@@ -86,7 +86,7 @@ def test_a_plateau_goes_on_in_a_second_fit_of_one_model() -> None:
     assert train(model, Metric(), callback)[0] == [0.125, 0.125]
 
 
-def test_a_state_loaded_after_a_fold_is_for_the_next_model() -> None:
+def test_a_state_loaded_after_a_fold_applies_to_the_next_model() -> None:
     callback = reducing()
     train(made_model(), Metric(), callback, epochs=3)
     state = callback.state_dict()
@@ -97,8 +97,11 @@ def test_a_state_loaded_after_a_fold_is_for_the_next_model() -> None:
         assert train(made_model(), Metric(), callback)[0] == [0.125, 0.125]
 
 
-def test_a_loaded_model_says_that_its_plateau_has_no_state_and_load_weights_gives_it(tmp_path: Path) -> None:
-    path, callback = tmp_path / "model.keras", reducing()
+@pytest.mark.parametrize("per", ["update", "epoch"])
+def test_the_callback_warns_without_the_plateaus_state_of_a_loaded_model_which_load_weights_gives_it(
+    per: Any, tmp_path: Path
+) -> None:
+    path, callback = tmp_path / "model.keras", reducing(per=per)
     model = made_model()
     train(model, Metric(), callback, epochs=3)
     model.save(path)
@@ -106,15 +109,15 @@ def test_a_loaded_model_says_that_its_plateau_has_no_state_and_load_weights_give
     with pytest.warns(
         UserWarning, match=r"plateau: sgd\w* has made 6 updates.*told of no metric.*model.load_weights\(path\)"
     ):
-        train(loaded, Metric(), reducing())
-    loaded, fresh = keras.models.load_model(path), reducing()
+        train(loaded, Metric(), reducing(per=per))
+    loaded, fresh = keras.models.load_model(path), reducing(per=per)
     fresh.set_model(loaded)
     loaded.load_weights(path)
-    assert fresh.state_dict() == callback.state_dict()
+    assert fresh.plateau_state == callback.plateau_state
     assert train(loaded, Metric(), fresh)[0] == [0.125, 0.125]
 
 
-def test_a_second_stage_on_a_compiled_model_is_told_where_its_schedule_begins() -> None:
+def test_the_callback_warns_if_a_second_stage_begins_amid_its_schedule() -> None:
     model = made_model()
     train(model, lrcore_keras.LearningRateScheduler(Constant(0.25)), updates=4)
     with pytest.warns(
@@ -126,7 +129,7 @@ def test_a_second_stage_on_a_compiled_model_is_told_where_its_schedule_begins() 
     assert "lrcore.Join([lrcore.Constant(0.25), schedule], [4])" in str(caught[0].message)
 
 
-def test_the_advice_for_a_second_stage_is_right() -> None:
+def test_the_advice_for_a_second_stage_begins_its_schedule_at_0() -> None:
     model = made_model()
     train(model, lrcore_keras.LearningRateScheduler(Constant(0.25)), updates=4)
     moved = lrcore.Join([Constant(0.25), LINEAR], [4])
@@ -135,7 +138,7 @@ def test_the_advice_for_a_second_stage_is_right() -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_run_that_begins_past_the_end_of_its_schedule_is_told_so(same: bool) -> None:
+def test_the_callback_warns_if_training_begins_past_the_end_of_the_schedule(same: bool) -> None:
     model, callback = made_model(), lrcore_keras.LearningRateScheduler(LINEAR)
     train(model, callback, updates=12)
     again = callback if same else lrcore_keras.LearningRateScheduler(LINEAR)
@@ -145,7 +148,7 @@ def test_a_run_that_begins_past_the_end_of_its_schedule_is_told_so(same: bool) -
         train(model, again)
 
 
-def test_a_run_that_goes_on_is_silent(tmp_path: Path) -> None:
+def test_a_run_that_continues_gives_no_warning(tmp_path: Path) -> None:
     model = made_model()
     train(model, lrcore_keras.LearningRateScheduler(LINEAR), updates=4)
     model.save(tmp_path / "model.keras")
@@ -192,7 +195,7 @@ def test_the_callback_logs_the_rate_of_the_last_update(other: str) -> None:
 # --- what is given ----------------------------------------------------------------------------------------------------
 
 
-def test_a_bare_function_is_asked_per_update_and_that_is_said_once_unless_per_is_given() -> None:
+def test_the_callback_warns_once_that_a_bare_function_is_called_per_update_unless_per_is_given() -> None:
     def halved(number: int) -> float:
         return 0.5**number
 
@@ -237,7 +240,7 @@ def test_half_an_update_is_refused() -> None:
 
 
 @pytest.mark.parametrize("place", [lrcore_keras.LearningRateScheduler, lrcore_keras.LearningRateSchedule])
-def test_what_keras_takes_and_is_no_schedule_of_lrcore_is_refused_with_the_way_to_convert_it(place: Any) -> None:
+def test_schedules_of_keras_and_functions_of_the_rate_are_refused_with_the_way_to_convert_them(place: Any) -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"got CosineDecay; convert it with lrcore_keras\.from_native"):
         place(keras.optimizers.schedules.CosineDecay(0.1, 10))
     with pytest.raises(lrcore.ScheduleError, match=r"expected a function of the step alone; .*lrcore\.recurrence"):
