@@ -18,7 +18,10 @@ except AttributeError as error:
         'run: pip install "numpy<1.24"'
     ) from None
 
+from lrcore_mxnet._loading import apply_policy_to_loaded_states
 from lrcore_mxnet._native import from_native, native_step
 from lrcore_mxnet._scheduler import LRScheduler
 
 __all__ = ["LRScheduler", "from_native", "native_step"]
+
+apply_policy_to_loaded_states()

@@ -5,8 +5,11 @@ MXNet calls a scheduler with num_update = step + 1, during its warmup too. Its w
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import mxnet as mx
@@ -14,6 +17,7 @@ from mxnet.lr_scheduler import CosineScheduler, FactorScheduler, MultiFactorSche
 
 import lrcore
 from lrcore_mxnet._scheduler import LRScheduler
+from lrcore_mxnet._update_counts import optimizer_of
 
 WHERE = "lrcore_mxnet.from_native"
 
@@ -22,14 +26,16 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
     """The schedule of an MXNet scheduler, whatever it was asked before.
 
     Args:
-        native: a scheduler of `mxnet.lr_scheduler`, or a function of num_update, which becomes a `lrcore.Function`.
+        native: a scheduler of `mxnet.lr_scheduler`; a function of num_update; or a scheduler of your own, not asked yet.
+            The latter two become a `lrcore.Function`. A scheduler of your own may change when it is asked: a copy is asked
+            once for each update, from the first one on.
 
     Returns:
         A schedule that is equal to the native at every step: the native asked for `num_update` gives `schedule(num_update - 1)`.
         For an `LRScheduler` of ours, what it was made with.
 
     Raises:
-        lrcore.ScheduleError: the native is not one of MXNet's, or has options for which it has no rate.
+        lrcore.ScheduleError: the native is none of these, or has options for which it has no rate.
 
     Example:
         >>> import mxnet as mx, lrcore_mxnet
@@ -40,35 +46,40 @@ def from_native(native: Any) -> lrcore.Schedule | Any:
         return native.schedule
     if type(native) in _CONVERTERS:
         return _CONVERTERS[type(native)](native)
-    if isinstance(native, mx.lr_scheduler.LRScheduler) or not callable(native):
+    if inspect.isroutine(native) or isinstance(native, partial):
+        return lrcore.Function(_Counted(native))
+    if (
+        isinstance(native, type)
+        or not callable(native)
+        or type(native).__call__ is mx.lr_scheduler.LRScheduler.__call__
+    ):
         known = ", ".join(cls.__name__ for cls in _CONVERTERS)
         raise lrcore.ScheduleError(
-            WHERE, f"expected one of {known}; got {type(native).__name__}; wrap its formula in lrcore.Function"
+            WHERE,
+            f"expected one of {known}, a subclass of LRScheduler with its own __call__, or a function of num_update; got {_shown(native)}",
         )
-    return lrcore.Function(_Counted(native))
+    return lrcore.Function(_Replayed(native))
 
 
 def native_step(native: Any) -> int:
-    """The updates that a trainer or an optimizer has made; MXNet's schedulers themselves do not know.
+    """The updates that a trainer has made; MXNet's schedulers themselves do not know.
 
     Args:
-        native: a `gluon.Trainer` or a `mxnet.optimizer.Optimizer`.
+        native: a `gluon.Trainer`, a `Module` whose optimizer is initialised, a `KVStore` or a `mxnet.optimizer.Optimizer`.
 
     Raises:
-        lrcore.ScheduleError: it is neither.
+        lrcore.ScheduleError: it is none of these, or its distributed store counts the updates on its servers.
 
     Example:
         >>> import mxnet as mx, lrcore_mxnet
         >>> lrcore_mxnet.native_step(mx.optimizer.SGD())
         0
     """
-    optimizer = getattr(native, "optimizer", native)
-    if not isinstance(optimizer, mx.optimizer.Optimizer):
-        raise lrcore.ScheduleError(
-            "lrcore_mxnet.native_step",
-            f"expected a Trainer or an Optimizer, which count the updates; got {type(native).__name__}",
-        )
-    return int(optimizer.num_update)
+    return int(optimizer_of(native, "lrcore_mxnet.native_step").num_update)
+
+
+def _shown(native: Any) -> str:
+    return f"the class {native.__name__}" if isinstance(native, type) else type(native).__name__
 
 
 class _Counted:
@@ -79,6 +90,27 @@ class _Counted:
 
     def __call__(self, step: int) -> Any:
         return self.function(step + 1)
+
+
+class _Replayed:
+    """Adapt a scheduler that may change when it is asked: it is asked once for each update, in order, and its rates are kept.
+
+    Attributes:
+        native: the scheduler before it is asked.
+    """
+
+    def __init__(self, native: Callable[[int], Any]) -> None:
+        self.native = deepcopy(native)
+        self._asked = deepcopy(native)
+        self._rates: list[Any] = []
+
+    def __call__(self, step: int) -> Any:
+        while len(self._rates) <= step:
+            self._rates.append(self._asked(len(self._rates) + 1))
+        return self._rates[step]
+
+    def __reduce__(self) -> Any:
+        return _Replayed, (self.native,)
 
 
 def _factor(native: FactorScheduler) -> lrcore.Schedule:

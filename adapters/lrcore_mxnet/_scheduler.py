@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from operator import index
+from types import FrameType
 from typing import Any
-from weakref import WeakSet
 
 import mxnet as mx
 
@@ -21,7 +21,7 @@ from lrcore import adapting
 from lrcore_mxnet._update_counts import optimizer_of, set_update_count, spread_counts_to_devices, undo_count
 
 _NAME = "lrcore_mxnet.LRScheduler"
-_MAX_SHOWN = 200  # characters of a schedule's name in an error message
+_HOW_TO_REPORT = "call report(metric) after each evaluation"
 
 
 class LRScheduler(mx.lr_scheduler.LRScheduler):
@@ -29,34 +29,23 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
 
     MXNet takes any function for its `lr_scheduler`: a schedule that is given without this would run one update ahead.
 
-    MXNet's optimizer counts the updates and the scheduler holds none, so what needs the count is given the trainer: a
-    `gluon.Trainer`, a `Module` whose optimizer is initialised, a `KVStore`, or the optimizer itself. The rate is the schedule's own:
-    an optimizer's `learning_rate` does not replace it, `lr_mult` of a parameter multiplies it. Adam, LAMB, RMSProp and
-    others write their default `learning_rate` into every scheduler: give them `learning_rate=None`, or a warning says
-    that the default is not used. Ftrl divides by the rate: begin its warmup above 0.
+    `trainer.save_states(path)` saves the updates made and the scheduler. `trainer.load_states(path)` goes on with this
+    scheduler after those updates: `on_mismatch` decides where the file has another schedule, a scheduler of MXNet or a
+    fixed rate. What has no number of updates in its file, a `Module`, needs `load_state_dict(state, module)`.
 
-    To resume, `trainer.save_states(path)` saves the updates made and the scheduler too, and `trainer.load_states(path)`
-    puts the saved scheduler in the place of yours: `scheduler.sync(trainer)` after it compares the two, applies
-    `on_mismatch`, and makes this one the trainer's again. On other devices than those of the saved states it also has
-    them count on, where MXNet counts afresh. `Module` saves no number of updates: keep `state_dict(module)` beside its
-    files and call `load_state_dict(state, module)`, or pass `begin_num_update=state["step"]` to the optimizer.
+    The rate is the schedule's own. An optimizer's `learning_rate` does not replace it; `lr_mult` of a parameter multiplies
+    it. Adam, LAMB, RMSProp and others have a default `learning_rate`: give them `learning_rate=None`, or a warning says that
+    it is not used. AdaDelta has no learning rate; Ftrl divides by it, so begin its warmup above 0.
 
-    A distributed store that makes the updates counts them on its servers: what needs the count is refused there, but for a
-    state that is loaded before the first update; `update_on_kvstore=False` has the workers count.
-
-    An error in a Python function leaves the weights and the counts as they were. Where a store makes the updates, which
-    is what MXNet chooses for several devices, MXNet prints the error and leaves the update out: a function that may fail
-    needs a trainer with `update_on_kvstore=False`.
+    If a Python function raises an error, the weights and the counts stay as they were. Where a store makes the updates
+    (MXNet's choice for several devices), MXNet prints the error and leaves the update out; pass `update_on_kvstore=False`.
 
     Args:
-        schedule: a schedule, a `lrcore.Plateau`, or a Python function of the step. A function that cannot be pickled, a
-            lambda, is not in the file of `save_states`: `load_states` takes it from a scheduler that follows the same. A
-            warning says so if its values have changed since.
-            A plateau that is told no metric in 10,000 updates is warned of once.
+        schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, or the path, the text or the dict of a
+            schedule file.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
             "same_past", which goes on with this one if every update already made had its rate.
-        first: what the optimizer asks for at the first update: 1, but 0 for LBSGD. AdaDelta has no learning rate and
-            never asks.
+        first: what the optimizer asks for at the first update: 1, but 0 for LBSGD.
 
     Attributes:
         schedule: the schedule or plateau that gives the rates.
@@ -81,11 +70,19 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
         True
     """
 
-    _report_due: float = inf  # the step at which to warn that the plateau was told no metric
+    # The updates whose rate is known, from the first to the one after the last, and that rate.
+    _kept: tuple[int, int, float]
+    # Whether a schedule without stairs is followed, whose rate is kept for one update.
+    _is_curve: bool
+    # The step from which a warning says that the plateau was told no metric.
+    _remind_from: float = inf
+    _warned_of_first = False
+    _warned_of_workers = False
+    _saved_schedule: str | None = None  # the description of the schedule in the file that this scheduler was read from
 
     def __init__(
         self,
-        schedule: lrcore.Schedule | lrcore.Plateau | Callable[[int], float],
+        schedule: adapting.Source | lrcore.Plateau,
         *,
         on_mismatch: adapting.Policy = "error",
         first: int = 1,
@@ -102,25 +99,34 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             raise lrcore.ScheduleError(f"{_NAME}.first", f"expected 0 or 1; got {first!r}")
         self.on_mismatch: adapting.Policy = on_mismatch
         self.first = int(first)
-        self._follow(schedule if isinstance(schedule, lrcore.Plateau) else adapting.as_schedule(schedule))
-        self._report_due = inf if self.plateau_state is None else _NOT_CALLED
-        # False from when `load_states` unpickles a scheduler that may replace this one, until a trainer asks this one.
-        self._in_use = True
-        self._saved_schedule: str | None = None
-        _live_schedulers.add(self)
+        self._follow(adapting.Follower.of(schedule, f"{_NAME}.schedule"))
+        if self.plateau_state is not None:
+            self._remind_from = _NOT_CALLED
+
+    @property
+    def schedule(self) -> Any:
+        return self._follower.schedule
+
+    @property
+    def plateau_state(self) -> lrcore.PlateauState | None:
+        return self._follower.plateau_state
 
     def __call__(self, num_update: int) -> float:
-        """The learning rate of update `num_update`; asking changes nothing."""
+        """The learning rate of update `num_update`; asking changes nothing.
+
+        MXNet asks once for each parameter: a rate is kept for as long as it holds.
+        """
         try:
-            step = index(num_update) - self.first
-        except TypeError:
-            raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
-        self._in_use = True
-        try:
-            if step >= self._report_due:
-                self._warn_if_no_report(step)
-            return self._at(step if step > 0 else 0)
+            first, end, rate = self._kept
+            if first <= num_update < end:
+                return rate
+            if self._is_curve and type(num_update) is int and num_update >= self.first:
+                rate = self._rate_of_update(num_update)
+                self._kept = num_update, num_update + 1, rate
+                return rate
+            return self._evaluate(_as_count(num_update))
         except Exception:
+            _as_count(num_update)
             if self.first:
                 undo_count(sys._getframe(1))  # noqa: SLF001 - the optimizer is reached by the caller's frame alone
             raise
@@ -128,41 +134,34 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
     @property
     def base_lr(self) -> float:
         """The schedule's first value; MXNet's optimizers write here, which does not change it."""
-        return self._at(0)
+        return self._rate_of_update(self.first)
 
     @base_lr.setter
     def base_lr(self, learning_rate: float) -> None:
         if learning_rate != self.base_lr:
-            warnings.warn(
-                f"{_NAME}: the schedule alone gives the rate; the optimizer's learning_rate {learning_rate!r} is not "
-                "used, whatever MXNet prints; pass learning_rate=None to the optimizer",
-                stacklevel=2,
+            adapting.warn(
+                f"{_NAME}: the optimizer's learning_rate {learning_rate!r} is not used, whatever MXNet prints: the schedule "
+                f"alone gives the rate, and base_lr is still {self.base_lr!r}; pass learning_rate=None to the optimizer"
             )
 
     def report(self, metric: Any) -> None:
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
 
         Args:
-            metric: a number or an NDArray of one element, as MXNet's losses are.
+            metric: a number or an NDArray of one element, as MXNet's losses are. Several workers report the same number.
 
         Raises:
             lrcore.ScheduleError: a schedule is followed, not a plateau; or the metric is not one number.
         """
-        if not isinstance(self.schedule, lrcore.Plateau):
-            raise lrcore.ScheduleError(
-                f"{_NAME}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
-            )
-        assert self.plateau_state is not None
-        if not self._in_use:
-            warnings.warn(
-                f"{_NAME}.report: states were loaded, and no trainer has asked this scheduler since: the trainer may follow "
-                "the saved one instead; call sync(trainer) after load_states",
-                stacklevel=2,
-            )
         if type(metric) is mx.nd.NDArray and metric.size == 1:
             metric = metric.asscalar()  # NDArray has no `__float__`
-        self._follow(self.schedule, self.schedule.update(self.plateau_state, metric))
-        self._report_due = inf
+        if _count_workers() > 1 and not self._warned_of_workers:
+            self._warned_of_workers = True
+            adapting.warn(
+                f"{_NAME}.report: each worker follows its own plateau, and their rates and weights drift apart if they report "
+                "different numbers: report the mean over the workers, the same on each"
+            )
+        self._follow(self._follower.told(metric, _NAME))
 
     def state_dict(self, trainer: Any) -> dict[str, int | str]:
         """The state after the updates that a trainer has made: four plain keys, the same in every adapter.
@@ -171,7 +170,8 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             trainer: what follows this scheduler: a `gluon.Trainer`, `Module`, `KVStore` or optimizer.
 
         Raises:
-            lrcore.ScheduleError: `trainer` is none of these, or follows another scheduler.
+            lrcore.ScheduleError: `trainer` is none of these, or follows another scheduler; or its distributed store makes
+                the updates and counts them on its servers.
         """
         optimizer = optimizer_of(trainer, _NAME)
         if optimizer.lr_scheduler is not self:
@@ -179,14 +179,16 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 f"{_NAME}.state_dict",
                 f"expected a trainer that follows this scheduler; got one with {optimizer.lr_scheduler!r}; call sync(trainer)",
             )
-        plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
-        state = lrcore.save_state(optimizer.num_update, self.schedule, plateau)
-        return state if self._saved_schedule is None else {**state, "schedule": self._saved_schedule}
+        return self._follower.state(optimizer.num_update)
 
     def load_state_dict(self, state: Mapping[str, Any], trainer: Any) -> None:
         """Go on after the update at which a state was saved, in this or another framework.
 
         The trainer follows this scheduler from then on and counts from the state's step. Loading twice is loading once.
+
+        Adam, Nadam and FTML take their bias correction from the same count. Without the moments of the run, which a move from
+        another framework leaves behind, the correction is missing: Adam's first updates move the weights 3 to 5 times as
+        far. To move without moments, leave the count at 0 and train with `LRScheduler(lrcore.Shift(schedule, step))`.
 
         Args:
             state: what `state_dict` of any adapter returned.
@@ -197,19 +199,18 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
                 not go on. Nothing has changed then.
         """
         optimizer = optimizer_of(trainer, _NAME)
-        set_update_count(optimizer, self._load(state))
-        self._attach_to(optimizer)
+        set_update_count(optimizer, self._go_on(state))
+        optimizer.lr_scheduler = self
 
     def sync(self, trainer: Any, step: int | None = None) -> None:
         """Make a trainer follow this scheduler, and with `step` count from there: the next update uses schedule(step).
 
-        Where the trainer follows another lrcore scheduler, one that `trainer.load_states` brought, this is a load of
-        its state: `on_mismatch` decides between the two schedules.
+        Where the trainer follows another lrcore scheduler, this is a load of its state: `on_mismatch` decides between the
+        two schedules.
 
         Args:
             trainer: as in `state_dict`.
-            step: updates already made. Default: what the trainer has counted. Adam and others take the power of their
-                bias correction from the same count.
+            step: updates already made; see `load_state_dict` for Adam. Default: what the trainer has counted.
 
         Raises:
             lrcore.ScheduleError: as `load_state_dict`; or `step` is not an integer >= 0.
@@ -219,134 +220,161 @@ class LRScheduler(mx.lr_scheduler.LRScheduler):
             step = adapting.checked_step(step, f"{_NAME}.sync: step")
         found = optimizer.lr_scheduler
         if isinstance(found, LRScheduler) and found is not self:
-            self._load(found.state_dict(optimizer))
+            self._go_on(found._saved_state(optimizer.num_update))  # noqa: SLF001 - its own class
         if step is None:
-            spread_counts_to_devices(optimizer, trainer)
+            spread_counts_to_devices(optimizer, optimizer.param_dict)
         else:
             set_update_count(optimizer, step)
-        self._attach_to(optimizer)
+        optimizer.lr_scheduler = self
+
+    def _go_on(self, state: Mapping[str, Any]) -> int:
+        """Follow the schedule that `on_mismatch` chooses, the saved or the configured one, and return the step of the state."""
+        if isinstance(self.schedule, _Unsaved):
+            raise self.schedule.error()
+        follower, step = self._follower.loaded(state, self.on_mismatch, _NAME)
+        self._follow(follower)
+        self._saved_schedule = None
+        return step
+
+    def _saved_state(self, step: int) -> dict[str, int | str]:
+        """Return the state; of a scheduler that was read from a file, with the description of the schedule in that file.
+
+        Pickle stores a Python function by its name: its code may have changed since.
+        """
+        if self._saved_schedule is None:
+            return self._follower.state(step)
+        plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
+        return {**lrcore.save_state(step, _NO_SCHEDULE, plateau), "schedule": self._saved_schedule}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LRScheduler:
-        """Copy without `__setstate__`, which treats the new scheduler as one that `load_states` put in the place of this one."""
-        copied = type(self)(self.schedule, on_mismatch=self.on_mismatch, first=self.first)
-        copied._follow(self.schedule, self.plateau_state)  # noqa: SLF001 - its own class
-        copied._report_due = self._report_due  # noqa: SLF001 - its own class
+        """Copy what may change; a Python function, which cannot always be pickled, is shared."""
+        return copy(self)
+
+    def __copy__(self) -> LRScheduler:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
         return copied
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if protocol == _PROTOCOL_FOR_SERVERS and self.plateau_state is not None and _is_worker():
+            raise lrcore.ScheduleError(
+                _NAME,
+                "expected a schedule, since the store makes the updates on its servers, which a metric does not reach; got "
+                f"{self.schedule!r}; pass update_on_kvstore=False to the trainer",
+            )
+        return super().__reduce_ex__(protocol)
+
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in vars(self).items() if name not in ("_at", "_in_use")}
-        state["_saved_schedule"] = _description(self.schedule)  # pickle stores only the name of a function
+        state = {name: value for name, value in vars(self).items() if name not in _NOT_PICKLED}
+        state |= {"schedule": self.schedule, "plateau_state": self.plateau_state}
+        state["_saved_schedule"] = self._saved_state(0)["schedule"]
         try:
             pickle.dumps(self.schedule)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
-            if os.environ.get("DMLC_ROLE") == "worker":
+            if _is_worker():
                 raise lrcore.ScheduleError(
                     _NAME,
                     "expected a function that can be pickled, since MXNet may send the scheduler to its servers; got "
                     f"{self.schedule!r} ({error}); define it at the top of a module",
                 ) from None
             # Raise no error outside a worker: MXNet has already opened, and so emptied, the file of `save_states`.
-            state["schedule"] = _Unsaved(self.schedule.in_full())
+            state["schedule"] = _Unsaved(repr(self.schedule))
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__dict__.update(state)
-        schedule = self.schedule.find() if isinstance(self.schedule, _Unsaved) else self.schedule
-        self._follow(schedule, self.plateau_state)
-        self._in_use = True
-        self._warn_if_function_changed(state.get("_saved_schedule"))
-        self._mark_replaced()
-        _live_schedulers.add(self)
+        own = dict(state)
+        schedule, plateau_state = own.pop("schedule"), own.pop("plateau_state")
+        self.__dict__.update(own)
+        self._follow(adapting.Follower(schedule, plateau_state, self._remind_from))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.schedule!r})"
 
-    def _follow(self, schedule: lrcore.Schedule | lrcore.Plateau, state: lrcore.PlateauState | None = None) -> None:
-        """Set the schedule, the plateau's state (default: its initial state) and `_at`, the rate as a function of the step."""
-        self._at: Callable[[int], float]
-        if isinstance(schedule, lrcore.Plateau):
-            state = state or schedule.initial()
-            self._at = partial(schedule.value, state=state)
-        else:
-            self._at = schedule.at
-        self.schedule = schedule
-        self.plateau_state = state
+    def _follow(self, follower: adapting.Follower) -> None:
+        """Take the rates from a follower."""
+        schedule = follower.schedule
+        self._is_curve = isinstance(schedule, lrcore.Schedule) and not schedule.has_stairs
+        self._rate_of_update = _function_of_update(follower, self.first)
+        self._kept = _NOTHING
+        self._follower = follower
+        self._remind_from = follower.report_due
 
-    def _warn_if_no_report(self, step: int) -> None:
+    def _evaluate(self, num_update: int) -> float:
+        """Evaluate the rate of any update, of a staircase or a plateau too."""
+        if num_update - self.first >= self._remind_from:
+            self._remind(num_update - self.first)
+        if num_update < self.first:
+            self._warn_if_an_update_is_not_counted(sys._getframe(2))  # noqa: SLF001 - the caller of `__call__`
+            num_update = self.first
+        rate, step = self._rate_of_update(num_update), num_update - self.first
+        holds = self.schedule.stair(step) if _has_stairs(self.schedule) else range(step, step + 1)
+        self._kept = holds.start + self.first, min(holds.stop + self.first, num_update + _LONGEST_KEPT), rate
+        return rate
+
+    def _warn_if_an_update_is_not_counted(self, caller: FrameType) -> None:
+        """Warn once, if an optimizer asks for the rate of an update before it counts that update."""
+        if caller.f_code.co_name == "_get_lrs" and not self._warned_of_first:
+            self._warned_of_first = True
+            adapting.warn(
+                f"{_NAME}: {type(caller.f_locals['self']).__name__} asks for the rate before it counts the update, so every "
+                "update would have the rate of the one before; pass first=0"
+            )
+
+    def _remind(self, step: int) -> None:
         """Warn once that the plateau was told no metric; at the first call, only set the step of that warning.
 
         A trainer may begin at any update: the steps before the first call do not count.
         """
-        if self._report_due == _NOT_CALLED:
-            self._report_due = adapting.report_due(step)
+        if self._remind_from == _NOT_CALLED:
+            self._follow(self._follower.counting_from(step))
         else:
-            self._report_due = inf
-            adapting.warn_of_no_report(_NAME, "call report(metric) after each evaluation")
-
-    def _warn_if_function_changed(self, saved: str | None) -> None:
-        """Warn if the unpickled Python function gives other values than the saved description: its code has changed since.
-
-        Args:
-            saved: the description in the pickle.
-        """
-        self._saved_schedule = None
-        if saved is None:  # a file of an earlier version has no description
-            return
-        try:
-            lrcore.load_state({**lrcore.save_state(0, self.schedule), "schedule": saved}, self.schedule)
-        except lrcore.ScheduleError as error:
-            self._saved_schedule = saved
-            warnings.warn(
-                f"{_NAME}: the scheduler just loaded has a Python function that has changed since ({error.problem}); "
-                "call sync(trainer) of the configured scheduler to apply on_mismatch",
-                stacklevel=4,
-            )
-
-    def _mark_replaced(self) -> None:
-        """Mark the schedulers that this unpickled one may replace, and warn if none of them has its schedule.
-
-        `trainer.load_states` replaces the configured scheduler without a call to it: unpickling is all that can be seen.
-        """
-        described = _description(self.schedule)
-        replaced = [scheduler for scheduler in _live_schedulers if _description(scheduler.schedule) == described]
-        for scheduler in replaced:
-            scheduler._in_use = False  # noqa: SLF001 - its own class
-        if (
-            _live_schedulers
-            and not replaced
-            and all(scheduler.on_mismatch != "keep_checkpoint" for scheduler in _live_schedulers)
-        ):
-            warnings.warn(
-                f"{_NAME}: the scheduler just loaded has another schedule than the configured one and takes its place; "
-                "call sync(trainer) of the configured scheduler to apply on_mismatch",
-                stacklevel=3,
-            )
-
-    def _attach_to(self, optimizer: Any) -> None:
-        """Make this the scheduler of an optimizer."""
-        optimizer.lr_scheduler = self
-        self._in_use = True
-
-    def _load(self, state: Mapping[str, Any]) -> int:
-        """Follow the schedule that `on_mismatch` chooses, the saved or the configured one, and return the step of the state."""
-        loaded = lrcore.load_state(state, self.schedule, self.on_mismatch, _NAME)
-        if not isinstance(loaded.schedule, lrcore.Schedule | lrcore.Plateau):
-            raise lrcore.ScheduleError(_NAME, f"expected a state of one schedule; got one of {loaded.schedule!r}")
-        has_plateau_state = isinstance(loaded.schedule, lrcore.Plateau) and loaded.plateau is not None
-        plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, _NAME) if has_plateau_state else None
-        self._follow(loaded.schedule, plateau_state)
-        self._report_due = inf if self.plateau_state is None else adapting.report_due(loaded.step, plateau_state)
-        return loaded.step
+            self._follow(self._follower.remind(step, _NAME, _HOW_TO_REPORT))
 
 
-_NOT_CALLED = 0  # `_report_due` of a plateau whose scheduler was not called yet: its first step is unknown
-# Every scheduler that exists, to find the one that `load_states` replaces.
-_live_schedulers: WeakSet[LRScheduler] = WeakSet()
+_NOT_CALLED = 0  # `_remind_from` of a plateau whose scheduler was not called yet: its first step is unknown
+_NOT_PICKLED = {"_rate_of_update", "_is_curve", "_kept", "_follower"}
+_NOTHING = (0, 0, 0.0)  # `_kept` before a rate is known: an empty interval
+_LONGEST_KEPT = 2**20  # updates; Python compares small integers faster
+_NO_SCHEDULE = lrcore.Constant(0.0)
+_PROTOCOL_FOR_SERVERS = (
+    0  # of pickle: a store sends the optimizer to its servers with it, `save_states` takes the default
+)
 
 
-def _description(schedule: lrcore.Schedule | lrcore.Plateau) -> str:
-    """Return the description that a state has of a schedule. It describes a Python function by name and a few values."""
-    return str(lrcore.save_state(0, schedule)["schedule"])
+def _as_count(num_update: Any) -> int:
+    """Return an integer of Python or numpy as an int, and refuse anything else."""
+    try:
+        return index(num_update)
+    except TypeError:
+        raise lrcore.ScheduleError(_NAME, f"expected an integer num_update; got {num_update!r}") from None
+
+
+def _has_stairs(schedule: Any) -> bool:
+    return isinstance(schedule, lrcore.Schedule) and schedule.has_stairs
+
+
+def _function_of_update(follower: adapting.Follower, first: int) -> Callable[[int], float]:
+    """Return the rate as a function of num_update."""
+    schedule = follower.schedule
+    if isinstance(schedule, lrcore.Schedule):
+        return schedule.at_counting_from(first)
+    at = schedule.at if isinstance(schedule, _Unsaved) else follower.at
+    return lambda number: at(number - first)
+
+
+def _is_worker() -> bool:
+    """Whether this process is one of several workers, which send their gradients to servers."""
+    return os.environ.get("DMLC_ROLE") == "worker"
+
+
+def _count_workers() -> int:
+    """Return the number of processes that train together, by a distributed store or by Horovod."""
+    if _is_worker():
+        return int(os.environ.get("DMLC_NUM_WORKER", "1"))
+    horovod: Any = sys.modules.get("horovod.mxnet")
+    with suppress(ValueError):  # Horovod's before `init`
+        return 1 if horovod is None else int(horovod.size())
+    return 1
 
 
 @dataclass(frozen=True)
@@ -355,14 +383,15 @@ class _Unsaved:
 
     name: str
 
-    def find(self) -> lrcore.Schedule | lrcore.Plateau:
-        """Return the schedule of this name that an existing scheduler follows."""
-        for scheduler in _live_schedulers:
-            if scheduler.schedule.in_full() == self.name:
-                return scheduler.schedule
-        name = self.name if len(self.name) <= _MAX_SHOWN else self.name[: _MAX_SHOWN - 3] + "..."
-        raise lrcore.ScheduleError(
+    def __repr__(self) -> str:
+        return self.name
+
+    def at(self, step: int) -> float:
+        raise self.error()
+
+    def error(self) -> lrcore.ScheduleError:
+        return lrcore.ScheduleError(
             _NAME,
-            f"expected a scheduler in use that follows {name}, the schedule of the saved one, whose Python function cannot "
-            "be pickled; got none; make it before the states are loaded, or define the function at the top of a module",
+            f"expected a function that can be pickled; got {self.name}, of which the file has the name only; load the states "
+            "into a trainer whose scheduler follows it, or define the function at the top of a module",
         )

@@ -7,6 +7,7 @@ function that sets these counts.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -16,7 +17,7 @@ import lrcore
 
 
 def optimizer_of(trainer: Any, where: str) -> Any:
-    """Return the optimizer of a Trainer, a Module, a BucketingModule, a KVStore or an Updater, or the optimizer itself.
+    """Return the optimizer that counts the updates of a Trainer, a Module, a KVStore or an Updater, or the optimizer itself.
 
     Raises:
         lrcore.ScheduleError: `trainer` has no optimizer, or its distributed store counts the updates on its servers.
@@ -34,7 +35,12 @@ def optimizer_of(trainer: Any, where: str) -> Any:
         raise lrcore.ScheduleError(
             where, f"expected a gluon.Trainer, a Module after init_optimizer, or an optimizer; got {trainer!r}"
         )
-    return optimizer
+    return counting(optimizer)
+
+
+def counting(optimizer: Any) -> Any:
+    """Return the optimizer that makes the updates: SVRGModule's optimizer has another one, `default_opt`, make them."""
+    return getattr(optimizer, "default_opt", optimizer)
 
 
 def set_update_count(optimizer: Any, step: int) -> None:
@@ -44,16 +50,21 @@ def set_update_count(optimizer: Any, step: int) -> None:
         counts.clear()
 
 
-def spread_counts_to_devices(optimizer: Any, trainer: Any) -> None:
-    """Give each device of the trainer the largest count of each parameter on any device.
+def spread_counts_to_devices(optimizer: Any, parameters: Mapping[Any, Any]) -> None:
+    """Give each device of some Gluon parameters the largest count of each parameter on any device.
 
     States that were saved on other devices have no counts for the trainer's own, where MXNet would begin anew.
     """
     counts_by_device, largest_counts = optimizer._all_index_update_counts, Counter[Any]()  # noqa: SLF001
     for counts in counts_by_device.values():
         largest_counts |= Counter(counts)
-    for context in getattr(trainer, "_contexts", getattr(trainer, "_context", [])):
-        counts_by_device.setdefault(context.device_id, {}).update(largest_counts)
+    for device in {device.device_id for parameter in parameters.values() for device in _devices(parameter)}:
+        counts_by_device.setdefault(device, {}).update(largest_counts)
+
+
+def _devices(parameter: Any) -> list[Any]:
+    """Return the devices of a Gluon parameter; MXNet 2 has renamed the method."""
+    return list(parameter.list_device() if hasattr(parameter, "list_device") else parameter.list_ctx())
 
 
 def undo_count(caller: FrameType | None) -> None:

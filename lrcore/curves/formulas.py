@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = Any  # a float, or a float64 array; times are ints, floats or arrays of either
 TimeFunction: TypeAlias = Callable[[Any], Any]
+Interval: TypeAlias = tuple[float, float]  # of steps: the first, and the one after the last
 Check: TypeAlias = Callable[[Any, Any], float]  # (what a Python function returned, the time) -> the value, if valid
 
 ROUNDING = sys.float_info.epsilon
@@ -27,6 +28,7 @@ LARGEST = sys.float_info.max
 SMALLEST = sys.float_info.min
 LAST_STEP = 2**53
 """The last step: beyond it float64 cannot represent every integer."""
+EVER: Interval = (-math.inf, math.inf)
 BLOCK = 2**14
 """Values computed at a time, few enough to stay in the processor's cache through all operations of a formula."""
 _LARGE_LOG = 20.0  # of a base: from here the rounding of the exponent costs more than 1e-15
@@ -372,6 +374,14 @@ def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], t
         return number - before, left
 
     return value_since
+
+
+def tread(t: int, width: float, origin: float) -> Interval | None:
+    """The interval around t in which (t - origin) // width does not change; None where it is not a matter of integers."""
+    if not (float(width).is_integer() and type(origin) is int):
+        return None
+    first = t - (t - origin) % int(width)
+    return first, first + int(width)
 
 
 def _periods_before(origin: float, period: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lrcore.curves import formulas
-from lrcore.curves.formulas import ROUNDING, SCALARS, Library, TimeFunction
+from lrcore.curves.formulas import EVER, ROUNDING, SCALARS, Interval, Library, TimeFunction, tread
 from lrcore.errors import ScheduleError
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class Formula(Protocol):
     @property
     def monotone(self) -> bool: ...
     def bind(self, lib: Library) -> TimeFunction: ...
+    def stair(self, t: int) -> Interval | None:
+        """The interval of steps around t in which a staircase or a constant keeps its value; None for any other formula."""
+        ...
+
     def delayed(self, by: float) -> Formula:
         """The formula whose value at t is this one's at t - by."""
         ...
@@ -74,6 +78,9 @@ class _Smooth(_Untruncated, frozen=True):
     def breakpoints(self, first: int, last: int) -> Iterator[int]:
         return iter(())
 
+    def stair(self, t: int) -> Interval | None:
+        return None
+
 
 class Constant(_Smooth, frozen=True, gc=False):
     """The same value at every t."""
@@ -83,6 +90,9 @@ class Constant(_Smooth, frozen=True, gc=False):
     @property
     def period(self) -> int:
         return 1
+
+    def stair(self, t: int) -> Interval:
+        return EVER
 
     def bind(self, lib: Library) -> TimeFunction:
         return lib.fill(self.value)
@@ -139,6 +149,9 @@ class Exponential(_Smooth, frozen=True, gc=False):
     def bind(self, lib: Library) -> TimeFunction:
         return formulas.exponential(lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase)
 
+    def stair(self, t: int) -> Interval | None:
+        return tread(t, self.decay_steps, self.origin) if self.staircase else None
+
     def delayed(self, by: float) -> Exponential:
         return replace(self, origin=self.origin + by)
 
@@ -171,6 +184,9 @@ class InverseTime(_Smooth, frozen=True, gc=False):
             self.time_power,
             staircase=self.staircase,
         )
+
+    def stair(self, t: int) -> Interval | None:
+        return tread(t, self.decay_steps, self.origin) if self.staircase else None
 
     def delayed(self, by: float) -> InverseTime:
         return replace(self, origin=self.origin + by)
@@ -227,6 +243,9 @@ class UserFunction(_Untruncated, frozen=True):
             return lambda t: value((t - origin) / scale)
         return (lambda t: value(t - origin)) if origin else value
 
+    def stair(self, t: int) -> None:
+        return None
+
     def delayed(self, by: float) -> UserFunction:
         return replace(self, origin=self.origin + by)
 
@@ -255,6 +274,9 @@ class FrozenAt(_Smooth, frozen=True):
 
         return value
 
+    def stair(self, t: int) -> Interval:
+        return EVER
+
     def delayed(self, by: float) -> FrozenAt:
         return self
 
@@ -280,6 +302,9 @@ class Stairs(Struct, frozen=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         return formulas.stairs(lib, self.formula.bind(lib), self.origin, self.width)
+
+    def stair(self, t: int) -> Interval | None:
+        return tread(t, self.width, self.origin)
 
     def delayed(self, by: float) -> Stairs:
         return replace(self, origin=self.origin + by)
@@ -317,6 +342,9 @@ class Cycle(Struct, frozen=True):
     def bind(self, lib: Library) -> TimeFunction:
         inner = self.timeline.bind(lib)
         return formulas.cycle(lib, inner, self.origin, self.length, mirror=self.mirror, factor=self.factor)
+
+    def stair(self, t: int) -> None:
+        return None
 
     def delayed(self, by: float) -> Cycle:
         return replace(self, origin=self.origin + by)
@@ -364,6 +392,9 @@ class Reverse(_Untruncated, frozen=True):
         inner, about = self.timeline.bind(lib), formulas.for_arrays(self.about)
         return lambda t: inner(about - t)
 
+    def stair(self, t: int) -> None:
+        return None
+
     def delayed(self, by: float) -> Reverse:
         return replace(self, about=self.about + by)
 
@@ -395,6 +426,15 @@ class Pointwise(Struct, frozen=True):
         combine = formulas.total if self.operation == "sum" else formulas.product
         return combine(lib, [formula.bind(lib) for formula in self.formulas])
 
+    def stair(self, t: int) -> Interval | None:
+        firsts, ends = [], []
+        for formula in self.formulas:
+            if (held := formula.stair(t)) is None:
+                return None
+            firsts.append(held[0])
+            ends.append(held[1])
+        return max(firsts), min(ends)
+
     def delayed(self, by: float) -> Pointwise:
         return replace(self, formulas=tuple(formula.delayed(by) for formula in self.formulas))
 
@@ -425,6 +465,9 @@ class Clipped(Struct, frozen=True):
 
     def bind(self, lib: Library) -> TimeFunction:
         return lib.bounded(self.formula.bind(lib), self.low, self.high)
+
+    def stair(self, t: int) -> Interval | None:
+        return self.formula.stair(t)
 
     def delayed(self, by: float) -> Clipped:
         return replace(self, formula=self.formula.delayed(by))

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
 
@@ -39,7 +40,28 @@ class Timeline(Struct, frozen=True, dict=True):
 
     @cached_property
     def at(self) -> TimeFunction:
-        return self.bind(SCALARS)
+        """The value at a time. With stairs, the value of the present one is remembered."""
+        value = self.bind(SCALARS)
+        return _remembering(value, self.starts, self.formulas) if self.has_stairs else value
+
+    @property
+    def has_stairs(self) -> bool:
+        """Whether two pieces or more keep their value for several steps: a curve and its constant end do not."""
+        flat = (one for start, one in zip(self.starts, self.formulas, strict=True) if one.stair(math.ceil(start)))
+        return len(list(itertools.islice(flat, 2))) == 2
+
+    def stair(self, step: int) -> range:
+        """The steps around `step` at which the value is known to be the same."""
+        piece, held = _stair(step, self.starts, self.formulas)
+        if held is None:
+            return range(step, step + 1)
+        first, end = max(piece[0], held[0], 0), min(piece[1], held[1], LONGEST_COUNTED)
+        return range(math.ceil(first), max(math.ceil(end), step + 1))
+
+    def counted_from(self, first: int) -> Timeline | None:
+        """value(t - first), if it is the same to the bit; None if a time that is not whole would be rounded."""
+        line = self.delayed(first)
+        return line if line.delayed(-first) == Timeline(self.starts, self.formulas) else None
 
     @property
     def end(self) -> int | None:
@@ -137,6 +159,36 @@ class Timeline(Struct, frozen=True, dict=True):
                 starts.append(at)
                 pieces.append(piece)
         return Timeline(tuple(starts), tuple(pieces), self.length)
+
+
+def _stair(
+    t: int, starts: tuple[float, ...], formulas: tuple[Formula, ...]
+) -> tuple[tuple[float, float], tuple[float, float] | None]:
+    """The interval of the piece at t, and the one around t in which its formula keeps its value."""
+    number = max(bisect_right(starts, t) - 1, 0)
+    end = starts[number + 1] if number + 1 < len(starts) else math.inf
+    return (starts[number], end), formulas[number].stair(t)
+
+
+def _remembering(value: TimeFunction, starts: tuple[float, ...], formulas: tuple[Formula, ...]) -> TimeFunction:
+    """The same function, which computes a value that holds for several steps once.
+
+    One tuple is replaced as a whole, so that threads that ask at the same time do not see half of it.
+    """
+    kept: tuple[float, float, float | None] = (0, 0, None)  # an interval, and the value in it or None where it varies
+
+    def at(t: Any) -> Any:
+        nonlocal kept
+        first, end, held = kept
+        if first <= t < end:
+            return value(t) if held is None else held
+        found = value(t)
+        if type(t) is int:
+            (first, end), stair = _stair(t, starts, formulas)
+            kept = (max(first, stair[0]), min(end, stair[1]), found) if stair else (first, end, None)
+        return found
+
+    return at
 
 
 def constant(value: float, length: int | None = None) -> Timeline:

@@ -168,6 +168,39 @@ class Schedule(
         """The same function without the check of `step`: what a training loop calls."""
         return self._evaluated_timeline.at
 
+    def at_counting_from(self, first: int) -> Callable[[int], float]:
+        """`at` for a framework that counts its updates from `first` on: the value of count n is at(n - first), to the bit.
+
+        Args:
+            first: the count of the first update; smaller ones are not asked for.
+
+        Example:
+            >>> from lrcore import Linear
+            >>> schedule = Linear(init_value=1.0, end_value=0.0, decay_steps=4)
+            >>> schedule.at_counting_from(1)(3) == schedule.at(2)
+            True
+        """
+        line = self._evaluated_timeline.counted_from(first)
+        if line is not None:
+            return line.at
+        at = self.at
+        return lambda count: at(count - first)
+
+    @cached_property
+    def has_stairs(self) -> bool:
+        """Whether the schedule is a staircase, so that `stair` is worth its cost."""
+        return self._evaluated_timeline.has_stairs
+
+    def stair(self, step: int) -> range:
+        """The steps around `step` at which the value is known to be the same; `step` alone where it changes at each.
+
+        Example:
+            >>> from lrcore import PiecewiseConstant
+            >>> PiecewiseConstant(boundaries=[10, 30], values=[0.1, 0.01, 0.001]).stair(12)
+            range(10, 30)
+        """
+        return self._evaluated_timeline.stair(step)
+
     def values(self, steps: ArrayLike) -> NDArray[np.float64]:
         """The values at an array of steps.
 

@@ -182,6 +182,9 @@ class Watched:
 
         return value
 
+    def stair(self, t: int) -> None:
+        return None
+
     def delayed(self, by: float) -> Watched:
         return self
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import pickle
+from pathlib import Path
 from typing import Any
 
 import mxnet as mx
@@ -141,7 +143,7 @@ def test_own_scheduler_gives_back_its_schedule() -> None:
     assert lrcore_mxnet.from_native(lrcore_mxnet.LRScheduler(schedule)) is schedule
 
 
-def test_step_is_the_optimizers() -> None:
+def test_native_step_is_the_number_of_updates_that_the_optimizer_made() -> None:
     weight = mx.gluon.Parameter("weight", shape=1, init="zeros")
     weight.initialize()
     trainer = mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": FactorScheduler(2)})
@@ -151,19 +153,73 @@ def test_step_is_the_optimizers() -> None:
         loss.backward()
         trainer.step(1)
     assert lrcore_mxnet.native_step(trainer) == lrcore_mxnet.native_step(trainer.optimizer) == 3
-    with pytest.raises(lrcore.ScheduleError, match="expected a Trainer or an Optimizer"):
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a gluon\.Trainer, .* or an optimizer; got <mxnet"):
         lrcore_mxnet.native_step(FactorScheduler(2))
 
 
-class Own(FactorScheduler):
-    """A user's scheduler: its formula is not known."""
+class Raised(FactorScheduler):
+    """A user's scheduler that changes when it is asked."""
+
+    def __call__(self, num_update: int) -> float:
+        return 1.5 * float(super().__call__(num_update))
+
+
+class RootOf(mx.lr_scheduler.LRScheduler):
+    """A user's scheduler whose rate is a function of num_update."""
+
+    def __call__(self, num_update: int) -> float:
+        return float(self.base_lr) / num_update**0.5
+
+
+class MultipliedAtEachCall:
+    """The FactorScheduler of Dive into Deep Learning, which is no subclass."""
+
+    def __init__(self, factor: float, base_lr: float) -> None:
+        self.factor, self.base_lr = factor, base_lr
+
+    def __call__(self, num_update: int) -> float:
+        self.base_lr *= self.factor
+        return self.base_lr
+
+
+OWN: dict[str, Any] = {
+    "a subclass of FactorScheduler": lambda: Raised(3, 0.5),
+    "a subclass of CosineScheduler": lambda: type("Own", (CosineScheduler,), {})(20, base_lr=0.3, final_lr=0.1),
+    "a subclass of LRScheduler": lambda: RootOf(base_lr=0.3),
+    "any class": lambda: MultipliedAtEachCall(0.9, 2.0),
+}
+
+
+@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+def test_a_scheduler_of_ones_own_gives_the_rates_that_a_trainer_gets_from_it(make: Any) -> None:
+    native = make()
+    schedule = lrcore_mxnet.from_native(native)
+    walked = rates(native)
+    assert [schedule(step) for step in (60, 3, 3, 149, 0)] == [walked[step] for step in (60, 3, 3, 149, 0)]
+    assert [schedule(step) for step in range(UPDATES)] == walked
+
+
+def test_the_schedule_of_ones_own_scheduler_trains_resumes_and_is_pickled(tmp_path: Path) -> None:
+    def trainer_of(scheduler: Any) -> mx.gluon.Trainer:
+        weight = mx.gluon.Parameter("weight", shape=1, init="zeros")
+        weight.initialize()
+        return mx.gluon.Trainer([weight], "sgd", {"lr_scheduler": scheduler, "learning_rate": None})
+
+    path, native = str(tmp_path / "states"), Raised(3, 0.5)
+    scheduler = lrcore_mxnet.LRScheduler(lrcore_mxnet.from_native(native))
+    trainer_of(scheduler).save_states(path)
+    trainer_of(lrcore_mxnet.LRScheduler(lrcore_mxnet.from_native(Raised(3, 0.5)))).load_states(path)
+    with pytest.raises(lrcore.ScheduleError, match="the saved schedule is not the configured one"):
+        trainer_of(lrcore_mxnet.LRScheduler(lrcore_mxnet.from_native(Raised(3, 0.4)))).load_states(path)
+    copied = pickle.loads(pickle.dumps(scheduler))
+    assert [copied(number) for number in range(1, 20)] == rates(native, 19)
 
 
 @pytest.mark.parametrize(
     ("native", "message"),
     [
-        (Own(3), r"expected one of FactorScheduler, .*; got Own; wrap its formula in lrcore\.Function"),
-        (mx.lr_scheduler.LRScheduler(), "got LRScheduler"),
+        (mx.lr_scheduler.LRScheduler(), "expected one of FactorScheduler, .* function of num_update; got LRScheduler"),
+        (CosineScheduler, "got the class CosineScheduler"),
         (3, "got int"),
         (CosineScheduler(20, warmup_steps=20), "MXNet divides by 0; got 20 for both"),
         (PolyScheduler(20, warmup_steps=20), "MXNet divides by 0"),
