@@ -14,6 +14,8 @@ from lrcore import adapting
 from lrcore_keras._optimizers import count_on_host, find_caller, is_of_keras_2
 
 WHERE = "lrcore_keras.LearningRateSchedule"
+LAST_COUNT = 2**31 - 1  # the step from which every table holds its value
+SMALLEST_NORMAL, LARGEST = (float(limit) for limit in (np.finfo(np.float32).tiny, np.finfo(np.float32).max))
 
 
 @keras.saving.register_keras_serializable("lrcore")
@@ -58,6 +60,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.schedule = given
         self.horizon = horizon
         self._table = lrcore.lower(self.schedule, horizon)
+        self._last = LAST_COUNT if horizon is None else min(horizon, LAST_COUNT)
 
     def __call__(self, step: Any = None) -> Any:
         """The rate for the update after `step` updates: a scalar tensor, float64 where that is Keras's `floatx`.
@@ -101,8 +104,13 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
 
     def _evaluate_on_host(self, step: int) -> Any:
-        rate = self._table.evaluate(np, np.asarray(step), lambda array, dtype: array.astype(dtype), self._dtype())
-        return np.asarray(rate)
+        """The rate as an array of numpy: from a lookup its entry, for cubics the value that they approximate."""
+        if self._table.method == "lookup":
+            rate = self._table.evaluate(np, np.asarray(step), lambda array, dtype: array.astype(dtype), self._dtype())
+            return np.asarray(rate)
+        value = self.schedule.at(min(max(step, 0), self._last))
+        subnormal = abs(value) < SMALLEST_NORMAL  # tables hold 0 for these, since compilers differ in keeping them
+        return np.asarray(0.0 if subnormal else min(max(value, -LARGEST), LARGEST), self._dtype())
 
     def _dtype(self) -> Literal["float32", "float64"]:
         return "float64" if keras.config.floatx() == "float64" else "float32"

@@ -245,3 +245,13 @@ def test_schedules_of_keras_and_functions_of_the_rate_are_refused_with_the_way_t
         place(keras.optimizers.schedules.CosineDecay(0.1, 10))
     with pytest.raises(lrcore.ScheduleError, match=r"expected a function of the step alone; .*lrcore\.recurrence"):
         place(lambda epoch, rate: rate * 0.9)
+
+
+def test_a_step_on_the_host_gets_the_rate_of_a_long_schedule_to_the_bit() -> None:
+    long = lrcore.Exponential(init_value=0.5, decay_rate=0.99999)
+    rate = lrcore_keras.LearningRateSchedule(long, horizon=10**9)
+    expected = [float(np.float32(long(step))) for step in (0, 1_000_003, 2_000_000)]
+    assert [float(rate(step)) for step in (0, 1_000_003, 2_000_000)] == expected
+    assert float(rate(8_800_000)) == 0.0  # below the normal numbers of float32
+    held = lrcore_keras.LearningRateSchedule(long, horizon=400_000)
+    assert float(held(10**9)) == float(np.float32(long(400_000)))
