@@ -65,7 +65,7 @@ ECOSYSTEM = {
     ),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
     # Has to be of TensorFlow's own version.
-    "keras2": ("keras", ["tf_keras==2.21.*"]),
+    "keras2": ("keras", ["tf_keras==2.21.*", "hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
     # Paddle has no trainer that reads configurations, so these libraries are tried with it by themselves.
     "configurations": ("paddle", ["hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
 }

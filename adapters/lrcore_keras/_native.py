@@ -6,22 +6,15 @@ import copy
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
 
 import keras
-from keras.optimizers.schedules import (
-    CosineDecay,
-    CosineDecayRestarts,
-    ExponentialDecay,
-    InverseTimeDecay,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-)
 
 import lrcore
 from lrcore import adapting
 from lrcore_keras._callback import LearningRateScheduler
-from lrcore_keras._optimizers import inner_optimizers, update_count
+from lrcore_keras._optimizers import inner_optimizers, is_of_keras_2, update_count
 from lrcore_keras._schedule import LearningRateSchedule
 
 WHERE = "lrcore_keras.from_native"
@@ -51,26 +44,60 @@ def from_native(native: Any, *, base_lr: float | None = None) -> lrcore.Schedule
         >>> lrcore_keras.from_native(native)
         Cosine(init_value=0.5, end_value=0.05, decay_steps=900).warmup(steps=100)
     """
-    if isinstance(native, (LearningRateSchedule, LearningRateScheduler)):
+    return convert(native, base_lr, NATIVES)
+
+
+class Natives(NamedTuple):
+    """Where the classes of one Keras are found.
+
+    Attributes:
+        where: the function that converts them, for messages.
+        framework: the package, `keras` or `tf_keras`.
+        ours: the classes of lrcore for this package.
+    """
+
+    where: str
+    framework: ModuleType
+    ours: tuple[Any, ...]
+
+
+NATIVES = Natives(WHERE, keras, (LearningRateSchedule, LearningRateScheduler))
+
+
+def convert(native: Any, base_lr: float | None, natives: Natives) -> lrcore.Schedule | Any:
+    """Convert a native of one Keras; see `from_native`."""
+    if isinstance(native, natives.ours):
         return native.schedule
-    if type(native) is keras.callbacks.ReduceLROnPlateau:
-        return _plateau(native, base_lr)
+    callbacks, schedules = natives.framework.callbacks, natives.framework.optimizers.schedules
+    if type(native) is callbacks.ReduceLROnPlateau:
+        return _plateau(native, base_lr, natives)
     if base_lr is not None:
-        raise lrcore.ScheduleError(f"{WHERE}.base_lr", f"goes with ReduceLROnPlateau alone; got {base_lr}")
-    if type(native) not in _CONVERTERS:
-        known = ", ".join(cls.__name__ for cls in _CONVERTERS)
-        raise lrcore.ScheduleError(
-            WHERE,
-            f"expected one of {known}, ReduceLROnPlateau; got {type(native).__name__}; wrap its formula in lrcore.Function",
-        )
-    return _CONVERTERS[type(native)](native)
+        raise lrcore.ScheduleError(f"{natives.where}.base_lr", f"goes with ReduceLROnPlateau alone; got {base_lr}")
+    if type(native) is callbacks.LearningRateScheduler:
+        return _scheduler(native)
+    for name, converter in _CONVERTERS.items():
+        if type(native) is getattr(schedules, name):
+            return converter(native)
+    known = ", ".join([*_CONVERTERS, "LearningRateScheduler", "ReduceLROnPlateau"])
+    raise lrcore.ScheduleError(
+        natives.where, f"expected one of {known}; got {type(native).__name__}{_advice(native, natives)}"
+    )
+
+
+def _advice(native: Any, natives: Natives) -> str:
+    """What to do with an object that is not converted."""
+    if is_of_keras_2(native) and natives.framework is keras:
+        return " of tf_keras, which is Keras 2; use lrcore_keras.keras2.from_native"
+    if type(native).__module__.startswith("keras.") and natives.framework is not keras:
+        return " of Keras 3; use lrcore_keras.from_native"
+    return "; wrap its formula in lrcore.Function"
 
 
 def native_step(native: Any) -> int:
     """The number of updates that an optimizer has made; Keras' schedules do not count them.
 
     Args:
-        native: a `keras.optimizers.Optimizer`, or a model that is compiled with one.
+        native: an optimizer of Keras 3 or Keras 2, or a model that is compiled with one.
 
     Raises:
         lrcore.ScheduleError: the argument is neither.
@@ -81,7 +108,7 @@ def native_step(native: Any) -> int:
         0
     """
     optimizer = getattr(native, "optimizer", native)
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
+    if not hasattr(optimizer, "iterations"):
         raise lrcore.ScheduleError(
             "lrcore_keras.native_step",
             f"expected an optimizer or a compiled model, which count the updates; got {type(native).__name__}",
@@ -92,7 +119,7 @@ def native_step(native: Any) -> int:
 # --- one converter per class ------------------------------------------------------------------------------------------
 
 
-def _exponential(native: ExponentialDecay) -> lrcore.Schedule:
+def _exponential(native: Any) -> lrcore.Schedule:
     return lrcore.Exponential(
         init_value=_to_float(native.initial_learning_rate),
         decay_rate=_to_float(native.decay_rate),
@@ -101,7 +128,7 @@ def _exponential(native: ExponentialDecay) -> lrcore.Schedule:
     )
 
 
-def _inverse_time(native: InverseTimeDecay) -> lrcore.Schedule:
+def _inverse_time(native: Any) -> lrcore.Schedule:
     return lrcore.InverseTime(
         init_value=_to_float(native.initial_learning_rate),
         decay_rate=_to_float(native.decay_rate),
@@ -110,7 +137,7 @@ def _inverse_time(native: InverseTimeDecay) -> lrcore.Schedule:
     )
 
 
-def _piecewise_constant(native: PiecewiseConstantDecay) -> lrcore.Schedule:
+def _piecewise_constant(native: Any) -> lrcore.Schedule:
     last_steps = [int(boundary) for boundary in native.boundaries]  # Keras truncates fractions, too
     if last_steps != sorted(last_steps):
         raise lrcore.ScheduleError(
@@ -122,7 +149,7 @@ def _piecewise_constant(native: PiecewiseConstantDecay) -> lrcore.Schedule:
     )
 
 
-def _polynomial(native: PolynomialDecay) -> lrcore.Schedule:
+def _polynomial(native: Any) -> lrcore.Schedule:
     init_value, end_value = _to_float(native.initial_learning_rate), _to_float(native.end_learning_rate)
     steps, power = _to_float(native.decay_steps), _to_float(native.power)
     if power == 0:
@@ -135,7 +162,7 @@ def _polynomial(native: PolynomialDecay) -> lrcore.Schedule:
     return lrcore.polynomial_cycle(**decay) if native.cycle else lrcore.Polynomial(**decay)
 
 
-def _cosine(native: CosineDecay) -> lrcore.Schedule:
+def _cosine(native: Any) -> lrcore.Schedule:
     steps, alpha = _to_float(native.decay_steps), _to_float(native.alpha)
     if native.warmup_target is None:
         return _half_cosine(_to_float(native.initial_learning_rate), alpha, steps)
@@ -145,7 +172,7 @@ def _cosine(native: CosineDecay) -> lrcore.Schedule:
     return decay.warmup(native.warmup_steps, init_value=_to_float(native.initial_learning_rate))
 
 
-def _cosine_restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
+def _cosine_restarts(native: Any) -> lrcore.Schedule:
     options = {name: _to_float(value) for name, value in native.get_config().items() if name != "name"}
     peak, alpha, steps = options["initial_learning_rate"], options["alpha"], options["first_decay_steps"]
     cycle: dict[str, Any] = {
@@ -158,7 +185,7 @@ def _cosine_restarts(native: CosineDecayRestarts) -> lrcore.Schedule:
     return lrcore.Constant(alpha * peak) + lrcore.Repeat(_half_cosine((1 - alpha) * peak, 0.0, steps), **cycle)
 
 
-def _scheduler(native: keras.callbacks.LearningRateScheduler) -> lrcore.Schedule:
+def _scheduler(native: Any) -> lrcore.Schedule:
     if _accepts_rate(native.schedule):
         raise lrcore.ScheduleError(
             WHERE,
@@ -168,26 +195,26 @@ def _scheduler(native: keras.callbacks.LearningRateScheduler) -> lrcore.Schedule
     return adapting.as_schedule(native.schedule)
 
 
-_CONVERTERS: dict[type, Callable[[Any], lrcore.Schedule]] = {
-    CosineDecay: _cosine,
-    CosineDecayRestarts: _cosine_restarts,
-    ExponentialDecay: _exponential,
-    InverseTimeDecay: _inverse_time,
-    PiecewiseConstantDecay: _piecewise_constant,
-    PolynomialDecay: _polynomial,
-    keras.callbacks.LearningRateScheduler: _scheduler,
+_CONVERTERS: dict[str, Callable[[Any], lrcore.Schedule]] = {
+    "CosineDecay": _cosine,
+    "CosineDecayRestarts": _cosine_restarts,
+    "ExponentialDecay": _exponential,
+    "InverseTimeDecay": _inverse_time,
+    "PiecewiseConstantDecay": _piecewise_constant,
+    "PolynomialDecay": _polynomial,
 }
 
 
-def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -> lrcore.Plateau:
+def _plateau(native: Any, base_lr: float | None, natives: Natives) -> lrcore.Plateau:
     """Convert ReduceLROnPlateau.
 
     `min_lr` is absolute, `min_scale` is relative to the rate. Keras checks its counters after changing them, lrcore before:
-    hence patience - 1 and cooldown - 1.
+    hence patience - 1 and cooldown - 1. Keras 2 computes in float64, and its first metric has to be a number.
     """
+    keras_2 = is_of_keras_2(native)
     if base_lr is None or not base_lr > 0:
         raise lrcore.ScheduleError(
-            f"{WHERE}.base_lr",
+            f"{natives.where}.base_lr",
             f"expected the rate of the optimizer, > 0, as the callback does not know it; got {base_lr}",
         )
     factor, floor = _to_float(native.factor), _to_float(native.min_lr)
@@ -195,15 +222,15 @@ def _plateau(native: keras.callbacks.ReduceLROnPlateau, base_lr: float | None) -
         raise lrcore.ScheduleError(WHERE, f"expected factor >= 0 or min_lr >= 0; got {factor} and {floor}")
     return lrcore.Plateau(
         lrcore.Constant(base_lr),
-        mode=_mode(native),
+        mode=_mode_of_keras_2(native) if keras_2 else _mode(native),
         factor=max(factor, 0.0),
         patience=max(math.ceil(native.patience), 1) - 1,
         rtol=0.0,
         atol=abs(_to_float(native.min_delta)),
         cooldown=max(math.ceil(native.cooldown), 1) - 1,
         min_scale=min(max(floor / base_lr, 0.0), 1.0),
-        accept_first=True,
-        arithmetic="keras",
+        accept_first=not keras_2,
+        arithmetic="lrcore" if keras_2 else "keras",
     )
 
 
@@ -228,7 +255,11 @@ def _accepts_rate(function: Callable[..., Any]) -> bool:
     return True
 
 
-def _mode(native: keras.callbacks.ReduceLROnPlateau) -> Literal["min", "max"]:
+def _mode_of_keras_2(native: Any) -> Literal["min", "max"]:
+    return "min" if native.monitor_op(0.0, math.inf) else "max"
+
+
+def _mode(native: Any) -> Literal["min", "max"]:
     """The mode; `auto` is resolved by Keras itself, from the metrics of the callback's model."""
     if native.mode != "auto":
         return "min" if native.mode == "min" else "max"

@@ -1,37 +1,38 @@
-"""A schedule inside the optimizer, evaluated from a table in the compiled training step."""
+"""A schedule inside the optimizer, evaluated from a table: in the compiled training step, or by numpy on the host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 import lrcore
 from lrcore import adapting
-from lrcore_keras._optimizers import calling_optimizer
+from lrcore_keras._optimizers import count_on_host, find_caller, is_of_keras_2
+
+WHERE = "lrcore_keras.LearningRateSchedule"
+LAST_COUNT = 2**31 - 1  # the step from which every table holds its value
+SMALLEST_NORMAL, LARGEST = (float(limit) for limit in (np.finfo(np.float32).tiny, np.finfo(np.float32).max))
 
 
 @keras.saving.register_keras_serializable("lrcore")
 class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule as the `learning_rate` of a Keras optimizer: every update uses schedule(updates already made).
 
-    It is traced with the training step and holds no state, so it works under `jit_compile`, `steps_per_execution`,
-    distribution strategies and in custom loops, and several optimizers may share one. With `gradient_accumulation_steps`
-    Keras passes the count of micro-batches; this class finds the calling optimizer and uses its count of updates. The rate
-    has the bits of float32(schedule(step)) wherever the schedule's table is a lookup (`lrcore.lower`).
+    It holds no state, so it works under `jit_compile`, `steps_per_execution`, `gradient_accumulation_steps`, distribution
+    strategies and in custom loops, and several optimizers may share one. The rate has the bits of float32(schedule(step))
+    wherever the schedule's table is a lookup (`lrcore.lower`).
 
-    The step is the optimizer's: `initial_epoch` of `fit` does not move it, a restored optimizer continues where it stopped, and
-    `optimizer.iterations.assign(step)` sets it (`step * k` micro-batches on `_iterations` under accumulation).
-
-    A saved model contains the schedule, and `load_model` restores it if `lrcore_keras` has been imported. `load_weights` and
-    `BackupAndRestore` restore only the step; the configured schedule stays. A model saved on the torch backend contains that
-    backend's own optimizer class, whatever its rate, and does not train on another backend. To continue on another, call
-    `load_model(path, compile=False)`, `compile` and `optimizer.build(model.trainable_variables)`; then `load_weights(path)`
-    restores weights, optimizer and step.
+    The step is the optimizer's count of updates: a restored optimizer continues where it stopped, and so does a second `fit`.
+    Compile with a new optimizer to begin at 0. `load_model` restores the schedule if `lrcore_keras` has been imported;
+    `load_weights` and `BackupAndRestore` restore the step, and the configured schedule stays.
 
     Args:
-        schedule: a schedule, or a Python function of the step, which cannot be saved with the model.
+        schedule: a schedule, a Python function of the step, or the path, text or dict of a schedule file. A function cannot be
+            saved with the model.
         horizon: the step from which the value is held, 2**31 - 1 at the latest; required for a Python function that states none
             itself.
 
@@ -48,27 +49,68 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         0.5
     """
 
-    def __init__(self, schedule: lrcore.Schedule | Callable[[int], float], horizon: int | None = None) -> None:
-        if isinstance(schedule, lrcore.Plateau):
+    def __init__(self, schedule: adapting.Source, horizon: int | None = None) -> None:
+        refuse_natives(schedule, f"{WHERE}.schedule")
+        given = adapting.as_schedule_or_plateau(schedule, where=f"{WHERE}.schedule")
+        if isinstance(given, lrcore.Plateau):
             raise lrcore.ScheduleError(
-                "lrcore_keras.LearningRateSchedule",
+                WHERE,
                 "expected a function of the step; got a Plateau, which needs a metric; use the callback LearningRateScheduler",
             )
-        self.schedule = adapting.as_schedule(schedule)
+        self.schedule = given
         self.horizon = horizon
         self._table = lrcore.lower(self.schedule, horizon)
+        self._last = LAST_COUNT if horizon is None else min(horizon, LAST_COUNT)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any = None) -> Any:
         """The rate for the update after `step` updates: a scalar tensor, float64 where that is Keras's `floatx`.
 
         Args:
             step: an integer or a tensor of integers; an optimizer passes its own counter, of micro-batches.
+
+        Raises:
+            lrcore.ScheduleError: the step is missing, as in an optimizer of Keras 2; or is a fraction.
         """
+        if step is None:
+            raise lrcore.ScheduleError(
+                WHERE,
+                "expected the step; got none; an optimizer of tf_keras (Keras 2) takes lrcore_keras.keras2.LearningRateSchedule",
+            )
+        optimizer, apply_locals = find_caller(step)
+        if apply_locals is None:
+            return self._rate(step, optimizer)
+        # Keras asks once for each decayed variable. The rate is kept among the local variables of the optimizer's `apply`,
+        # so that it is computed once and ends with that call.
+        name = f"lrcore {id(self)}"
+        if name not in apply_locals:
+            apply_locals[name] = self._rate(step, optimizer)
+        return apply_locals[name]
+
+    def rate_on_host(self, step: int) -> float:
+        """The rate for the update after `step` updates, with the bits that the optimizer uses; no tensor is made."""
+        return float(self._evaluate_on_host(step))
+
+    def _rate(self, step: Any, optimizer: Any) -> Any:
+        if isinstance(step, (float, np.floating)) and not float(step).is_integer():
+            raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates; got {step!r}")
+        accumulation = getattr(optimizer, "gradient_accumulation_steps", None) or 1
         steps = keras.ops.convert_to_tensor(step)
-        accumulation = getattr(calling_optimizer(step), "gradient_accumulation_steps", None)
-        if accumulation:
+        count = count_on_host(steps)
+        if count is not None:
+            rate = self._evaluate_on_host(count // accumulation)
+            return keras.ops.convert_to_tensor(rate)  # naming the dtype would make JAX warn where it has no float64
+        if accumulation > 1:
             steps = keras.ops.floor_divide(steps, accumulation)
         return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
+
+    def _evaluate_on_host(self, step: int) -> Any:
+        """The rate as an array of numpy: from a lookup its entry, for cubics the value that they approximate."""
+        if self._table.method == "lookup":
+            rate = self._table.evaluate(np, np.asarray(step), lambda array, dtype: array.astype(dtype), self._dtype())
+            return np.asarray(rate)
+        value = self.schedule.at(min(max(step, 0), self._last))
+        subnormal = abs(value) < SMALLEST_NORMAL  # tables hold 0 for these, since compilers differ in keeping them
+        return np.asarray(0.0 if subnormal else min(max(value, -LARGEST), LARGEST), self._dtype())
 
     def _dtype(self) -> Literal["float32", "float64"]:
         return "float64" if keras.config.floatx() == "float64" else "float32"
@@ -84,5 +126,31 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
         """Restore the schedule of a saved model; its table is rebuilt."""
-        schedule: Any = lrcore.from_dict(config["schedule"])  # the constructor refuses a plateau
-        return cls(schedule, config["horizon"])
+        return cls(config["schedule"], config["horizon"])
+
+
+def refuse_natives(given: Any, where: str) -> None:
+    """Refuse what Keras itself takes and lrcore does not: schedules of Keras, functions of the epoch and the rate.
+
+    Raises:
+        lrcore.ScheduleError: it is one of these; the message says how it is converted.
+    """
+    if isinstance(given, keras.optimizers.schedules.LearningRateSchedule) or is_of_keras_2(given):
+        module = "lrcore_keras.keras2" if is_of_keras_2(given) else "lrcore_keras"
+        raise lrcore.ScheduleError(
+            where, f"expected a schedule of lrcore; got {type(given).__name__}; convert it with {module}.from_native"
+        )
+    if inspect.isfunction(given) and not _takes_one_argument(given):
+        raise lrcore.ScheduleError(
+            where,
+            f"expected a function of the step alone; got {given!r}; one that also takes the previous rate is no schedule: "
+            "lrcore.recurrence makes one of it",
+        )
+
+
+def _takes_one_argument(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(0)
+    except TypeError:
+        return False
+    return True

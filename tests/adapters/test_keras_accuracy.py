@@ -34,7 +34,7 @@ COMPILERS = _compilers()
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", LONG)
-def test_half_a_million_steps_of_a_long_schedule(name: str, compiler: str) -> None:
+def test_rates_of_half_a_million_steps_are_within_one_ulp(name: str, compiler: str) -> None:
     """Evaluate a thousand steps at a time, since XLA compares every step with every piece at once."""
     steps = telling_steps(LONG[name], 400_000)
     assert len(steps) >= 500_000
@@ -43,7 +43,7 @@ def test_half_a_million_steps_of_a_long_schedule(name: str, compiler: str) -> No
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("name", LONG)
-def test_steps_asked_one_by_one(name: str, compiler: str) -> None:
+def test_rates_of_single_steps_are_within_one_ulp(name: str, compiler: str) -> None:
     """Evaluate scalars, as an optimizer does: compilers generate other code for a scalar than for an array."""
     check(name, telling_steps(LONG[name], 1_000), compiler)
 

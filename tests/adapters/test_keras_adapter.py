@@ -143,7 +143,7 @@ if BACKEND != "torch":  # the torch backend refuses more than one step per execu
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch.compile triggers it itself
 @pytest.mark.parametrize("mode", MODES)
-def test_a_schedule_is_right_however_the_step_runs(mode: str) -> None:
+def test_a_schedule_gives_its_rates_in_every_mode_of_execution(mode: str) -> None:
     model = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)), **MODES[mode])
     fit(model)
     assert used(model) == rates(COSINE)
@@ -151,7 +151,7 @@ def test_a_schedule_is_right_however_the_step_runs(mode: str) -> None:
 
 @both
 @pytest.mark.parametrize("jit_compile", {"tensorflow": [False, True], "jax": [True], "torch": [False]}[BACKEND])
-def test_accumulated_gradients_are_one_update(by: str, jit_compile: bool) -> None:
+def test_accumulated_micro_batches_count_as_one_update(by: str, jit_compile: bool) -> None:
     optimizer, callbacks = driven(by, COSINE, gradient_accumulation_steps=4)
     model = made_model(optimizer, jit_compile=jit_compile)
     fit(model, DATA[:15].repeat(4, axis=0), callbacks=callbacks)
@@ -173,7 +173,7 @@ class CountsUp(keras.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
-def test_a_schedule_inside_another_still_counts_updates() -> None:
+def test_a_schedule_inside_another_schedule_counts_updates() -> None:
     class Half(keras.optimizers.schedules.LearningRateSchedule):
         def __init__(self, inner: Any) -> None:
             self.inner = inner
@@ -186,7 +186,7 @@ def test_a_schedule_inside_another_still_counts_updates() -> None:
     assert used(model)[:6] == [rate / 2 for rate in rates(COSINE, 6)]
 
 
-def test_a_schedule_asked_by_hand_takes_updates() -> None:
+def test_a_schedule_called_by_hand_takes_the_count_of_updates() -> None:
     schedule = lrcore_keras.LearningRateSchedule(COSINE)
     optimizer = sgd(schedule, gradient_accumulation_steps=4)
     model = made_model(optimizer)
@@ -207,7 +207,7 @@ def test_one_schedule_serves_two_optimizers() -> None:
 
 
 @both
-def test_steps_that_are_skipped_are_no_updates(by: str) -> None:
+def test_skipped_steps_do_not_count_as_updates(by: str) -> None:
     data = DATA.copy()
     data[3, 3] = data[7, 7] = np.inf
     optimizer, callbacks = driven(by, COSINE)
@@ -246,7 +246,7 @@ def test_the_callback_drives_all_optimizers(by_function: bool) -> None:
     assert history["learning_rate_first"] == history["learning_rate_second"] == rates(COSINE)[-1:]
 
 
-def test_an_optimizer_without_variables_does_not_hold_the_step_back() -> None:
+def test_an_optimizer_without_variables_does_not_set_the_step() -> None:
     optimizers = keras.optimizers.OptimizerMap(sgd(), {"nothing": sgd()})
     model = made_model(keras.optimizers.MultiOptimizer(optimizers))
     callback = lrcore_keras.LearningRateScheduler(COSINE)
@@ -265,7 +265,7 @@ def test_per_epoch_the_step_is_the_number_of_the_epoch() -> None:
     assert callback.state_dict()["step"] == 8
 
 
-def test_initial_epoch_does_not_move_the_step_and_a_warning_says_so() -> None:
+def test_initial_epoch_does_not_change_the_step_and_the_callback_warns() -> None:
     in_optimizer = made_model(sgd(lrcore_keras.LearningRateSchedule(COSINE)))
     fit(in_optimizer, initial_epoch=2, epochs=3)
     beside_it = made_model(sgd())
@@ -276,7 +276,7 @@ def test_initial_epoch_does_not_move_the_step_and_a_warning_says_so() -> None:
     assert used(in_optimizer) == used(beside_it) == rates(COSINE)
 
 
-def test_per_epoch_a_state_says_which_epoch_it_goes_on_with() -> None:
+def test_per_epoch_the_callback_warns_if_fit_begins_at_another_epoch_than_the_state() -> None:
     callback, model = lrcore_keras.LearningRateScheduler(LINEAR, per="epoch"), made_model(sgd())
     callback.load_state_dict(lrcore.save_state(4, LINEAR))
     step = callback.state_dict()["step"]
@@ -304,7 +304,7 @@ def test_a_step_may_be_of_any_type_and_shape(dtype: str) -> None:
     assert [float(rate) for rate in found] == rates(COSINE)
 
 
-def test_float64_where_keras_computes_in_it() -> None:
+def test_the_rate_is_float64_where_keras_computes_in_float64() -> None:
     keras.config.set_floatx("float64")
     try:
         rate = lrcore_keras.LearningRateSchedule(COSINE)(7)
@@ -347,7 +347,7 @@ def test_a_function_in_the_optimizer_needs_a_horizon() -> None:
         lrcore_keras.LearningRateSchedule(lambda step: 0.1)
 
 
-def test_a_function_takes_a_horizon_and_is_held_from_there_on() -> None:
+def test_a_function_keeps_its_value_from_the_horizon_on() -> None:
     schedule = lrcore_keras.LearningRateSchedule(lambda step: 0.1 * step, horizon=3)
     assert [float(schedule(step)) for step in (2, 3, 4, 99)] == [float(np.float32(0.1 * step)) for step in (2, 3, 3, 3)]
 
@@ -383,7 +383,7 @@ def test_a_schedule_that_fails_leaves_the_optimizer_as_it_was() -> None:
     def fails(step: int) -> float:
         return 0.1 if step < 3 else float("nan")
 
-    callback, model = lrcore_keras.LearningRateScheduler(fails), made_model(sgd())
+    callback, model = lrcore_keras.LearningRateScheduler(fails, per="update"), made_model(sgd())
     with pytest.raises(ScheduleError, match="finite"):
         fit(model, callbacks=[callback])
     assert used(model)[:4] == [float(np.float32(0.1))] * 3 + [0.0]
@@ -401,7 +401,7 @@ def test_sync_without_a_model_or_its_optimizer_is_refused() -> None:
         callback.sync()
 
 
-def test_missing_keras_is_named_with_its_cure() -> None:
+def test_the_error_without_keras_says_what_to_install() -> None:
     script = "import sys; sys.modules['keras'] = None; import lrcore_keras"
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=paths())
     assert done.stderr.splitlines()[-1].endswith(
@@ -417,7 +417,7 @@ def paths() -> dict[str, str]:
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
-def test_several_steps_per_execution_share_a_rate_and_a_warning_says_so() -> None:
+def test_the_callback_warns_that_steps_of_one_execution_share_a_rate() -> None:
     model = made_model(sgd(), steps_per_execution=4)
     with pytest.warns(UserWarning, match="steps_per_execution: 4 batches share one rate.* put a LearningRateSchedule"):
         fit(model, callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
@@ -427,7 +427,7 @@ def test_several_steps_per_execution_share_a_rate_and_a_warning_says_so() -> Non
 @pytest.mark.skipif(BACKEND == "torch", reason="the torch backend refuses more than one step per execution")
 @pytest.mark.filterwarnings("error")
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_executions_within_one_update_have_its_rate() -> None:
+def test_the_callback_does_not_warn_if_one_update_has_several_executions() -> None:
     model = made_model(sgd(gradient_accumulation_steps=8), steps_per_execution=4)
     fit(model, DATA[:12].repeat(8, axis=0), callbacks=[lrcore_keras.LearningRateScheduler(COSINE)])
     assert used(model)[:12] == rates(COSINE, 12)
@@ -441,7 +441,7 @@ class OtherWriter(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = 7.0
 
 
-def test_another_writer_is_told_of_once_and_the_schedule_rules() -> None:
+def test_the_callback_warns_once_of_another_writer_and_overwrites_its_rate() -> None:
     model = made_model(sgd())
     with pytest.warns(
         UserWarning, match=r"something else set that of sgd\w* to 7\.0, where the schedule had set 0\.00999"
@@ -477,7 +477,7 @@ def test_a_checkpoint_of_any_epoch_goes_on_where_it_was(by: str, tmp_path: Path)
         assert used(model)[10 * epoch :] == rates(COSINE)[10 * epoch :]
 
 
-def test_a_saved_schedule_is_its_description(tmp_path: Path) -> None:
+def test_a_saved_model_contains_the_description_of_its_schedule(tmp_path: Path) -> None:
     long = Cosine(init_value=0.1, end_value=0.0, decay_steps=200_000)
     model = made_model(sgd(lrcore_keras.LearningRateSchedule(long, horizon=150_000)))
     fit(model, DATA[:1])
@@ -554,7 +554,7 @@ def test_a_state_counts_updates_under_accumulation() -> None:
     assert callback.state_dict() == lrcore.save_state(9, COSINE)
 
 
-def test_a_state_sets_every_optimizer_of_several() -> None:
+def test_a_state_sets_the_step_of_each_optimizer() -> None:
     callback, model = lrcore_keras.LearningRateScheduler(COSINE), two_layers([sgd(), sgd()], by_function=True)
     callback.load_state_dict(lrcore.save_state(50, COSINE))
     fit(model, DATA[50:], [callback])
@@ -571,7 +571,7 @@ def test_another_schedule_in_a_state_is_reported() -> None:
 
 
 @pytest.mark.parametrize(("policy", "rate"), [("keep_checkpoint", 0.1), ("use_config", 0.2)])
-def test_the_policy_decides_which_schedule_goes_on(policy: Any, rate: float) -> None:
+def test_on_mismatch_chooses_the_schedule_to_continue_with(policy: Any, rate: float) -> None:
     callback, model = lrcore_keras.LearningRateScheduler(Constant(0.2), on_mismatch=policy), made_model(sgd())
     callback.load_state_dict(lrcore.save_state(7, Constant(0.1)))
     fit(model, DATA[:1], [callback])
@@ -648,14 +648,14 @@ def plateau_run(backup: Path | None, crash: Sequence[Any] = (), *, backup_first:
     return used(model)
 
 
-def test_backup_and_restore_bring_a_plateau_back(tmp_path: Path) -> None:
+def test_backup_and_restore_restores_a_plateau(tmp_path: Path) -> None:
     for epoch, batch in ((3, 1), (7, 5), (9, 0)):
         plateau_run(tmp_path, [Crash(epoch, batch)])
     assert plateau_run(tmp_path) == plateau_run(None)
 
 
 @pytest.mark.parametrize("backup", [False, True])
-def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path: Path) -> None:
+def test_the_callback_warns_if_a_plateau_has_missed_an_epoch(backup: bool, tmp_path: Path) -> None:
     message = r"plateau: training begins with epoch 3, but the plateau has been told of {} epochs; call load_state_dict"
     if backup:
         plateau_run(tmp_path, [Crash(3, 1)], backup_first=True)
@@ -667,7 +667,7 @@ def test_a_plateau_that_was_not_told_of_an_epoch_says_so(backup: bool, tmp_path:
             fit(made_model(sgd()), DATA[:1], callbacks, initial_epoch=3, epochs=4)
 
 
-def test_weights_hold_a_plateaus_state_and_need_no_callback(tmp_path: Path) -> None:
+def test_weights_with_a_plateaus_state_load_with_and_without_the_callback(tmp_path: Path) -> None:
     weights = tmp_path / "model.weights.h5"
     told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
     fit(model, DATA[:6], [RecordedLosses(), told], epochs=5)
@@ -684,7 +684,7 @@ def test_weights_hold_a_plateaus_state_and_need_no_callback(tmp_path: Path) -> N
     assert callback.state_dict() == {**told.state_dict(), "step": 0}
 
 
-def test_weights_of_another_plateau_are_reported(tmp_path: Path) -> None:
+def test_loading_weights_of_another_plateau_is_an_error(tmp_path: Path) -> None:
     model = built(made_model(sgd()))
     for schedule in (PLATEAU, lrcore.Plateau(LINEAR)):
         lrcore_keras.LearningRateScheduler(schedule).set_model(model)
@@ -694,7 +694,7 @@ def test_weights_of_another_plateau_are_reported(tmp_path: Path) -> None:
         model.load_weights(tmp_path / "model.weights.h5")
 
 
-def test_weights_of_a_plateau_with_another_mode_bring_the_rate_alone_and_say_so(tmp_path: Path) -> None:
+def test_loading_weights_of_a_plateau_with_another_mode_keeps_the_rate_and_warns(tmp_path: Path) -> None:
     """The best metric is reset, since under the new mode better values would count as worse."""
     weights = tmp_path / "model.weights.h5"
     told, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
@@ -711,7 +711,7 @@ def test_weights_of_a_plateau_with_another_mode_bring_the_rate_alone_and_say_so(
     assert remembered == higher.initial()._replace(scale=0.5, reports=4)
 
 
-def test_backup_and_restore_bring_the_rate_of_a_plateau_with_another_mode(tmp_path: Path) -> None:
+def test_backup_and_restore_keeps_the_rate_of_a_plateau_with_another_mode(tmp_path: Path) -> None:
     plateau_run(tmp_path, [Crash(4, 1)])
     higher = lrcore.Plateau(COSINE, factor=0.5, patience=99, mode="max")
     callback, model = lrcore_keras.LearningRateScheduler(higher, on_mismatch="use_config"), made_model(sgd())
@@ -722,7 +722,7 @@ def test_backup_and_restore_bring_the_rate_of_a_plateau_with_another_mode(tmp_pa
     assert used(model)[:6] == pytest.approx(whole.sum(axis=0), rel=1e-5)
 
 
-def test_a_loop_that_tells_a_plateau_nothing_is_warned_of_once() -> None:
+def test_sync_warns_once_if_a_loop_reports_no_metric() -> None:
     callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
     callback.set_model(model)
     callback.sync(9_999)
@@ -751,7 +751,7 @@ def built(model: keras.Model) -> keras.Model:
     return model
 
 
-def test_a_loop_of_ones_own_tells_a_plateau_at_the_end_of_an_epoch() -> None:
+def test_a_custom_loop_reports_to_a_plateau_at_the_end_of_an_epoch() -> None:
     callback, model = lrcore_keras.LearningRateScheduler(PLATEAU), made_model(sgd())
     callback.set_model(model)
     for epoch, loss in enumerate(LOSSES):
@@ -762,7 +762,7 @@ def test_a_loop_of_ones_own_tells_a_plateau_at_the_end_of_an_epoch() -> None:
     assert used(model) == list(plateau_rates())
 
 
-def test_an_epoch_without_the_metric_is_told_of_once() -> None:
+def test_the_callback_warns_once_of_an_epoch_without_the_metric() -> None:
     callback = lrcore_keras.LearningRateScheduler(PLATEAU)
     with pytest.warns(UserWarning, match="monitor: an epoch ended without 'val_loss'; its logs have loss") as said:
         fit(made_model(sgd()), DATA[:1], [callback], epochs=3)
@@ -808,7 +808,7 @@ def test_the_logger_counts_updates_under_accumulation() -> None:
     assert [logs["learning_rate"] for logs in seen.batches[2:]] == [rates(COSINE)[batch // 3] for batch in range(7)]
 
 
-def test_the_logger_knows_what_a_schedule_of_keras_used() -> None:
+def test_the_logger_records_the_rates_of_a_schedule_of_keras() -> None:
     for micro_batches, last in ((None, 9.0), (4, 7.0)):
         model = made_model(sgd(CountsUp(), gradient_accumulation_steps=micro_batches))
         assert fit(model, DATA[:10], [lrcore_keras.LRLogger()])["learning_rate"] == [last]
@@ -822,7 +822,7 @@ def test_the_logger_names_each_of_several_optimizers() -> None:
         assert history[f"learning_rate_{name}"] == history[f"used_learning_rate_{name}"] == rates(one)[9:10]
 
 
-def test_right_use_is_silent() -> None:
+def test_correct_use_gives_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for by in ("schedule", "callback"):
@@ -833,7 +833,7 @@ def test_right_use_is_silent() -> None:
 # --- lrcore schedules called with tensors -----------------------------------------------------------------------------
 
 
-def test_a_tensor_that_is_no_number_names_the_adapter() -> None:
+def test_a_schedule_called_with_a_tensor_names_the_adapter_to_use() -> None:
     schedule: Any = Constant(0.1)
     for tensor in (keras.Variable(3.0), keras.Input((2,))):
         with pytest.raises(ScheduleError, match=r"lrcore_keras\.LearningRateSchedule\(schedule\)"):

@@ -104,10 +104,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(folder / f"{backend}.keras") for backend in BACKENDS]
 
 
-def test_the_adapter_on_the_other_backends() -> None:
+def test_the_tests_of_the_adapter_pass_on_the_other_backends() -> None:
     """Run the test files that are written for every backend."""
     tests = Path(__file__).parents[1]
-    files = ("adapters/test_keras_adapter.py", "adapters/test_keras_accuracy.py", "training/test_demo.py")
+    adapter = (f"adapters/test_keras_{part}.py" for part in ("adapter", "stages", "accuracy"))
+    files = (*adapter, "training/test_demo.py")
     options = ("--framework=keras", "-p", "no:cacheprovider", "-q")
     said = run_on_each(BACKENDS[1:], "-m", "pytest", *options, *(str(tests / file) for file in files))
     assert all(" passed" in text for text in said.values())
@@ -129,9 +130,9 @@ def test_a_run_interrupted_after_any_update_ends_with_the_weights_of_one_that_wa
     assert run_on_each(BACKENDS, script, "finish", str(tmp_path / "{backend}")) == dict.fromkeys(BACKENDS, "")
 
 
-def test_a_process_that_has_not_imported_the_adapter_gets_the_words_of_keras(models: list[str]) -> None:
+def test_loading_a_model_without_the_adapter_gives_the_error_of_keras(models: list[str]) -> None:
     assert "Could not locate class 'LearningRateSchedule'" in run("jax", "-c", LOAD_WITHOUT_THE_ADAPTER, models[1])
 
 
-def test_a_backend_that_is_missing_gets_the_words_of_keras() -> None:
+def test_a_missing_backend_gives_the_error_of_keras() -> None:
     assert run("jax", "-c", IMPORT_WITHOUT_THE_BACKEND).startswith("ModuleNotFoundError import of jax halted")

@@ -34,7 +34,7 @@ def rates(schedule: lrcore.Schedule, steps: range) -> list[float]:
     return [float(np.float32(schedule(step))) for step in steps]
 
 
-def test_a_model_that_is_compiled_anew_goes_on_from_a_state() -> None:
+def test_a_state_continues_a_run_after_a_new_compile() -> None:
     """`compile` replaces the optimizer by one with an update count of 0."""
     callback = lrcore_keras.LearningRateScheduler(FALLING)
     model = compiled(0.1)
@@ -45,7 +45,7 @@ def test_a_model_that_is_compiled_anew_goes_on_from_a_state() -> None:
     assert used(model, [callback], 5) == rates(FALLING, range(7, 12))
 
 
-def test_a_finished_run_is_started_afresh_by_a_new_optimizer() -> None:
+def test_a_new_optimizer_begins_a_schedule_again() -> None:
     finished = lrcore.Linear(init_value=0.5, end_value=0.125, decay_steps=4)
     model = compiled(lrcore_keras.LearningRateSchedule(finished))
     assert used(model, [], 6)[4:] == [0.125, 0.125]
@@ -58,7 +58,7 @@ def test_the_first_update_of_an_inverse_square_root_is_finite() -> None:
     assert used(compiled(lrcore_keras.LearningRateSchedule(schedule)), [], 3) == rates(schedule, range(3))
 
 
-def test_a_callback_that_reduces_the_rate_is_overruled_aloud() -> None:
+def test_the_callback_overwrites_the_rate_of_another_callback_and_warns() -> None:
     reduce = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.1, min_delta=1e9)
     ours = lrcore_keras.LearningRateScheduler(FALLING)
     with warnings.catch_warnings(record=True) as caught:
@@ -69,7 +69,7 @@ def test_a_callback_that_reduces_the_rate_is_overruled_aloud() -> None:
     assert "something else set that of" in warning and "the schedule rules" in warning
 
 
-def test_a_plateau_of_ours_does_what_that_callback_should() -> None:
+def test_a_plateau_reduces_the_rates_of_a_schedule() -> None:
     plateau = lrcore.Plateau(FALLING, factor=0.5, patience=0)
     callback = lrcore_keras.LearningRateScheduler(plateau, monitor="worse")
     model = compiled(0.1)
@@ -85,7 +85,7 @@ class Worse(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("where", ["weight_decay", "momentum"])
-def test_a_schedule_where_keras_takes_none_is_an_error_and_no_rate(where: str) -> None:
+def test_a_schedule_as_weight_decay_or_momentum_is_an_error(where: str) -> None:
     """Keras evaluates a schedule only as the learning rate."""
     options: dict[str, Any] = {where: lrcore_keras.LearningRateSchedule(FALLING)}
 

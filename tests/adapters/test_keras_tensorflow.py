@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class OwnStep(keras.Model):
 
 @pytest.mark.parametrize("by", ["schedule", "callback"])
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_training_step_of_the_user(by: str, run_eagerly: bool) -> None:
+def test_a_custom_training_step_uses_the_schedule(by: str, run_eagerly: bool) -> None:
     model = OwnStep()
     callbacks = [lrcore_keras.LearningRateScheduler(COSINE)] if by == "callback" else []
     model.compile(
@@ -133,7 +134,7 @@ class TwoOptimizers(OwnStep):
         return {"loss": 0.0}
 
 
-def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
+def test_two_optimizers_of_one_training_step_use_their_own_schedules() -> None:
     first, second = (keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(one)) for one in (COSINE, COSINE * 2))
     model = TwoOptimizers(first, second)
     model.compile()
@@ -141,7 +142,7 @@ def test_two_optimizers_of_a_training_step_have_their_schedules() -> None:
     assert used(model.dense) == pytest.approx([3 * rate for rate in RATES])
 
 
-def test_an_optimizer_of_the_model_that_is_not_used_is_told_of_once() -> None:
+def test_the_callback_warns_once_if_the_models_optimizer_is_not_used() -> None:
     model = TwoOptimizers(keras.optimizers.SGD(0.5))
     model.compile()
     with pytest.warns(UserWarning, match="optimizer: that of the model has made no update in a whole epoch") as said:
@@ -149,7 +150,7 @@ def test_an_optimizer_of_the_model_that_is_not_used_is_told_of_once() -> None:
     assert len([one for one in said if "lrcore" in str(one.message)]) == 1
 
 
-def test_weight_decay_asks_the_schedule_too() -> None:
+def test_weight_decay_uses_the_rate_of_the_schedule() -> None:
     layer = dense()
     layer.kernel.assign(tf.ones_like(layer.kernel))
     optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE), weight_decay=0.5)
@@ -159,7 +160,64 @@ def test_weight_decay_asks_the_schedule_too() -> None:
         assert layer.kernel.value.numpy() == pytest.approx(before * (1 - 0.5 * COSINE(step)), rel=1e-6)
 
 
-def test_tensorboard_is_told_what_was_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def optimizer_of(count: int, rate: Any, **options: Any) -> tuple[keras.optimizers.Optimizer, list[Any]]:
+    """An AdamW over `count` weights, which asks for the rate once for each of them."""
+    weights = [keras.Variable(np.ones(2, "float32")) for _ in range(count)]
+    optimizer = keras.optimizers.AdamW(rate, **options)
+    optimizer.build(weights)
+    return optimizer, weights
+
+
+def test_weight_decay_of_many_weights_asks_for_one_rate() -> None:
+    def nodes(rate: Any) -> int:
+        optimizer, weights = optimizer_of(20, rate)
+        update = tf.function(lambda: optimizer.apply([tf.ones(2)] * 20, weights))
+        return len(update.get_concrete_function().graph.get_operations())
+
+    long = Cosine(init_value=0.1, decay_steps=10**6)
+    assert nodes(lrcore_keras.LearningRateSchedule(long)) < nodes(keras.optimizers.schedules.CosineDecay(0.1, 10**6))
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_two_updates_in_one_trace_have_two_rates(compiler: str) -> None:
+    layer = dense()
+    optimizer = keras.optimizers.SGD(lrcore_keras.LearningRateSchedule(COSINE))
+    optimizer.build(layer.trainable_variables)
+
+    def update(first: tf.Tensor, second: tf.Tensor) -> None:
+        for row in (first, second):
+            optimizer.apply([row[:, None]], layer.trainable_variables)
+
+    compiled = COMPILERS[compiler](update)
+    for first, second in zip(DATA[::2], DATA[1::2], strict=True):
+        compiled(tf.constant(first), tf.constant(second))
+    assert used(layer) == RATES
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_accumulated_gradients_and_weight_decay_use_one_rate(compiler: str) -> None:
+    optimizer, [weight] = optimizer_of(
+        1, lrcore_keras.LearningRateSchedule(COSINE), weight_decay=0.5, gradient_accumulation_steps=2
+    )
+    compiled = COMPILERS[compiler](lambda: optimizer.apply([tf.zeros(2)], [weight]))
+    expected = 1.0
+    for step in range(5):
+        for _ in range(2):
+            compiled()
+        expected *= 1 - 0.5 * COSINE(step)
+        assert weight.numpy() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_rate_that_is_kept_for_an_update_keeps_no_gradient_alive() -> None:
+    optimizer, weights = optimizer_of(2, lrcore_keras.LearningRateSchedule(COSINE))
+    gradients = [tf.ones(2), tf.ones(2)]
+    kept = weakref.ref(gradients[0])
+    optimizer.apply(gradients, weights)
+    del gradients
+    assert kept() is None
+
+
+def test_tensorboard_records_the_rates_that_were_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, list[float]] = {}
     board = keras.callbacks.TensorBoard(tmp_path, update_freq="batch")
     # Record the scalars instead of writing files, for which the callback needs another package.
@@ -221,7 +279,7 @@ print("all mirrored")
 """
 
 
-def test_two_mirrored_devices() -> None:
+def test_mirrored_devices_use_the_schedule() -> None:
     """This runs in a new process, since logical devices must be configured before TensorFlow is initialized."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

@@ -19,6 +19,8 @@ from tests.benchmarks.measure import Bench, Call, output, use_one_core
 RATE = 3e-4
 LAST = 2**31 - 1
 SOME = 5_000
+DECAYED = 100  # AdamW asks for the rate once for each of them
+SGD_MARK, ADAMW_MARK = 1.05, 0.9
 
 
 def pairs(length: int) -> dict[str, tuple[Schedule, Any]]:
@@ -29,17 +31,23 @@ def pairs(length: int) -> dict[str, tuple[Schedule, Any]]:
     }
 
 
-def update(rate: Any) -> Callable[[], Any]:
-    """One update of 256 weights in a TensorFlow graph."""
-    weights, optimizer = keras.Variable(np.zeros(256, dtype="float32")), keras.optimizers.SGD(rate, momentum=0.9)
-    optimizer.build([weights])
-    gradient = tf.ones(256)
+MODES: dict[str, Callable[[Any], Any]] = {
+    "a graph": tf.function,
+    "XLA": tf.function(jit_compile=True),
+    "eager": lambda function: function,
+}
 
-    @tf.function
-    def step() -> None:
-        optimizer.apply([gradient], [weights])
 
-    return step
+def update(optimizer: Any, mode: str = "a graph", count: int = 1) -> Callable[[], Any]:
+    """One update of `count` weights of 256 numbers by an optimizer."""
+    weights = [keras.Variable(np.zeros(256, dtype="float32")) for _ in range(count)]
+    optimizer.build(weights)
+    gradients = [tf.ones(256)] * count
+    return MODES[mode](lambda: optimizer.apply(gradients, weights))
+
+
+def sgd(rate: Any) -> Any:
+    return keras.optimizers.SGD(rate, momentum=0.9)
 
 
 def compiled(rate: Any, steps: Any, *, jit: bool) -> Any:
@@ -51,9 +59,16 @@ def compiled(rate: Any, steps: Any, *, jit: bool) -> Any:
 def costs(bench: Bench) -> None:
     for length, method in ((10**5, "lookup"), (10**6, "cubics")):
         schedule, native = pairs(length)["cosine to 0"]
-        ours, theirs = update(lrcore_keras.LearningRateSchedule(schedule)), update(native)
-        what = f"cosine of {length:.0e} steps ({method}) to CosineDecay"
-        bench.ratio("Keras: an update of SGD with momentum in a graph", what, Call(ours), Call(theirs))
+        rate, what = (
+            lrcore_keras.LearningRateSchedule(schedule),
+            f"cosine of {length:.0e} steps ({method}) to CosineDecay",
+        )
+        for mode in MODES:
+            both = Call(update(sgd(rate), mode)), Call(update(sgd(native), mode))
+            bench.ratio(f"Keras: an update of SGD with momentum in {mode}", what, *both, SGD_MARK)
+        for mode in ("a graph", "XLA"):
+            both = (Call(update(keras.optimizers.AdamW(one), mode, DECAYED)) for one in (rate, native))
+            bench.ratio(f"Keras: an update of AdamW with {DECAYED} decayed weights in {mode}", what, *both, ADAMW_MARK)
 
 
 def accuracy(bench: Bench) -> None:

@@ -81,7 +81,7 @@ def in_optimizer(asked: Training, trained: Trained) -> None:
 
 
 def with_callback(asked: Training, trained: Trained) -> None:
-    callback = lrcore_keras.LearningRateScheduler(asked.schedule, on_mismatch=asked.on_mismatch)
+    callback = lrcore_keras.LearningRateScheduler(asked.schedule, per="update", on_mismatch=asked.on_mismatch)
     if asked.state is not None:
         callback.load_state_dict(asked.state)
 

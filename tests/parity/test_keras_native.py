@@ -181,7 +181,7 @@ def test_polynomials_of_real_length_agree(
 
 
 @pytest.mark.parametrize("cls", GRIDS)
-def test_rates_that_an_optimizer_uses_are_the_imports(conformance: Conformance, cls: type) -> None:
+def test_a_converted_schedule_gives_the_rates_that_an_optimizer_uses(conformance: Conformance, cls: type) -> None:
     options = {name: values[-1] for name, values in GRIDS[cls].items()}
     optimizer, weight = keras.optimizers.SGD(cls(**options)), keras.Variable(0.0)
     used = []
@@ -314,14 +314,14 @@ def test_patience_counts_one_less_than_ours(patience: int, tolerated: int) -> No
     assert theirs.count(0.5) == 1 + tolerated  # the best one and the bad ones that are tolerated
 
 
-def test_own_schedules_come_back() -> None:
+def test_schedules_of_lrcore_keras_are_returned() -> None:
     schedule = lrcore.Constant(0.1).warmup(5)
     assert lrcore_keras.from_native(lrcore_keras.LearningRateSchedule(schedule)) is schedule
     assert lrcore_keras.from_native(lrcore_keras.LearningRateScheduler(schedule)) is schedule
     assert lrcore_keras.from_native(keras.callbacks.LearningRateScheduler(schedule)) is schedule
 
 
-def test_step_is_the_optimizers() -> None:
+def test_native_step_is_the_count_of_the_optimizer() -> None:
     assert lrcore_keras.native_step(MODEL) == lrcore_keras.native_step(MODEL.optimizer) == 1
     with pytest.raises(lrcore.ScheduleError, match="expected an optimizer or a compiled model"):
         lrcore_keras.native_step(CosineDecay(0.1, 10))
@@ -354,7 +354,7 @@ class Own(CosineDecay):
         (keras.callbacks.ReduceLROnPlateau(), r"base_lr: expected the rate of the optimizer, > 0, .*; got None"),
     ],
 )
-def test_what_cannot_be_imported_is_said(native: Any, message: str) -> None:
+def test_natives_that_cannot_be_converted_are_refused(native: Any, message: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore_keras.from_native(native)
 
@@ -367,7 +367,7 @@ def test_what_cannot_be_imported_is_said(native: Any, message: str) -> None:
         ({"factor": -0.5, "min_lr": -0.1}, 0.1, r"expected factor >= 0 or min_lr >= 0; got -0\.5 and -0\.1"),
     ],
 )
-def test_plateaus_that_cannot_be_imported_are_said(options: dict[str, Any], base_lr: float, message: str) -> None:
+def test_plateaus_that_cannot_be_converted_are_refused(options: dict[str, Any], base_lr: float, message: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=message):
         lrcore_keras.from_native(keras.callbacks.ReduceLROnPlateau(**options), base_lr=base_lr)
 
@@ -400,7 +400,7 @@ def agree_at(steps: list[int], native: Any, *, compiled: bool = False) -> None:
         (CosineDecayRestarts(0.1, 41, t_mul=1.0), 41),
     ],
 )
-def test_multiples_that_are_compiled(native: Any, multiple: int) -> None:
+def test_compiled_natives_at_multiples_of_their_period(native: Any, multiple: int) -> None:
     agree_at([multiple, multiple + 1], native, compiled=True)
 
 
