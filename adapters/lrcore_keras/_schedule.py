@@ -9,6 +9,7 @@ import keras
 
 import lrcore
 from lrcore import adapting
+from lrcore_keras._operations import OPERATIONS
 from lrcore_keras._optimizers import calling_optimizer
 
 
@@ -68,7 +69,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         accumulation = getattr(calling_optimizer(step), "gradient_accumulation_steps", None)
         if accumulation:
             steps = keras.ops.floor_divide(steps, accumulation)
-        return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
+        return self._table.evaluate(OPERATIONS, steps, keras.ops.cast, self._dtype())
 
     def _dtype(self) -> Literal["float32", "float64"]:
         return "float64" if keras.config.floatx() == "float64" else "float32"

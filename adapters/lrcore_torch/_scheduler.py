@@ -17,6 +17,8 @@ from lrcore_torch._groups import Schedules, Source, Target
 from lrcore_torch._step_ratio import StepRatio
 
 WHERE = "lrcore_torch.LRScheduler"
+# torch 2.2 has it under a private name; the compiler knows both.
+_is_compiling = getattr(torch.compiler, "is_compiling", None) or torch._utils.is_compiling  # noqa: SLF001
 _SCHEDULE_ARGUMENT = f"{WHERE}.schedule"
 
 
@@ -286,7 +288,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
 
     def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
         """Make a step, with every check and warning."""
-        if torch.compiler.is_compiling():  # tracing would recompile for every value of the schedule
+        if _is_compiling():  # tracing would recompile for every value of the schedule
             self._advance_untraced(epoch, metrics)
             return
         step = self.last_epoch + 1 if epoch is None else adapting.checked_step(epoch)
