@@ -56,6 +56,8 @@ ECOSYSTEM = {
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*"]),
     # Has to be of TensorFlow's own version.
     "keras2": ("keras", ["tf_keras==2.21.*"]),
+    # Paddle has no trainer that reads configurations, so these libraries are tried with it by themselves.
+    "configurations": ("paddle", ["hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
 }
 
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
@@ -219,7 +221,7 @@ def check_wheel(session: nox.Session, path: Path) -> None:
 @nox.session
 @nox.parametrize("name", list(ECOSYSTEM), ids=list(ECOSYSTEM))
 def ecosystem(session: nox.Session, name: str) -> None:
-    """Test an adapter inside what others build on its framework: trainers, checkpoints, Keras 2."""
+    """Test an adapter inside what others build on its framework: trainers, checkpoints, Keras 2, configurations."""
     framework, requirements = ECOSYSTEM[name]
     session.install("-e", f".[{framework}]", *PINS[framework], *requirements, *group("test"))
     session.run("pytest", f"tests/ecosystem/{name}", *session.posargs, env=ENVIRONMENT)

@@ -13,8 +13,8 @@ from lrcore.schedules.kinds import as_schedule as _checked_schedule
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 
-Source: TypeAlias = Schedule | Callable[[int], float] | str | PathLike[str] | Mapping[str, Any]
-"""What `as_schedule` takes."""
+Source: TypeAlias = Schedule | Callable[[int], float] | Mapping[str, Any] | str | PathLike[str]
+"""What `as_schedule` takes. A mapping comes before str, as jsonargparse takes the first type that fits, and anything fits str."""
 
 
 def as_schedule(given: Source, horizon: int | None = None, where: str = "schedule") -> Schedule:

@@ -129,7 +129,6 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         if not self._written_rates:
             self._check_first_epoch(epoch)
         self._epoch = epoch
-        self._reported_in_epoch = False
         if self.per == "epoch":
             self._write_rates()
 
@@ -141,6 +140,7 @@ class LearningRateScheduler(keras.callbacks.LearningRateScheduler):
         self._epoch = epoch + 1
         self._reported_epochs = epoch + 1
         self._report_metric({} if logs is None else logs)
+        self._reported_in_epoch = False
         if logs is not None:
             logs.update(used_rates(self.model.optimizer))
         if not any(map(has_seen_a_batch, self._checked_optimizers())):

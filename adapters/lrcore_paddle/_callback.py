@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from typing import Any
 
 import paddle
 
+from lrcore import adapting
 from lrcore_paddle._scheduler import LRScheduler
 
 
 class LRSchedulerCallback(paddle.callbacks.LRScheduler):
-    """Paddle's `callbacks.LRScheduler`, but one step for each update.
+    """Paddle's `callbacks.LRScheduler`, but one step for each update, and a metric for a plateau.
 
-    `Model.fit` adds its own callback where none is given, and that one steps after every batch: also after each
-    micro-batch of an accumulation, so that with `accumulate_grad_batches=k` a schedule runs k times too fast, and after
-    an update that loss scaling has skipped. This one takes its place, for any scheduler; one warning says where something
-    else steps the scheduler, too. A `lrcore.Plateau` is told a metric after every evaluation, for which `fit` needs
-    `eval_data`; one warning says where it is told none. Paddle's `ReduceLROnPlateau` refuses optimizers that have a
-    scheduler.
+    Without it `Model.fit` adds Paddle's own callback, which steps after every batch: with `accumulate_grad_batches=k` k
+    times for each update, and after an update that loss scaling skipped. This one takes its place, for any scheduler.
+    A `lrcore.Plateau` is told a metric after every evaluation, for which `fit` needs `eval_data`.
 
     Args:
         by_step: step after each update.
@@ -45,27 +43,33 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         super().__init__(by_step, by_epoch)
         self.monitor = monitor
         self._step_left: int | None = None  # the scheduler's step after the last batch; None: do not compare
-        self._may_warn_of_other_stepper = True
-        self._may_warn_of_metric = True
-        self._reports_before: int | None = None  # the number of metrics that the plateau had been told when `fit` began
+        self._warned_of: set[str] = set()
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._step_left = None
-        self._reports_before = self._report_count()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        super().on_train_end(logs)
-        if self._reports_before is not None and self._reports_before == self._report_count():
-            self._warn_of_metric(
-                "expected an evaluation, after which a plateau is told its metric; got none; give fit eval_data"
+        scheduler, model, batches = self._scheduler(), self._model(), self.params["steps"]
+        if scheduler is None:
+            optimizer = type(model._optimizer).__name__  # noqa: SLF001 - as Paddle's own callbacks do
+            self._warn(
+                "scheduler",
+                f"expected an optimizer whose learning_rate is a scheduler; got a {optimizer} without one, so there is nothing "
+                "to step",
             )
+        elif isinstance(scheduler, LRScheduler) and batches:
+            updates = math.ceil(batches / model._accumulate)  # noqa: SLF001 - no public attribute has it
+            scheduler._expect_report(updates if self.by_step else 1)  # noqa: SLF001
 
     def on_train_batch_end(self, step: int, logs: Any = None) -> None:
         scheduler = self._scheduler()
         if scheduler is None:
             return
-        if self._step_left not in (None, scheduler.last_epoch):
-            self._warn_of_other_stepper(scheduler.last_epoch)
+        found = scheduler.last_epoch
+        if self._step_left not in (None, found):
+            self._warn(
+                "other stepper",
+                f"the scheduler was left at step {self._step_left} after the batch before and is at {found} now: something else "
+                "steps it, too; leave one of the two out",
+            )
         if self._is_update(step):
             super().on_train_batch_end(step, logs)
         self._step_left = scheduler.last_epoch
@@ -79,30 +83,23 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         scheduler = self._scheduler()
         if not isinstance(scheduler, LRScheduler) or scheduler.plateau_state is None:
             return
-        if not logs or self.monitor not in logs:
-            self._warn_of_metric(
-                f"expected {self.monitor!r} among what was evaluated; got {', '.join(logs or ()) or 'nothing'}; the plateau was "
-                "not told; name one of them as monitor"
-            )
+        if logs and self.monitor in logs:
+            metric = logs[self.monitor]
+            scheduler.report(metric[0] if isinstance(metric, list | tuple) else metric)
             return
-        metric = logs[self.monitor]
-        scheduler.report(metric[0] if isinstance(metric, list | tuple) else metric)
+        scheduler._expect_report(None)  # noqa: SLF001 - one warning is enough
+        self._warn(
+            "metric",
+            f"expected {self.monitor!r} among what was evaluated; got {', '.join(logs or ()) or 'nothing'}; the plateau was not "
+            "told; name one of them as monitor",
+        )
+
+    def _model(self) -> Any:
+        return self.model
 
     def _scheduler(self) -> paddle.optimizer.lr.LRScheduler | None:
-        model: Any = self.model
-        rate = getattr(model._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
+        rate = getattr(self._model()._optimizer, "_learning_rate", None)  # noqa: SLF001 - as Paddle's own callbacks do
         return rate if isinstance(rate, paddle.optimizer.lr.LRScheduler) else None
-
-    def _report_count(self) -> int | None:
-        """Return the number of metrics that the plateau has been told; None if the scheduler follows no plateau."""
-        scheduler = self._scheduler()
-        state = scheduler.plateau_state if isinstance(scheduler, LRScheduler) else None
-        return None if state is None else state.reports
-
-    def _warn_of_metric(self, message: str) -> None:
-        if self._may_warn_of_metric:
-            self._may_warn_of_metric = False
-            warnings.warn(f"lrcore_paddle.LRSchedulerCallback: {message}", stacklevel=3)
 
     def _is_update(self, step: int) -> bool:
         """Return whether `Model.fit` made an update after this batch.
@@ -110,18 +107,15 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         `fit` updates after every k-th batch and after the last batch of the loader. Where `num_iters` ends the first epoch
         early, `params["steps"]` is `num_iters`, and its last batch may not update. Loss scaling may skip an update.
         """
-        model: Any = self.model
+        model = self._model()
         cut_short = getattr(model, "num_iters", None) is not None and self.params["epochs"] == 1
         last = step + 1 == self.params["steps"] and not cut_short
         due = last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - no public attribute has it
         scaler = getattr(model, "_scaler", None)
         return due and not (scaler is not None and scaler.is_enable() and bool(scaler._cache_found_inf))  # noqa: SLF001
 
-    def _warn_of_other_stepper(self, found: int) -> None:
-        if self._may_warn_of_other_stepper:
-            self._may_warn_of_other_stepper = False
-            warnings.warn(
-                f"lrcore_paddle.LRSchedulerCallback: the scheduler was left at step {self._step_left} after the batch before "
-                f"and is at {found} now: something else steps it, too; leave one of the two out",
-                stacklevel=3,
-            )
+    def _warn(self, subject: str, message: str) -> None:
+        """Warn once of each subject."""
+        if subject not in self._warned_of:
+            self._warned_of.add(subject)
+            adapting.warn(f"lrcore_paddle.LRSchedulerCallback: {message}")

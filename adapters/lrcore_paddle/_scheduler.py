@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from math import inf
-from typing import Any, TypeAlias
+from types import FrameType
+from typing import Any, Self
 
 import paddle
 
 import lrcore
 from lrcore import adapting
-
-Source: TypeAlias = lrcore.Schedule | Callable[[int], float]
-Followed: TypeAlias = lrcore.Schedule | lrcore.Plateau | list[lrcore.Schedule]
+from lrcore.adapting import Follower, Source
+from lrcore_paddle import _processes, _use
 
 _NAME = "lrcore_paddle.LRScheduler"
 
@@ -22,30 +21,20 @@ _NAME = "lrcore_paddle.LRScheduler"
 class LRScheduler(paddle.optimizer.lr.LRScheduler):
     """The learning rate after `step()` was called n times is schedule(n): the first update uses schedule(0).
 
-    Call `step()` after each `optimizer.step()`; in a static program after each `exe.run`. `Model.fit` calls it itself,
-    after each batch: with `accumulate_grad_batches` or mixed precision give it a `LRSchedulerCallback`. With a GradScaler
-    call it only where the scaler did not skip the update, for what was skipped is no update: where `scaler.update()` did
-    not lower `scaler.state_dict()["scale"]`.
+    Call `step()` once for each update, after `optimizer.step()`; in a static program after `exe.run`. `Model.fit` calls it
+    itself: give it a `LRSchedulerCallback`. The optimizer's state holds the scheduler's, so `optimizer.set_state_dict`
+    restores both, and the rate is computed anew. The manual's page on Paddle has mixed precision and changes in mid-run.
 
-    The optimizer's state holds the scheduler's, so `optimizer.set_state_dict` restores both. The rate is computed anew,
-    so that a changed schedule is used at once. Paddle refuses `optimizer.set_lr` while a scheduler is there: to change
-    the rate in mid-run call `optimizer.set_lr_scheduler` with another (`last_epoch=n - 1` starts it at step n). LBFGS and
-    Rprop take no scheduler, of Paddle's neither.
-
-    A group's `learning_rate` multiplies the rate (in float32), as does `ParamAttr(learning_rate=...)`. For a schedule of
-    its own give each group a part of `groups`; a list that takes another's place needs an optimizer that is made with it.
+    A group's `learning_rate` multiplies the rate (in float32), as does `ParamAttr(learning_rate=...)`. Schedules of their
+    own reach the groups through the parts of `groups`; a part that reaches none is warned of.
 
     Args:
-        schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, or a list of schedules, one for each
-            parameter group. A plateau that is told no metric in 10,000 updates is warned of once.
+        schedule: a schedule, a `lrcore.Plateau`, a Python function of the step, the path, the text or the dict of a schedule
+            file; or a list of these, but plateaus, one for each parameter group.
         last_epoch: the updates made, less one: -1 starts at step 0.
         verbose: print each new rate.
         on_mismatch: what to do with a state whose schedule differs: "error", "keep_checkpoint", "use_config", or
             "same_past", which goes on with this one if every update already made had its rate.
-
-    Attributes:
-        schedule: the schedule, plateau or list of schedules that gives the rates.
-        plateau_state: the state of a plateau; None for schedules.
 
     Raises:
         lrcore.ScheduleError: a wrong argument, or a list in a static program. A Python function that gives no finite
@@ -79,12 +68,15 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
     """
 
     last_epoch: int
-    last_lr: float
-    _report_due: float = inf  # the step at which to warn that the plateau was told no metric
+    # `step` takes its fast path with this function of the step. None while a step has more to do: see `_choose_path`.
+    _at: Callable[[int], float] | None = None
+    _may_check_use: bool = False  # while Paddle's `__init__` calls `step`
+    _hidden_rate: float | None = None  # the schedule's rate, where another was written to `last_lr`
+    _epoch_due: float = inf  # the step after the first epoch of `Model.fit`, by which a plateau is told a metric
 
     def __init__(
         self,
-        schedule: Source | lrcore.Plateau | Sequence[Source],
+        schedule: Sequence[Source] | Source | lrcore.Plateau,
         last_epoch: int = -1,
         verbose: bool = False,
         *,
@@ -93,20 +85,24 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         adapting.check_policy(on_mismatch, _NAME)  # an error now, not when a checkpoint is loaded
         if not hasattr(last_epoch, "__index__") or last_epoch < -1:
             raise lrcore.ScheduleError(f"{_NAME}.last_epoch", f"expected an integer >= -1; got {last_epoch!r}")
-        self.schedule = _checked(schedule)
-        self.plateau_state = _plateau_state(self.schedule, None)
+        self._follower = _followed(schedule).counting_from(last_epoch + 1)
         self.on_mismatch: adapting.Policy = on_mismatch
-        # The rate as a function of the step, for each parameter group. The tensors hold the rates of all groups but the first.
-        self._rules = _rate_functions(self.schedule, self.plateau_state)
-        self._tensors = [_rate_tensor() for _ in self._rules[1:]]
-        self._may_warn_of_writer = True
-        self._report_due = inf if self.plateau_state is None else adapting.report_due(last_epoch + 1)
-        # The rate last written to `last_lr`. It is the base rate at first, which Paddle refuses if it is negative.
-        self._written = max(self._rules[0](0), 0.0)
-        # Paddle's `__init__` calls `step`, whose slow path makes `last_epoch` an int.
-        self._at: Callable[[int], float] | None = None
-        super().__init__(self._written, last_epoch, verbose)
-        self._at = _fast_function(self.schedule)
+        self._tensors = [_rate_tensor() for _ in self._follower.functions[1:]]  # the rates of all groups but the first
+        self._may_warn_of_number = self._may_warn_of_writer = True
+        super().__init__(self.base_lr, last_epoch, verbose)
+        # Loops ask whether a scheduler's module is Paddle's, to know that it has `step`. Its class has a module of its own.
+        self.__module__ = paddle.optimizer.lr.__name__
+        self._may_check_use, self._at = True, None
+
+    @property
+    def schedule(self) -> Any:
+        """The schedule, plateau or list of schedules that gives the rates."""
+        return self._follower.schedule
+
+    @property
+    def plateau_state(self) -> lrcore.PlateauState | None:
+        """The state of a plateau; None for schedules."""
+        return self._follower.plateau_state
 
     @property
     def groups(self) -> tuple[float | paddle.Tensor, ...]:
@@ -116,40 +112,62 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """
         return (1.0, *self._tensors)
 
+    @property
+    def last_lr(self) -> float:
+        """The rate of the next update."""
+        return self._rate
+
+    @last_lr.setter
+    def last_lr(self, rate: float) -> None:
+        self._hidden_rate, self._rate, self._at = getattr(self, "_rate", rate), rate, None
+
+    @property
+    def base_lr(self) -> float:
+        """The rate of step 0, or 0.0 where that is negative, which Paddle refuses. It cannot be set."""
+        return max(self._follower.at(0), 0.0)
+
+    @base_lr.setter
+    def base_lr(self, rate: float) -> None:
+        if rate != self.base_lr:  # Paddle's `__init__` sets the same
+            raise lrcore.ScheduleError(
+                f"{_NAME}.base_lr",
+                f"expected {self.base_lr}, the schedule's first rate, as a schedule computes no rate from a base; got {rate}; "
+                "give optimizer.set_lr_scheduler a scheduler of another schedule",
+            )
+
+    @property
+    def verbose(self) -> bool:
+        """Whether each new rate is printed."""
+        return self._verbose
+
+    @verbose.setter
+    def verbose(self, verbose: bool) -> None:
+        self._verbose, self._at = verbose, None
+
     def get_lr(self) -> float:
         """The rate at `last_epoch`, as a Python float; reading changes nothing."""
-        return self._rules[0](self.last_epoch)
+        return self._follower.at(self.last_epoch)
 
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next update, or to the one given.
 
         Args:
-            epoch: updates already made, in place of one more than before.
+            epoch: updates already made, in place of one more than before; `sync` takes the same without a warning.
 
         Raises:
             lrcore.ScheduleError: `epoch` is not an integer >= 0, or a Python function gives no finite number; nothing
                 has changed then.
         """
         at = self._at
-        if at is not None and epoch is None and self.last_lr == self._written and not self.verbose:
-            # The fast path for the common case: one schedule, and nobody else has written to `last_lr`.
+        if at is not None and epoch is None:
             step = self.last_epoch + 1
-            self.last_lr = self._written = at(step)
+            self._rate = at(step)
             self.last_epoch = step
             return
-        step = self.last_epoch + 1 if epoch is None else epoch
-        rates = [rate_at(step) for rate_at in self._rules]
-        if self.last_lr != self._written:
-            self._warn_of_writer()
-        self._write(int(step), rates)
-        if step >= self._report_due:
-            self._report_due = inf
-            adapting.warn_of_no_report(
-                _NAME,
-                "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback",
-            )
-        if self.verbose:
-            print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
+        caller = sys._getframe(1)  # noqa: SLF001 - how `step` is used is seen there alone
+        if self._may_check_use:
+            self._check_use(caller)
+        self._go_to(self.last_epoch + 1 if epoch is None else self._given_step(epoch, caller), self._follower)
 
     def sync(self, step: int | None = None) -> None:
         """Set the rate of the current step, or of the one given, at once.
@@ -160,10 +178,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         Raises:
             lrcore.ScheduleError: as `step`.
         """
-        self.step(self.last_epoch if step is None else step)
+        given = self.last_epoch if step is None else step
+        self._go_to(adapting.checked_step(given, f"{_NAME}.sync: step"), self._follower)
 
     def report(self, metric: Any) -> None:
         """Tell a plateau the metric: the rates of the updates that follow are multiplied by its scale.
+
+        Where several processes train together, each has to report: the mean of their metrics counts, in all of them.
 
         Args:
             metric: a number or a tensor of one element.
@@ -171,19 +192,21 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         Raises:
             lrcore.ScheduleError: schedules are followed, not a plateau; or the metric is not one number.
         """
-        if isinstance(self.schedule, list) or not isinstance(self.schedule, lrcore.Plateau):
-            raise lrcore.ScheduleError(
-                f"{_NAME}.report", f"expected a lrcore.Plateau, which alone uses metrics; got {self.schedule!r}"
-            )
-        assert self.plateau_state is not None
-        self._follow(self.schedule, self.schedule.update(self.plateau_state, metric), self.last_epoch)
-        self._report_due = inf
+        told = self._follower.told(metric, _NAME)
+        if _processes.are_several():
+            told = self._follower.told(_processes.mean_of_all(metric, f"{_NAME}.report"), _NAME)
+        self._go_to(self.last_epoch, told)
+
+    def _expect_report(self, updates: int | None) -> None:
+        """Warn after so many further updates if a plateau was told no metric by then; None: do not expect one.
+
+        A callback of `Model.fit` knows the updates of an epoch.
+        """
+        self._epoch_due = inf if updates is None else min(self._epoch_due, self.last_epoch + updates + 1)
 
     def state_dict(self) -> dict[str, Any]:  # type: ignore[override]  # Paddle declares a type of two keys
         """The four plain keys of every adapter, and Paddle's own `last_epoch` and `last_lr` for tools that read these."""
-        plateau = None if self.plateau_state is None else self.plateau_state.to_dict()
-        state = lrcore.save_state(self.last_epoch, self.schedule, plateau)
-        return {**state, "last_epoch": self.last_epoch, "last_lr": self.last_lr}
+        return {**self._follower.state(self.last_epoch), "last_epoch": self.last_epoch, "last_lr": self.last_lr}
 
     def set_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on after the update at which a state was saved, in this or another framework.
@@ -195,13 +218,13 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
             lrcore.ScheduleError: the state is not one of lrcore's, or has another schedule with which `on_mismatch` does
                 not go on; nothing has changed then.
         """
-        loaded = lrcore.load_state(state_dict, self.schedule, self.on_mismatch, _NAME)
-        schedule = _checked(loaded.schedule)
-        state = _plateau_state(schedule, loaded.plateau)
-        self._follow(schedule, state, loaded.step)
-        self._report_due = inf
-        if state is not None:
-            self._report_due = adapting.report_due(loaded.step, None if loaded.plateau is None else state)
+        follower, step = self._follower.loaded(state_dict, self.on_mismatch, _NAME)
+        here, there = len(self._follower.functions), len(follower.functions)
+        if here != there:
+            raise lrcore.ScheduleError(
+                _NAME, f"expected a state of {here} schedules, as configured; got one of {there}"
+            )
+        self._go_to(step, follower)
 
     set_dict = set_state_dict
     load_state_dict = set_state_dict
@@ -214,86 +237,103 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        self._at = _fast_function(self.schedule)
+        self._may_check_use = True
 
-    def _follow(self, schedule: Followed, plateau_state: lrcore.PlateauState | None, step: int) -> None:
-        """Set the schedule, the plateau's state and the step. All rates are computed first: an error changes nothing."""
-        functions = _rate_functions(schedule, plateau_state)
-        if len(functions) != len(self._rules):
-            raise lrcore.ScheduleError(
-                _NAME,
-                f"expected a state of {len(self._rules)} schedules, as configured; got one of {len(functions)}",
+    def __copy__(self) -> Self:
+        """Return a copy whose groups have tensors of their own, so that its steps do not change the rates of this one."""
+        copied = type(self).__new__(type(self))
+        copied.__setstate__({**self.__getstate__(), "_tensors": [tensor.clone() for tensor in self._tensors]})
+        return copied
+
+    def _go_to(self, step: int, follower: Follower) -> None:
+        """Set the step, the rates and what is followed. All rates are computed first, so that an error changes nothing."""
+        rates = [rate_at(step) for rate_at in follower.functions]
+        if self._hidden_rate not in (None, self.last_lr):
+            self._warn_of_writer()
+        self._follower, self.last_epoch, self._rate, self._hidden_rate = follower, int(step), rates[0], None
+        for tensor, rate in zip(self._tensors, rates[1:], strict=True):
+            tensor.fill_(rate)
+        self._remind()
+        if self.verbose:
+            print(f"Epoch {self.last_epoch}: {type(self).__name__} set learning rate to {self.last_lr}.")  # noqa: T201
+        self._choose_path()
+
+    def _choose_path(self) -> None:
+        """Let `step` take its fast path if one schedule is followed and a step has nothing to warn of or to print."""
+        busy = self._may_check_use or self._tensors or self.verbose or self._follower.report_due < inf
+        self._at = None if busy else self._follower.at
+
+    def _given_step(self, epoch: Any, caller: FrameType) -> int:
+        """Return the step that was given to `step`, which refuses or warns of a number that may be a metric or an epoch."""
+        advice = "; a plateau is told its metric by report(metric)" if self.plateau_state is not None else ""
+        try:
+            step = adapting.checked_step(epoch, f"{_NAME}.step")
+        except lrcore.ScheduleError as error:
+            raise lrcore.ScheduleError(error.where, error.problem + advice) from None
+        if self._may_warn_of_number and not _use.is_paddles_scheduler(caller):
+            self._may_warn_of_number = False
+            adapting.warn(
+                f"{_NAME}: step({step}) is taken as {step} updates already made{advice}; call step() after each update, or "
+                f"sync({step}) if the count is meant"
             )
-        rates = [rate_at(step) for rate_at in functions]
-        self.schedule, self.plateau_state, self._rules = schedule, plateau_state, functions
-        self._at = _fast_function(schedule)
-        self._write(step, rates)
+        return step
 
-    def _write(self, step: int, rates: Sequence[float]) -> None:
-        """Set the step, `last_lr` to the first rate, and the tensors of the other groups to theirs."""
-        self.last_epoch = step
-        self.last_lr = self._written = rates[0]
-        if self._tensors:
-            for tensor, rate in zip(self._tensors, rates[1:], strict=True):
-                tensor.fill_(rate)
+    def _check_use(self, caller: FrameType) -> None:
+        """Warn if the first step shows that a schedule or a plateau has no effect, or that batches are counted as updates."""
+        self._may_check_use = False
+        unused = ", ".join(f"groups[{index + 1}]" for index in _use.unused(self._tensors))
+        if unused:
+            adapting.warn(
+                f"{_NAME}: expected each part of groups as the learning_rate of a parameter group; got no use of {unused}, so "
+                'these schedules have no effect; write {"params": ..., "learning_rate": scheduler.groups[i]}'
+            )
+        callback = _use.callback_of_fit(caller)
+        if callback is None:
+            return
+        self._expect_report(callback.params["steps"] if callback.by_step else 1)
+        every = callback.model._accumulate  # noqa: SLF001 - no public attribute has it
+        if callback.by_step and every > 1:
+            adapting.warn(
+                f"{_NAME}: Model.fit makes one update of {every} batches and steps the scheduler after each batch, so the "
+                f"schedule runs {every} times too fast; give fit callbacks=[lrcore_paddle.LRSchedulerCallback()]"
+            )
+
+    def _remind(self) -> None:
+        """Warn once if an epoch of `Model.fit` or 10,000 updates were made and the plateau was told no metric."""
+        follower = self._follower
+        advice = "call report(metric) after each evaluation, or give Model.fit eval_data and a LRSchedulerCallback"
+        if follower.report_due == inf or self.last_epoch < self._epoch_due:
+            self._follower = follower.remind(self.last_epoch, _NAME, advice)
+            return
+        self._follower = Follower(follower.schedule, follower.plateau_state)
+        adapting.warn(
+            f"{_NAME}: Model.fit made an epoch and the plateau was told no metric, so it reduces nothing; {advice}"
+        )
 
     def _warn_of_writer(self) -> None:
         """Warn once that something else has written to `last_lr`."""
         if self._may_warn_of_writer:
             self._may_warn_of_writer = False
-            warnings.warn(
-                f"{_NAME}: last_lr was set to {self.last_lr} where the schedule had written {self._written}; the schedule "
-                "overwrites it; for another rate give the optimizer another scheduler",
-                stacklevel=3,
+            adapting.warn(
+                f"{_NAME}: last_lr was set to {self.last_lr} where the schedule had written {self._hidden_rate}; the schedule "
+                "overwrites it; for another rate give the optimizer another scheduler"
             )
 
 
-def _checked(schedule: Any) -> Followed:
-    """Return the plateau, the schedule or the list of schedules that an argument gives, with functions as schedules."""
-    if isinstance(schedule, lrcore.Plateau):
-        return schedule
-    if not isinstance(schedule, list | tuple):
-        return _checked_one(schedule)
-    if not schedule:
-        raise lrcore.ScheduleError(_NAME, "expected one schedule for each parameter group; got none")
-    if not paddle.in_dynamic_mode():
+def _followed(given: Any) -> Follower:
+    """Return a follower of what the constructor was given."""
+    for one in given if isinstance(given, Sequence) else [given]:
+        if isinstance(one, paddle.optimizer.lr.LRScheduler):
+            raise lrcore.ScheduleError(
+                _NAME,
+                f"expected a schedule or a function of the step; got a {type(one).__name__}; pass from_native(scheduler)",
+            )
+    follower = Follower.of(given, f"{_NAME}.schedule", several=True)
+    if isinstance(follower.schedule, list) and not paddle.in_dynamic_mode():
         raise lrcore.ScheduleError(
             _NAME, "a list of schedules needs dynamic mode; got a static program; make one optimizer for each group"
         )
-    return [_checked_one(part) for part in schedule]
-
-
-def _checked_one(schedule: Any) -> lrcore.Schedule:
-    if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
-        raise lrcore.ScheduleError(
-            _NAME,
-            f"expected a schedule or a function of the step; got a {type(schedule).__name__}; pass from_native(scheduler)",
-        )
-    return adapting.as_schedule(schedule)
-
-
-def _plateau_state(schedule: Followed, saved: Mapping[str, Any] | None) -> lrcore.PlateauState | None:
-    """Return the saved state of a plateau, or its initial one if none was saved; None for schedules."""
-    if isinstance(schedule, list) or not isinstance(schedule, lrcore.Plateau):
-        return None
-    return schedule.initial() if saved is None else lrcore.PlateauState.from_dict(saved, _NAME)
-
-
-def _rate_functions(schedule: Followed, plateau_state: lrcore.PlateauState | None) -> list[Callable[[int], float]]:
-    """Return the rate as a function of the step, one function for each schedule."""
-    if isinstance(schedule, list):
-        return [*schedule]
-    if isinstance(schedule, lrcore.Plateau):
-        assert plateau_state is not None
-        return [partial(schedule.value, state=plateau_state)]
-    return [schedule]
-
-
-def _fast_function(schedule: Followed) -> Callable[[int], float] | None:
-    """Return the schedule's `at`, which does not check its argument; None for a plateau or a list."""
-    if isinstance(schedule, list):
-        return None
-    return None if isinstance(schedule, lrcore.Plateau) else schedule.at
+    return follower
 
 
 def _rate_tensor() -> paddle.Tensor:

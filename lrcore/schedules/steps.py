@@ -31,7 +31,7 @@ def checked_step(step: Any, where: str = "step") -> int:
         7
     """
     try:
-        number = -1 if isinstance(step, bool) else operator.index(step)
+        number = -1 if isinstance(step, bool) or _is_floating(step) else operator.index(step)
     except Exception:  # noqa: BLE001 - each framework raises an exception of its own for a tensor without a value
         number = -1
     if number < 0:
@@ -39,6 +39,11 @@ def checked_step(step: Any, where: str = "step") -> int:
             where, f"expected an integer >= 0, the number of updates already made; got {short(step)}{_advice(step)}"
         )
     return number
+
+
+def _is_floating(step: Any) -> bool:
+    """Whether a tensor holds floating numbers: Paddle's `__index__` cuts their fraction off, so that a loss would be a step."""
+    return "float" in str(getattr(step, "dtype", ""))
 
 
 def _advice(step: Any) -> str:

@@ -151,7 +151,8 @@ def test_last_epoch_step_and_sync_set_the_step() -> None:
     run = Run(LRScheduler(SCHEDULE, last_epoch=9))
     assert run.rates(3) == expected(SCHEDULE, 10, 13)
     for jump in (run.scheduler.step, run.scheduler.sync):
-        jump(COUNT)
+        with pytest.warns(match="taken as 40 updates") if jump == run.scheduler.step else nullcontext():
+            jump(COUNT)
         assert type(run.scheduler.last_epoch) is int
         assert run.rates(3) == expected(SCHEDULE, 40, 43)
     run.scheduler.sync()
@@ -164,11 +165,60 @@ def test_the_first_rate_is_paddles_base_lr_unless_it_is_negative() -> None:
     assert Run(LRScheduler(lrcore.Constant(-0.25))).rates(3) == [-0.25] * 3
 
 
+def test_a_base_rate_set_by_hand_is_refused() -> None:
+    run = Run(LRScheduler(OTHER))
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"base_lr: expected 0\.25, .*; got 0\.5; give optimizer.set_lr_scheduler"
+    ):
+        run.scheduler.base_lr = 0.5
+    run.scheduler.base_lr = 0.25
+    assert run.rates(3) == [0.25] * 3
+
+
+def test_a_loop_that_knows_paddles_schedulers_by_their_module() -> None:
+    """Dive into Deep Learning trains so."""
+    run, moved = Run(LRScheduler(SCHEDULE)), []
+    for epoch in range(20):
+        run.weight.set_value(paddle.zeros([]))
+        run.update()
+        moved.append(0.0 - run.weight.item())
+        if run.scheduler.__module__ == paddle.optimizer.lr.__name__:
+            run.scheduler.step()
+        else:
+            run.optimizer.set_lr(run.scheduler(epoch))
+    assert moved == expected(SCHEDULE, 0, 20)
+    assert type(pickle.loads(pickle.dumps(run.scheduler))) is LRScheduler
+
+
 def test_verbose_prints_each_rate(capsys: pytest.CaptureFixture[str]) -> None:
     LRScheduler(OTHER, verbose=True).step()
     assert capsys.readouterr().out == (
         "Epoch 0: LRScheduler set learning rate to 0.25.\nEpoch 1: LRScheduler set learning rate to 0.25.\n"
     )
+
+
+def test_a_step_that_is_given_is_warned_of_once() -> None:
+    scheduler = LRScheduler(OTHER)
+    with pytest.warns(
+        UserWarning, match=r"step\(7\) is taken as 7 updates already made; call step\(\) .* or sync\(7\) if"
+    ):
+        scheduler.step(7)
+    scheduler.step(8)
+    assert scheduler.last_epoch == 8
+
+
+@pytest.mark.parametrize("loss", [0.7, 37.0, paddle.to_tensor(0.7), paddle.to_tensor([37.0])])
+@pytest.mark.parametrize("schedule", [OTHER, PLATEAU])
+def test_a_loss_is_no_step(loss: Any, schedule: Any) -> None:
+    scheduler = LRScheduler(schedule, last_epoch=8)
+    advice = r"; a plateau is told its metric by report\(metric\)" if schedule is PLATEAU else ""
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"(?s)LRScheduler.step: expected an integer >= 0, .*; got .*" + advice
+    ):
+        scheduler.step(loss)
+    assert scheduler.last_epoch == 9
+    with pytest.warns(UserWarning, match=r"step\(37\) is taken as 37 updates already made" + advice):
+        scheduler.step(37)
 
 
 def test_inside_a_native_warmup() -> None:
@@ -339,7 +389,11 @@ def test_model_fit_by_epoch(callback: Any) -> None:
 
 def test_paddles_own_callback_runs_too_fast_with_accumulation() -> None:
     scheduler = LRScheduler(DYADIC)
-    fit(scheduler, 8, epochs=1, accumulate_grad_batches=2)
+    with pytest.warns(
+        UserWarning, match="one update of 2 batches .* runs 2 times too fast; give fit callbacks"
+    ) as caught:
+        fit(scheduler, 8, epochs=1, accumulate_grad_batches=2)
+    assert len(caught) == 1
     assert scheduler.last_epoch == 8, "Paddle counts updates now: LRSchedulerCallback is no longer needed"
 
 
@@ -366,6 +420,15 @@ def test_something_else_that_steps_is_warned_of_once() -> None:
     ) as caught:
         fit(LRScheduler(DYADIC), 8, LRSchedulerCallback(), paddle.callbacks.LRScheduler(), epochs=1)
     assert len(caught) == 1
+
+
+def test_a_callback_that_has_nothing_to_step_is_warned_of_once() -> None:
+    callback = LRSchedulerCallback()
+    with pytest.warns(
+        UserWarning, match="learning_rate is a scheduler; got a SGD without one, so there is nothing to step"
+    ):
+        fit(0.5, 4, callback)
+    fit(0.5, 4, callback)
 
 
 def test_model_fit_goes_on_in_mid_epoch(tmp_path: Path) -> None:
@@ -481,21 +544,29 @@ def test_model_fit_with_loss_scaling(scaler: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def train_in_parallel(folder: Path) -> None:
-    """Train in one of two processes, which average their gradients."""
+    """Train in one of two processes, which average their gradients, and report a metric of its own after each second update."""
     paddle.distributed.init_parallel_env()
     rank = paddle.distributed.get_rank()
-    network, scheduler = Network(), LRScheduler(SCHEDULE)
+    network, scheduler = Network(), LRScheduler(PLATEAU)
     parallel = paddle.DataParallel(network)
     optimizer = paddle.optimizer.SGD(scheduler, parameters=parallel.parameters())
     found = []
-    for _ in range(15):
+    for update in range(16):
         network.weight.set_value(paddle.zeros([]))
         parallel(paddle.full([1], 2.0 * rank)).backward()  # the gradient is 0 in process 0 and 2 in process 1
         optimizer.step()
         optimizer.clear_grad()
         scheduler.step()
         found.append(0.0 - network.weight.item())
-    assert found == expected(SCHEDULE, 0, 15), found
+        if update % 2:  # the mean of what the two report is the loss
+            scheduler.report(LOSSES[update // 2] + (0.5 if rank else -0.5))
+    state, right = PLATEAU.initial(), []
+    for update in range(16):
+        right.append(float32(PLATEAU.value(update, state)))
+        if update % 2:
+            state = PLATEAU.update(state, LOSSES[update // 2])
+    assert state.scale < 1
+    assert found == right, found
     # A process that exits first breaks the other's connection, so wait for both. A normal exit may abort in Paddle's threads.
     Path(folder, f"done {rank}").touch()
     while len(list(folder.glob("done *"))) < paddle.distributed.get_world_size():
@@ -503,7 +574,7 @@ def train_in_parallel(folder: Path) -> None:
     os._exit(0)
 
 
-def test_two_processes(tmp_path: Path) -> None:
+def test_two_processes_have_the_same_rates(tmp_path: Path) -> None:
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     code = "from tests.adapters import test_paddle_adapter as t; t.train_in_parallel(t.Path(sys.argv[1]))"
     environments = [
@@ -594,6 +665,38 @@ def test_a_group_is_updated_as_by_an_optimizer_of_its_own(optimizer: str) -> Non
     assert [weight.item() for weight in groups.weights] == alone
 
 
+def test_schedules_that_reach_no_group_are_warned_of_once() -> None:
+    first, second = new_weight(), new_weight()
+    scheduler = LRScheduler([SCHEDULE, OTHER, OTHER])
+    groups: Any = [{"params": [first]}, {"params": [second], "learning_rate": scheduler.groups[1]}]
+    optimizer = paddle.optimizer.SGD(scheduler, parameters=groups)
+    paddle.add_n([first, second]).backward()
+    optimizer.step()
+    with pytest.warns(UserWarning, match=r"got no use of groups\[2\], so these schedules have no effect; write"):
+        scheduler.step()
+    scheduler.step()
+    with pytest.warns(UserWarning, match=r"got no use of groups\[1\], groups\[2\], so"):
+        LRScheduler([SCHEDULE, OTHER, OTHER]).step()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_list_leaves_the_rates_of_the_original_alone(copied: Any) -> None:
+    run = GroupsRun(*GROUPS)
+    run.rates(3)
+    other = copied(run.scheduler)
+    other.sync(40)
+    assert [float(rate) for rate in other.groups[1:]] == [float32(one(40)) for one in GROUPS[1:]]
+    assert run.rates(3) == expected_of_groups(3, 6)
+
+
+def test_a_copy_of_an_optimizer_has_the_groups_of_its_own_scheduler() -> None:
+    run = GroupsRun(*GROUPS)  # Paddle can copy no optimizer that has made an update
+    other = copy.deepcopy(run)
+    other.scheduler.sync(40)
+    assert run.rates(3) == expected_of_groups(0, 3)
+    assert other.rates(3) == expected_of_groups(40, 43)
+
+
 def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
     path = str(tmp_path / "optimizer")
     run = GroupsRun(*GROUPS)
@@ -608,8 +711,10 @@ def test_groups_are_saved_and_resumed(tmp_path: Path) -> None:
     with pytest.raises(lrcore.ScheduleError, match="the saved schedule is not the configured one"):
         LRScheduler([SCHEDULE, OTHER]).set_state_dict(state)
     fewer = LRScheduler([SCHEDULE, OTHER]).state_dict()
-    with pytest.raises(lrcore.ScheduleError, match="expected a state of 1 schedules, as configured; got one of 2"):
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a state of one schedule, as configured; got \[Cosine"):
         LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint").set_state_dict(fewer)
+    with pytest.raises(lrcore.ScheduleError, match="expected a state of 3 schedules, as configured; got one of 2"):
+        LRScheduler(GROUPS, on_mismatch="keep_checkpoint").set_state_dict(fewer)
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -750,7 +855,7 @@ def test_a_state_that_cannot_be_used_changes_nothing(state: Any, problem: str) -
 
 def test_a_state_of_schedules_by_name_cannot_be_kept() -> None:
     scheduler = LRScheduler(SCHEDULE, on_mismatch="keep_checkpoint")
-    with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule .* got \{'lr': Cosine"):
+    with pytest.raises(lrcore.ScheduleError, match=r"expected a state of one schedule, .* got \{'lr': Cosine"):
         scheduler.set_state_dict(lrcore.save_state(3, {"lr": SCHEDULE, "momentum": OTHER}))
     assert scheduler.state_dict() == LRScheduler(SCHEDULE).state_dict()
 
@@ -766,7 +871,8 @@ def test_copies() -> None:
     for schedule in (SCHEDULE, lrcore.Function(falling), PLATEAU, [SCHEDULE, OTHER]):
         scheduler = LRScheduler(schedule, last_epoch=8)
         for one in (copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))):
-            one.step()
+            with pytest.warns(UserWarning, match="got no use of") if isinstance(schedule, list) else nullcontext():
+                one.step()
             assert one.last_epoch == 10
             assert len(one.groups) == len(scheduler.groups)
         assert scheduler.last_epoch == 9
@@ -817,6 +923,7 @@ def test_a_function_that_fails_changes_nothing_and_the_run_can_go_on(wrong: Any)
     assert run.rates(10) == expected(SCHEDULE, 5, 15)
 
 
+@pytest.mark.filterwarnings("ignore:.* got no use of groups")  # the optimizer has no groups
 @pytest.mark.parametrize("failing", [1, 2, 7])
 @pytest.mark.parametrize(
     "form", [lrcore.Function, lambda rate: [OTHER, rate], lambda rate: lrcore.Plateau(lrcore.Function(rate))]
@@ -837,7 +944,6 @@ def test_a_function_that_raises_changes_nothing_in_any_way_to_step(form: Any, fa
     broken.append(True)
     for step in (
         scheduler.step,
-        lambda: scheduler.step(failing),
         lambda: scheduler.sync(failing),
         lambda: scheduler.set_state_dict({**scheduler.state_dict(), "step": failing}),
     ):
@@ -851,7 +957,9 @@ def test_arguments_that_cannot_be_used() -> None:
         lrcore.ScheduleError, match="expected one of error, keep_checkpoint, use_config, same_past; got 'raise'"
     ):
         LRScheduler(SCHEDULE, on_mismatch="raise")  # type: ignore[arg-type]
-    with pytest.raises(lrcore.ScheduleError, match=r"expected a lrcore schedule or a function of the step; got 0\.1"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"LRScheduler\.schedule: expected a lrcore schedule, a function .*; got 0\.1"
+    ):
         LRScheduler(0.1)  # type: ignore[arg-type]
     with pytest.raises(lrcore.ScheduleError, match="expected one schedule for each parameter group; got none"):
         LRScheduler([])
@@ -993,15 +1101,31 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
     LRScheduler(SCHEDULE).sync(30_000)
 
 
-def test_a_fit_that_tells_a_plateau_nothing_says_so_once() -> None:
-    network = Network()
-    scheduler, callback = LRScheduler(PLATEAU), LRSchedulerCallback(monitor="error")
-    model = paddle.Model(network)
-    model.prepare(paddle.optimizer.SGD(scheduler, parameters=network.parameters()), lambda out, _: out)
-    data = paddle.io.TensorDataset([paddle.ones([6, 1]), paddle.ones([6, 1])])
-    with pytest.warns(UserWarning, match="expected an evaluation, .* told its metric; got none; give fit eval_data"):
-        model.fit(data, batch_size=1, epochs=2, verbose=0, callbacks=[callback])
-    model.fit(data, batch_size=1, epochs=2, verbose=0, callbacks=[callback])
+@pytest.mark.parametrize("callbacks", [[], [LRSchedulerCallback()]])
+@pytest.mark.parametrize("every", [1, 4])
+def test_a_fit_that_tells_a_plateau_nothing_says_so_after_the_first_epoch(callbacks: list[Any], every: int) -> None:
+    class Epochs(paddle.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            found.append(len(caught))
+
+    found: list[int] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", "lrcore_paddle.LRScheduler: .* told no metric")
+        scheduler = LRScheduler(PLATEAU)
+        for _ in range(2):
+            fit(scheduler, 6, *callbacks, Epochs(), epochs=3, accumulate_grad_batches=every)
+    assert found == [0, 0, 1, 1, 1, 1]
+    assert "Model.fit made an epoch and the plateau was told no metric" in str(caught[0].message)
+
+
+def test_a_plateau_that_another_callback_tells_is_not_warned_of() -> None:
+    class Report(paddle.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            scheduler.report(LOSSES[epoch])
+
+    scheduler = LRScheduler(PLATEAU)
+    assert fit(scheduler, 6, Report(), epochs=len(LOSSES)) == train_on_plateau(Run(LRScheduler(PLATEAU)))
 
 
 def test_a_metric_may_be_a_tensor() -> None:

@@ -438,6 +438,14 @@ def test_the_adapters_that_are_named_exist() -> None:
         assert f'"{name}"' in (ROOT / "adapters" / package / "__init__.py").read_text(encoding="utf-8")
 
 
+def test_a_floating_tensor_is_no_step_even_if_its_library_cuts_the_fraction_off() -> None:
+    """Paddle's tensors do, so that a loss would be a step."""
+    loss: Any = type(
+        "Tensor", (), {"dtype": "paddle.float32", "__index__": lambda _: 5, "__repr__": lambda _: "loss"}
+    )()
+    assert sentence(lambda: DOWN(loss)) == f"step: {NEEDED}loss"
+
+
 def test_an_array_whose_value_cannot_be_had_is_refused() -> None:
     class Refusing:
         def __index__(self) -> int:
