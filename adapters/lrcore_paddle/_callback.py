@@ -111,11 +111,18 @@ class LRSchedulerCallback(paddle.callbacks.LRScheduler):
         cut_short = getattr(model, "num_iters", None) is not None and self.params["epochs"] == 1
         last = step + 1 == self.params["steps"] and not cut_short
         due = last or (step + 1) % model._accumulate == 0  # noqa: SLF001 - no public attribute has it
-        scaler = getattr(model, "_scaler", None)
-        return due and not (scaler is not None and scaler.is_enable() and bool(scaler._cache_found_inf))  # noqa: SLF001
+        return due and not _has_skipped(getattr(model, "_scaler", None))
 
     def _warn(self, subject: str, message: str) -> None:
         """Warn once of each subject."""
         if subject not in self._warned_of:
             self._warned_of.add(subject)
             adapting.warn(f"lrcore_paddle.LRSchedulerCallback: {message}")
+
+
+def _has_skipped(scaler: Any) -> bool:
+    """Return whether loss scaling skipped the last update."""
+    if scaler is None or not scaler.is_enable():
+        return False
+    misspelt = "_cache_founf_inf"  # until Paddle 2.6
+    return bool(vars(scaler).get("_cache_found_inf", vars(scaler).get(misspelt)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
@@ -233,16 +234,19 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         return f"{type(self).__name__}({self.schedule!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_at"}  # `_at` cannot be pickled
+        """Return what is pickled: not the fast function, which cannot be, nor the tensors, which Paddle 3.0 cannot pickle."""
+        return {name: value for name, value in vars(self).items() if name not in {"_at", "_tensors"}}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self._may_check_use = True
+        self._tensors = [_rate_tensor(rate_at(self.last_epoch)) for rate_at in self._follower.functions[1:]]
 
-    def __copy__(self) -> Self:
-        """Return a copy whose groups have tensors of their own, so that its steps do not change the rates of this one."""
-        copied = type(self).__new__(type(self))
-        copied.__setstate__({**self.__getstate__(), "_tensors": [tensor.clone() for tensor in self._tensors]})
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy that shares its tensors with an optimizer that is copied together with it."""
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        copied._tensors = copy.deepcopy(self._tensors, memo)
         return copied
 
     def _go_to(self, step: int, follower: Follower) -> None:
@@ -336,6 +340,6 @@ def _followed(given: Any) -> Follower:
     return follower
 
 
-def _rate_tensor() -> paddle.Tensor:
+def _rate_tensor(rate: float = 0.0) -> paddle.Tensor:
     """Return a tensor for the rate of one group, in the precision that Paddle uses for an optimizer's rate."""
-    return paddle.to_tensor(0.0, dtype="float64" if paddle.get_default_dtype() == "float64" else "float32")
+    return paddle.to_tensor(rate, dtype="float64" if paddle.get_default_dtype() == "float64" else "float32")
