@@ -129,7 +129,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright; frameworks are absent here and checked in their own sessions."""
-    session.install("-e", ".[plot,yaml]", *group("core"), *group("types"))
+    session.install("-e", ".[cli,plot,yaml]", *group("core"), *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -137,7 +137,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """Test what needs no framework."""
-    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,plot,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
 
@@ -146,7 +146,7 @@ def core(session: nox.Session) -> None:
 @nox.parametrize("python", [nox.param(interpreter(version), id=version) for version in OTHER_PYTHONS])
 def pythons(session: nox.Session) -> None:
     """Test the core under the other versions of Python; one that is not found is passed over in a line."""
-    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,plot,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
 
@@ -154,7 +154,7 @@ def pythons(session: nox.Session) -> None:
 @nox.session(default=False)
 def deep(session: nox.Session) -> None:
     """Look for counterexamples among new random schedules: 5,000 for each law; `-- --hypothesis-seed=N` repeats a run."""
-    session.install("-e", ".[plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,plot,yaml]", *group("core"))
     seed = f"--hypothesis-seed={random.randrange(2**32)}"  # noqa: S311 - shown by the command that is run
     options = (
         session.posargs if any("--hypothesis-seed" in one for one in session.posargs) else [seed, *session.posargs]
@@ -177,13 +177,13 @@ def framework(session: nox.Session, name: str) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run the examples in README.md and in the core's docstrings."""
-    session.install("-e", ".[plot,yaml]", *group("docs"))
+    session.install("-e", ".[cli,plot,yaml]", *group("docs"))
     session.run("pytest", "tests/docs", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the distributions, look inside, and use the wheel in a clean environment."""
+    """Build the distributions, look inside, and use the wheel in a clean environment, without an extra and with `cli`."""
     session.install(*group("wheel"))
     shutil.rmtree(DIST, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(DIST))
@@ -194,10 +194,12 @@ def wheel(session: nox.Session) -> None:
     clean = Path(session.create_tmp()).resolve() / "clean"
     session.run("python", "-m", "venv", "--clear", str(clean))
     session.run(f"{clean}/bin/pip", "install", "--quiet", str(built), external=True)
+    built = built.resolve()
     example, script = Path("examples/schedule.toml").resolve(), Path("tests/use_wheel.py").resolve()
     with session.chdir(clean):
-        session.run("bin/lrcore", "show", str(example), external=True)
         session.run("bin/python", "-P", str(script), str(example), *sorted(PACKAGES), external=True)
+        session.run("bin/pip", "install", "--quiet", f"lrcore[cli] @ {built.as_uri()}", external=True)
+        session.run("bin/lrcore", "show", str(example), external=True)
 
 
 def check_source(session: nox.Session, path: Path) -> None:
@@ -241,14 +243,14 @@ def pages(session: nox.Session) -> None:
 @nox.session(name="docs-site", default=False)
 def docs_site(session: nox.Session) -> None:
     """Build the manual into build/site; a warning of Sphinx is an error."""
-    session.install("-e", ".[yaml]", *group("site"))
+    session.install("-e", ".[cli,yaml]", *group("site"))
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--fresh-env", "docs", str(SITE), env=ENVIRONMENT)
 
 
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
-    session.install("-e", ".[yaml]", *group("site"), *group("test"))
+    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
     session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
     session.run("pytest", "tests/browser", *session.posargs)
 
@@ -305,7 +307,7 @@ def bench(session: nox.Session) -> None:
 def measure(session: nox.Session, name: str) -> None:
     """Run the benchmark of the core or of one framework; queued by `bench`."""
     if name == "core":
-        session.install("-e", ".[yaml]", RIVAL)
+        session.install("-e", ".[cli,yaml]", RIVAL)
     else:
         session.install("-e", f".[{name}]", *PINS[name])
     session.run("python", "-m", f"tests.benchmarks.bench_{name}", str(BENCH / f"{name}.json"), env=ENVIRONMENT)

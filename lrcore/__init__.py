@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.reader import dumps, from_dict, load, loads
+from lrcore.runs.run import Run
 from lrcore.schedules.huggingface import from_name
 from lrcore.schedules.kinds import (
     Clip,
@@ -50,6 +51,7 @@ __all__ = [
     "Polynomial",
     "Product",
     "Repeat",
+    "Run",
     "Schedule",
     "ScheduleError",
     "Shift",

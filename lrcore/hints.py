@@ -6,15 +6,9 @@ The table of foreign words is `foreign_words.toml`, beside this module. It is re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, wraps
-from types import FunctionType
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
-
-from lrcore.errors import ScheduleTypeError
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 _MAX_WORD_LENGTH = 60
 """Characters of a word; a longer text is not compared with the known words."""
@@ -93,32 +87,6 @@ def missing_name(module: str, name: str) -> AttributeError:
     return AttributeError(f"module {module!r} has no attribute {name!r}{said}", name=name)
 
 
-def explains_arguments(place: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function raise an error with a hint for an unknown argument, as files do.
-
-    Args:
-        place: the place of the function's arguments in the table.
-    """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        code = cast(FunctionType, function).__code__
-        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        shown = [name for name in known if name != "self"]
-
-        @wraps(function)
-        def explained(*args: P.args, **named: P.kwargs) -> R:
-            for name in named:
-                if name not in known:
-                    found = f"got {name!r}{hint(name, [place], shown, python=True)}"
-                    expected = f"expected arguments out of {', '.join(shown)}"
-                    raise ScheduleTypeError(function.__qualname__, f"{expected}; {found}")
-            return function(*args, **named)
-
-        return explained
-
-    return decorate
-
-
 @cache
 def meanings() -> dict[str, dict[str, Meaning]]:
     """The meanings of the foreign words at each place, by their normalized spelling."""
@@ -150,6 +118,9 @@ def table() -> list[Meaning]:
 
 def _in_python(says: str) -> str:
     """Rewrite a clause about a file as one about a call: `warmup.steps` is `steps` of .warmup(...)."""
+    says = re.sub(
+        r", or (?:the text|as texts,) ('[^']+') with a \[run\]", r", which run.steps(\1) of a lrcore.Run gives", says
+    )
     says = re.sub(r"`(warmup|cooldown)\.(\w+)`", r"`\2` of .\1(...)", says)
     says = re.sub(r"a table `(warmup|cooldown)`( beside a schedule of any kind)?", r".\1(...)", says)
     says = re.sub(r"a table `plateau`.*", "lrcore.Plateau(schedule, ...)", says).replace("= true", "= True")

@@ -35,6 +35,7 @@ _UPDATES = {"unit": "updates"}
 Number: TypeAlias = Annotated[float, Meta(description="a finite number")]
 Positive: TypeAlias = Annotated[float, Meta(gt=0, description="a finite number > 0")]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0, description="a finite number >= 0")]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1, description="a number from 0 to 1")]
 CycleGrowth: TypeAlias = Annotated[float, Meta(ge=1, le=LAST_STEP, description="a number from 1 to 2**53")]
 Time: TypeAlias = Annotated[
     float, Meta(ge=0, le=LAST_STEP, description="a number from 0 to 2**53 (optimizer updates)", extra=_UPDATES)
@@ -152,7 +153,7 @@ def _fields(cls: type[Struct]) -> dict[str, _Field]:
     """The check, the name in files and the default of each field."""
     hints = annotations_of(cls)
     return {
-        one.name: _Field(_check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
+        one.name: _Field(check_of(hints[one.name], one.encode_name), one.encode_name, one.default)
         for one in msgspec.structs.fields(cls)
     }
 
@@ -164,16 +165,16 @@ def annotations_of(cls: type[Struct]) -> dict[str, Any]:
     return {name: hints[name] for name in cls.__struct_fields__}
 
 
-def _check_of(annotation: Any, field: str) -> Check:
+def check_of(annotation: Any, field: str) -> Check:
     """The check that an annotation stands for; it is built once per field, not per value."""
     origin, options = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):  # `Annotated[...] | None` is a Union, `int | None` a UnionType
-        check = _check_of(next(one for one in options if one is not type(None)), field)
+        check = check_of(next(one for one in options if one is not type(None)), field)
         return lambda value: None if value is None else check(value)
     if origin is tuple:
-        return partial(_list, options[0], _check_of(options[0], field))
+        return partial(_list, options[0], check_of(options[0], field))
     if origin is Annotated:
-        return partial(_scalar, annotation, _integer if options[0] is int else _finite_number, field)
+        return partial(_scalar, annotation, _CONVERSIONS.get(options[0], _as_given), field)
     return partial(_scalar, annotation, _as_given if origin is Callable else _instance, field)
 
 
@@ -253,6 +254,9 @@ def _finite_number(annotation: Any, value: Any) -> float:
     return number + 0.0
 
 
+_CONVERSIONS: dict[Any, Callable[[Any, Any], Any]] = {int: _integer, float: _finite_number}
+
+
 def in_words(annotation: Any) -> str:
     """The values that an annotation allows, in words."""
     if get_origin(annotation) is Annotated:
@@ -264,12 +268,26 @@ def in_words(annotation: Any) -> str:
     return "true or false" if annotation is bool else f"a {annotation.__name__.lower()}"
 
 
+def unit_of(annotation: Any) -> str:
+    """What a number of this type, or each of a list, counts: "updates", "reports", "metrics" or ""."""
+    if get_origin(annotation) is Annotated:
+        return str((annotation.__metadata__[0].extra or {}).get("unit", ""))
+    return next(filter(None, map(unit_of, get_args(annotation))), "")
+
+
+def holds_integers(annotation: Any) -> bool:
+    """Whether a type is an integer, or a list of them."""
+    return annotation is int or any(map(holds_integers, get_args(annotation)))
+
+
 def _advice(annotation: Any, value: Any, field: str) -> str:
     """What to write instead, as the end of an error; empty if there is nothing to suggest."""
     if get_origin(annotation) is Literal:
         return hint(value, [field], get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Record) and callable(value):
         return "; wrap a Python function in lrcore.Function"
+    if isinstance(value, str) and unit_of(annotation) == "updates":
+        return f"; here lengths are numbers: use run.steps({short(value)}) of a lrcore.Run"
     return str(getattr(annotation, "HOW", ""))
 
 

@@ -21,11 +21,11 @@ def page() -> str:
     lines = [
         "# Known problems",
         "",
-        f"{len(PROBLEMS)} problems that users of schedulers reported, and what keeps each of them out of lrcore: for {shown} of",
-        f"them tests, which are in `tests/`. {still} still happen with the native schedulers of the releases that the tests run,",
-        f"and are marked •. Open: {unmet or 'none'}. Written by `nox -s pages` from the table that the tests check.",
+        f"Users of other schedulers have reported these {len(PROBLEMS)} problems. For {shown} of them a test in `tests/` shows that lrcore",
+        f"does not have it, and the rest are answered in words. {still}, marked •, still happen with the native schedulers of the",
+        f"releases that the tests run. Open in lrcore: {unmet or 'none'}. `nox -s pages` writes this page.",
         "",
-        "| | problem | seen in | kept out by |",
+        "| | problem | seen in | in lrcore |",
         "|---|---|---|---|",
     ]
     return "\n".join([*lines, *map(_row, PROBLEMS)]) + "\n"

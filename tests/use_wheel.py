@@ -1,4 +1,4 @@
-"""Use the installed wheel as a stranger would.
+"""Use the wheel, installed without an extra, as a stranger would.
 
 Run with `python -P` away from the repository, given a schedule file and the packages that the wheel holds.
 """
@@ -6,6 +6,7 @@ Run with `python -P` away from the repository, given a schedule file and the pac
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +27,11 @@ except ImportError as error:
     assert 'pip install "lrcore[torch]"' in str(error), f"an absent framework is told as: {error}"
 else:
     raise AssertionError(f"{lrcore_torch} was imported without torch")
+
+command = [f"{sys.prefix}/bin/lrcore", "show", sys.argv[1]]
+run = subprocess.run(command, capture_output=True, text=True, check=False)
+sentence = 'lrcore: needs click, which is not installed; run: pip install "lrcore[cli]"\n'
+assert (run.returncode, run.stdout, run.stderr) == (2, "", sentence), f"the command without click: {run}"
 
 schedule = lrcore.load(sys.argv[1])
 assert isinstance(schedule, lrcore.Schedule)

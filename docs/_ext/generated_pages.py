@@ -6,13 +6,16 @@ import importlib
 import inspect
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from sphinx.application import Sphinx
-from sphinx.ext.autodoc.mock import mock
+from sphinx.ext.autodoc.mock import mock, undecorate
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.inspect import stringify_signature
 
 from lrcore.files.reference import Field, fields, summary
 from lrcore.schedules.kinds import KINDS
@@ -45,24 +48,37 @@ def reference() -> Iterator[str]:
             module = importlib.import_module(package)
             yield f"## {package}"
             for name in module.__all__:
+                setattr(module, name, undecorate(getattr(module, name)))  # a mocked decorator hides what it decorates
                 yield _documented(package, name, getattr(module, name))
 
 
 def _documented(package: str, name: str, value: Any) -> str:
     """The directive that shows one name."""
     if inspect.isclass(value):
-        directive, options = "autoclass", "   :members:\n   :special-members: __call__\n"
-    elif callable(value):
-        directive, options = "autofunction", ""
+        shown = f"autoclass:: {package}.{name}\n   :members:\n   :special-members: __call__"
+    elif inspect.isroutine(value):
+        shown = f"autofunction:: {package}.{name}"
     else:
-        directive, options = "autodata", "   :no-value:\n"
-    return f"### {name}\n\n```{{eval-rst}}\n.. {directive}:: {package}.{name}\n{options}```"
+        shown = f"py:data:: {package}.{name}\n\n   {_meaning_of_alias(name, value)}"
+    return f"### {name}\n\n```{{eval-rst}}\n.. {shown}\n```"
 
 
-def without_internal_fields(
+def _meaning_of_alias(name: str, value: Any) -> str:
+    """What a name for a type stands for: the words of a Literal, or the text below its assignment."""
+    if get_origin(value) is Literal:
+        return f"One of {', '.join(f'`{word}`' for word in get_args(value))}."
+    texts = (ModuleAnalyzer.for_module(one).find_attr_docs() for one in sys.modules if one.startswith("lrcore."))
+    return next(" ".join(text["", name]) for text in texts if ("", name) in text)
+
+
+def as_users_write_it(
     app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
     """The signature as users write it: a field that has a method of the same name is set by that method."""
+    if what == "class" and signature == "(*args, **kwargs)":  # of a mocked base class, or of a protocol
+        constructor = inspect.signature(value)
+        made = constructor.replace(return_annotation=constructor.empty)
+        signature = "" if getattr(value, "_is_protocol", False) else stringify_signature(made, show_annotation=False)
     if signature is not None:
         signature = re.sub(r"(warmup_|cooldown_)=None(, )?", "", signature).replace("values_", "values")
         signature = re.sub(r"(, )?\*?(, )?\)$", ")", signature)
@@ -87,7 +103,7 @@ def kinds() -> Iterator[str]:
 
 
 def _field_table(rows: Sequence[Field]) -> Iterator[str]:
-    head = "| field | required | default | meaning |\n|---|---|---|---|"
+    head = "| field | value | default | meaning |\n|---|---|---|---|"
     yield "\n".join(
         [head, *(f"| `{one.name}` | {one.type} | {_default(one)} | {_one_line(one.description)} |" for one in rows)]
     )
@@ -129,5 +145,5 @@ PAGES = {"kinds": kinds, "reference": reference, "command": command}
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
-    app.connect("autodoc-process-signature", without_internal_fields)
+    app.connect("autodoc-process-signature", as_users_write_it)
     return {"parallel_read_safe": True}

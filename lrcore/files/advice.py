@@ -19,9 +19,6 @@ from lrcore.schedules.schedule import Schedule
 _LENGTH_EXPECTED = "(optimizer updates"
 """Part of the message of an error that expects a length."""
 
-_QUANTITY = re.compile(r"\s*[0-9][0-9_.eE+-]*\s*(%|[A-Za-z]+)\s*")
-"""A number followed by a unit: 10%, 5 epochs."""
-
 
 class Advice:
     """The advice at the end of an error message; each method returns "" if there is none.
@@ -40,6 +37,8 @@ class Advice:
         """For a warmup, a cooldown or a plateau that is not a table; `beside` is the table of its schedule."""
         if name == "plateau":
             return f"; {examples.plateau(value, self.format)}"
+        if name == "run":
+            return f"; write {examples.formatted('run', {'total': value or 10_000}, self.format)}"
         return f"; {examples.ramp(name, value, beside, self.format)}"
 
     def no_schedule(self, value: Any, path: str) -> str:
@@ -92,10 +91,8 @@ class Advice:
             return f"; {value.reading}"
         if isinstance(value, bool):
             return self.boolean(value)
-        if _LENGTH_EXPECTED in problem and isinstance(value, str) and _QUANTITY.fullmatch(value):
-            return "; lengths are in updates: multiply shares by those of the run, epochs by those of an epoch"
         if _LENGTH_EXPECTED in problem and isinstance(value, float) and 0 < value < 1:
-            return f"; lengths are in updates: for a share multiply {value} by those of the run"
+            return f"; for a share of the run write '{100 * value:.10g}%'"
         return "; write the number without quotes" if _is_number_in_quotes(value) else ""
 
     def boolean(self, value: Any) -> str:

@@ -10,12 +10,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lrcore.files.keys import at
+from lrcore.runs.run import Run
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Warmup
 
-BESIDE: dict[str, type[msgspec.Struct]] = {"warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}
-"""The tables that a schedule may have beside its fields; only the outermost schedule may have `plateau`."""
+OUTERMOST: dict[str, type[msgspec.Struct]] = {"plateau": PlateauOptions, "run": Run}
+"""The tables that the outermost schedule alone may have beside its fields."""
+
+BESIDE: dict[str, type[msgspec.Struct]] = {"warmup": Warmup, "cooldown": Cooldown, **OUTERMOST}
+"""The tables that a schedule may have beside its fields."""
 
 
 class Table(NamedTuple):
@@ -45,7 +49,7 @@ def _tables(value: Any, path: str, seen: set[int], depth: int) -> Iterator[Table
     own = fields_of(KINDS[kind]) if isinstance(kind, str) and kind in KINDS else {}
     also: dict[str, bool] = dict.fromkeys(("total_steps", "warmup", "cooldown"), False)
     if depth == 1:
-        also["plateau"] = False
+        also |= dict.fromkeys(OUTERMOST, False)
     yield Table(path, value, {"kind": True, **also, **own})
     for name, cls in BESIDE.items():
         if isinstance(value.get(name), Mapping):

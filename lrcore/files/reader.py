@@ -13,16 +13,19 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.formats import READERS, WRITERS
 from lrcore.files.keys import Key, at, beneath, parts
+from lrcore.files.lengths import Resolved, has_texts, resolve
+from lrcore.files.overrides import overridden
 from lrcore.files.placement import fields_of
 from lrcore.hints import did_you_mean, hint
 from lrcore.records import Record, short
+from lrcore.runs.run import Run, layered
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
@@ -35,14 +38,27 @@ FORMAT = 1
 
 _FORMATS = {"toml": "toml", "json": "json", "yaml": "yaml", "yml": "yaml"}
 _STANDARD_INPUT = "standard input"
-_ROOT_FIELDS = ("plateau", "format", "$schema")
+_ROOT_FIELDS = ("plateau", "run", "format", "$schema")
 _RAMPS: dict[str, type[Warmup | Cooldown]] = {"warmup": Warmup, "cooldown": Cooldown}
 _CHILD_FIELDS = {"schedule", "schedules"}
 _ENDS_SHOWN = 60  # characters shown of each end of a long path
 RecordT = TypeVar("RecordT", bound=Record)
 
 
-def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Plateau:
+class Reading(NamedTuple):
+    """What a file gave: the schedule or plateau, and the lengths that were texts."""
+
+    schedule: Schedule | Plateau
+    lengths: list[Resolved]
+
+
+def load(
+    path: str | PathLike[str],
+    key: Key | None = None,
+    *,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Schedule | Plateau:
     """The schedule in a file, by its suffix: .toml, .json, .yaml or .yml (safe loading only).
 
     Beside the schedule there may be a table `plateau`: then it is a `Plateau`.
@@ -52,6 +68,10 @@ def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Platea
             schedule in two of them.
         key: a table inside a larger file: "train.schedule"; "groups[0]" or "groups.0" in a list; a name that holds a
             dot in quotes, '"a.b".lr', or as one of a list, ["a.b", "lr"]. Errors name places in the same way.
+        run: what is known of the run, a `Run` or its arguments: with it, or with a table `run` in the file, lengths may be
+            texts, "2%" or "5 epochs". What is given here replaces what the file says.
+        overrides: values by their places in the table, {"warmup.steps": 500}: for a sweep. They are applied before
+            anything is checked; None removes a field or a table.
 
     Returns:
         A `Schedule`, or a `Plateau` where the file has one: `isinstance(loaded, lrcore.Plateau)` tells them apart.
@@ -61,8 +81,20 @@ def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Platea
             it, what is required and what was found. Nothing is half-loaded.
         MissingExtraError: a YAML file without PyYAML.
     """
+    return read(path, key, run=run, overrides=overrides).schedule
+
+
+def read(
+    path: str | PathLike[str],
+    key: Key | None = None,
+    *,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Reading:
+    """What `load` returns, with the lengths that were texts."""
+    given = (key, run, overrides)
     if os.fspath(path) == "-":
-        return _parsed(_standard_input(), None, key, _STANDARD_INPUT)
+        return _parsed(_standard_input(), None, _STANDARD_INPUT, *given)
     path = Path(path)
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in _FORMATS:
@@ -77,16 +109,25 @@ def load(path: str | PathLike[str], key: Key | None = None) -> Schedule | Platea
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ScheduleError(str(path), f"expected a file that can be read; got: {reason}") from None
-    return _parsed(_decoded(data, str(path)), _FORMATS[suffix], key, str(path))
+    return _parsed(_decoded(data, str(path)), _FORMATS[suffix], str(path), *given)
 
 
-def loads(text: str, format: str = "toml", key: Key | None = None) -> Schedule | Plateau:  # noqa: A002 - users know the word
+def loads(
+    text: str,
+    format: str = "toml",  # noqa: A002 - users know the word
+    key: Key | None = None,
+    *,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Schedule | Plateau:
     r"""The schedule in a text, or the `Plateau`, as `load`.
 
     Args:
         text: what a file would hold.
         format: toml, json, yaml or yml.
         key: a table inside a larger text, as in `load`.
+        run: what is known of the run, as in `load`.
+        overrides: values by their places, as in `load`.
 
     Raises:
         ScheduleError: as `load`.
@@ -100,7 +141,7 @@ def loads(text: str, format: str = "toml", key: Key | None = None) -> Schedule |
     format = _known_format(format)  # noqa: A001
     if not isinstance(text, str):
         raise ScheduleError("text", f"expected a str; got {type(text).__name__}")
-    return _parsed(text, format, key, "")
+    return _parsed(text, format, "", key, run, overrides).schedule
 
 
 def read_text(text: str) -> Schedule | Plateau:
@@ -109,14 +150,21 @@ def read_text(text: str) -> Schedule | Plateau:
     Raises:
         ScheduleError: as `load`.
     """
-    return _parsed(text, None, None, "")
+    return _parsed(text, None, "").schedule
 
 
-def from_dict(mapping: Mapping[str, Any]) -> Schedule | Plateau:
+def from_dict(
+    mapping: Mapping[str, Any],
+    *,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Schedule | Plateau:
     """The schedule or the `Plateau` that a plain mapping describes, as `to_dict` writes it.
 
     Args:
         mapping: what a file would hold, with numbers of Python or numpy.
+        run: what is known of the run, as in `load`.
+        overrides: values by their places, as in `load`.
 
     Raises:
         ScheduleError: as `load`.
@@ -125,7 +173,7 @@ def from_dict(mapping: Mapping[str, Any]) -> Schedule | Plateau:
         >>> from_dict({"kind": "cosine", "init_value": 0.1, "total_steps": 100, "warmup": {"steps": 10}})
         Cosine(init_value=0.1, decay_steps=90).warmup(steps=10)
     """
-    return _Reader("", "dict").root(mapping, "")
+    return _Reader("", "dict").root(mapping, "", None, run, overrides).schedule
 
 
 def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A002 - the word users know
@@ -178,7 +226,14 @@ def _decoded(data: bytes, where: str) -> str:
         raise ScheduleError(where, f"expected UTF-8 text; got a wrong byte at position {error.start}") from None
 
 
-def _parsed(text: str, format: str | None, key: Key | None, where: str) -> Schedule | Plateau:  # noqa: A002
+def _parsed(
+    text: str,
+    format: str | None,  # noqa: A002
+    where: str,
+    key: Key | None = None,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Reading:
     """The schedule in a text; if the format is None, every format is tried."""
     if not text.strip():
         raise ScheduleError(
@@ -193,10 +248,10 @@ def _parsed(text: str, format: str | None, key: Key | None, where: str) -> Sched
         expected = "TOML, JSON or YAML" if format is None else format.upper()
         raise ScheduleError(where, f"expected {expected}; got text that is not: {_one_line(error)}") from None
     reader = _Reader(where, format)
-    path = ""
+    path, file_run = "", data.get("run") if key is not None and isinstance(data, Mapping) else None
     for part in parts(key) if key is not None else ():
         data, path = reader.inside(data, part, path)
-    return reader.root(data, path)
+    return reader.root(data, path, file_run, run, overrides)
 
 
 def _in_any_format(text: str) -> tuple[str, Any]:
@@ -270,16 +325,53 @@ class _Reader:
             raise self.error(place, f"expected {some}; got {part if is_index and len(part) < 16 else short(part)}")
         return value[int(part)], f"{path}[{int(part)}]"
 
-    def root(self, value: Any, path: str) -> Schedule | Plateau:
-        """Read the outermost schedule, which may have a table `plateau`."""
+    def root(
+        self,
+        value: Any,
+        path: str,
+        file_run: Any,
+        run: Run | Mapping[str, Any] | None,
+        overrides: Mapping[str, Any] | None,
+    ) -> Reading:
+        """Read the outermost schedule, which may have the tables `plateau` and `run`.
+
+        Args:
+            value: the table.
+            path: its place in the file.
+            file_run: the table `run` of the whole file, for a table without its own.
+            run: what is known of the run beside the file.
+            overrides: values by their places in the table.
+        """
+        if overrides:
+            value = overridden(value, overrides)
         self.top = value, path
         self.check_has_kind(value, path)
         table = self.table(value, path)
         self.check_root_fields(table, path)
-        if "plateau" not in table:
-            return self.schedule(table, path, 1)
-        options = self.record(table, "plateau", path, PlateauOptions)
-        return Plateau(self.schedule(table, path, 1), **options.given())
+        table, lengths = self.in_updates(table, path, file_run, run)
+        options = self.record(table, "plateau", path, PlateauOptions) if "plateau" in table else None
+        schedule = self.schedule(table, path, 1)
+        return Reading(schedule if options is None else Plateau(schedule, **options.given()), lengths)
+
+    def in_updates(
+        self, table: dict[str, Any], path: str, file_run: Any, run: Run | Mapping[str, Any] | None
+    ) -> tuple[dict[str, Any], list[Resolved]]:
+        """Remove the table `run`, and replace lengths that are texts by numbers of updates."""
+        own, with_texts = "run" in table, has_texts(table)
+        if not own and not with_texts and run is None:
+            return table, []
+        place = at(path, "run") if own else "run"
+        stated = self.record(table, "run", path, Run) if own else None
+        if stated is None and with_texts and file_run is not None:
+            stated = self.record({"run": file_run}, "run", "", Run)
+        known = stated or Run()
+        if run is not None:
+            known = layered(run if isinstance(run, Mapping) else run.given(), stated)
+        try:
+            known.check_acts("run")
+        except ScheduleError as error:
+            raise self.error(at(place, error.where.partition(".")[2]), error.problem) from None
+        return resolve(table, path, known, self.error) if with_texts else (table, [])
 
     def check_has_kind(self, value: Any, path: str) -> None:
         """Refuse a larger table or a list that has a schedule inside, and name the key of that schedule."""
@@ -431,7 +523,7 @@ def _find_schedule(value: Any, path: str, levels: int = 3, seen: set[int] | None
         return ""
     seen.add(id(value))
     if isinstance(value, Mapping):
-        inside = [(at(path, name), one) for name, one in value.items() if name not in {*_RAMPS, "plateau"}]
+        inside = [(at(path, name), one) for name, one in value.items() if name not in {*_RAMPS, "plateau", "run"}]
     elif _is_list(value):
         inside = [(f"{path}[{number}]", one) for number, one in enumerate(value)]
     else:

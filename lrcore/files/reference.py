@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from lrcore.records import Record, Steps, in_words
+from lrcore.records import Record, Steps, in_words, unit_of
+from lrcore.runs.run import Run
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import Plateau, PlateauOptions
 from lrcore.schedules.schedule import Cooldown, Schedule, Warmup
 
-TABLES: dict[str, type[Record]] = {**KINDS, "warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}
-"""Every table that a file may have: the kinds by their names, and warmup, cooldown and plateau."""
+TABLES: dict[str, type[Record]] = {
+    **KINDS,
+    "warmup": Warmup,
+    "cooldown": Cooldown,
+    "plateau": PlateauOptions,
+    "run": Run,
+}
+"""Every table that a file may have: the kinds by their names, and warmup, cooldown, plateau and run."""
 
 _DOCUMENTED: dict[str, Any] = {"warmup": Schedule.warmup, "cooldown": Schedule.cooldown, "plateau": Plateau}
 _FILE_FIELDS = {
@@ -96,15 +103,7 @@ def _field(
     if type(None) in get_args(annotation):
         annotation = get_args(annotation)[0]
     default = None if default is msgspec.NODEFAULT else default
-    return Field(name, in_words(annotation), _unit(annotation), required, default, description, annotation)
-
-
-def _unit(annotation: Any) -> str:
-    if get_origin(annotation) is tuple:
-        return _unit(get_args(annotation)[0])
-    if get_origin(annotation) is not Annotated:
-        return ""
-    return str((annotation.__metadata__[0].extra or {}).get("unit", ""))
+    return Field(name, in_words(annotation), unit_of(annotation), required, default, description, annotation)
 
 
 def _docstring(table: str) -> str:

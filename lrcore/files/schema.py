@@ -8,7 +8,8 @@ import msgspec
 
 from lrcore.files.reader import FORMAT
 from lrcore.files.reference import TABLES, Field, fields, file_field, summary
-from lrcore.records import Record
+from lrcore.records import Record, unit_of
+from lrcore.runs.length import PATTERN
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.schedule import Schedule
 
@@ -17,6 +18,7 @@ DIALECT = "http://json-schema.org/draft-07/schema#"
 
 _ROOT_FIELDS = {
     "plateau": {"$ref": "#/definitions/plateau"},
+    "run": {"$ref": "#/definitions/run"},
     "format": {"description": file_field("format"), "const": FORMAT},
     "$schema": {"description": file_field("$schema"), "type": "string"},
 }
@@ -31,8 +33,8 @@ def schema() -> dict[str, Any]:
 
     Example:
         >>> sorted(schema()["definitions"]["linear"]["properties"])
-        ['$schema', 'cooldown', 'decay_steps', 'end_value', 'format', 'init_value', 'kind', 'plateau', 'total_steps', \
-'warmup']
+        ['$schema', 'cooldown', 'decay_steps', 'end_value', 'format', 'init_value', 'kind', 'plateau', 'run', \
+'total_steps', 'warmup']
     """
     return {
         "$schema": DIALECT,
@@ -110,4 +112,7 @@ def _type_schema(annotation: Any) -> dict[str, Any]:
     if isinstance(annotation, type) and issubclass(annotation, Record):
         name = "schedule" if annotation is Schedule else annotation.__name__.lower()
         return {"allOf": [{"$ref": f"#/definitions/{name}"}]}  # draft 7 ignores a description beside `$ref`
-    return {name: value for name, value in msgspec.json.schema(annotation).items() if name != "description"}
+    plain = {name: value for name, value in msgspec.json.schema(annotation).items() if name != "description"}
+    if unit_of(annotation) == "updates":
+        return {**plain, "type": [plain["type"], "string"], "pattern": PATTERN}  # a length may be a text: "5 epochs"
+    return plain

@@ -4,52 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, Literal
 
 from lrcore.errors import ScheduleError
 from lrcore.hints import hint
-from lrcore.records import Shape, short
+from lrcore.records import NotNegative, Number, Period, Positive, Shape, Steps, short
+from lrcore.schedules.calls import checked_arguments, explains_arguments
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Polynomial, Repeat, Shift
-from lrcore.schedules.plateau import Plateau
+from lrcore.schedules.plateau import Factor, Patience, Plateau, Reports
 from lrcore.schedules.schedule import Schedule
 
 
-def _constant(*, learning_rate: float) -> Schedule:
+def _constant(*, learning_rate: Number) -> Schedule:
     return Constant(learning_rate)
 
 
-def _constant_with_warmup(*, learning_rate: float, num_warmup_steps: int) -> Schedule:
+def _constant_with_warmup(*, learning_rate: Number, num_warmup_steps: Steps) -> Schedule:
     return Constant(learning_rate).warmup(num_warmup_steps)
 
 
-def _linear(*, learning_rate: float, num_warmup_steps: int, num_training_steps: int) -> Schedule:
+def _linear(*, learning_rate: Number, num_warmup_steps: Steps, num_training_steps: Steps) -> Schedule:
     rest = _decay_steps(num_warmup_steps, num_training_steps)
     return _with_warmup(Linear(init_value=learning_rate, decay_steps=rest), learning_rate, num_warmup_steps)
 
 
 def _polynomial(
-    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, lr_end: float = 1e-7, power: float = 1.0
+    *,
+    learning_rate: Number,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
+    lr_end: Number = 1e-7,
+    power: Positive = 1.0,
 ) -> Schedule:
     rest = _decay_steps(num_warmup_steps, num_training_steps)
     decay = Polynomial(init_value=learning_rate, end_value=lr_end, decay_steps=rest, power=power)
     return _with_warmup(decay, learning_rate, num_warmup_steps)
 
 
-def _inverse_sqrt(*, learning_rate: float, num_warmup_steps: int, timescale: int | None = None) -> Schedule:
+def _inverse_sqrt(*, learning_rate: Number, num_warmup_steps: Steps, timescale: Period | None = None) -> Schedule:
     scale = (num_warmup_steps or 10_000) if timescale is None else timescale
     return InverseTime(init_value=learning_rate, decay_steps=scale, power=0.5).warmup(num_warmup_steps)
 
 
 def _cosine(
-    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
+    *, learning_rate: Number, num_warmup_steps: Steps, num_training_steps: Steps, num_cycles: NotNegative = 0.5
 ) -> Schedule:
     rest = _decay_steps(num_warmup_steps, num_training_steps)
     return _with_warmup(_cosine_periods(learning_rate, 0.0, rest, num_cycles), learning_rate, num_warmup_steps)
 
 
 def _cosine_with_restarts(
-    *, learning_rate: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
+    *, learning_rate: Number, num_warmup_steps: Steps, num_training_steps: Steps, num_cycles: Positive = 1
 ) -> Schedule:
     from fractions import Fraction
 
@@ -63,12 +68,12 @@ def _cosine_with_restarts(
 
 def _cosine_with_min_lr(
     *,
-    learning_rate: float,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: float = 0.5,
-    min_lr: float | None = None,
-    min_lr_rate: float | None = None,
+    learning_rate: Number,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
+    num_cycles: NotNegative = 0.5,
+    min_lr: Number | None = None,
+    min_lr_rate: Number | None = None,
 ) -> Schedule:
     end = _end_value(learning_rate, min_lr, min_lr_rate, "cosine_with_min_lr")
     rest = _decay_steps(num_warmup_steps, num_training_steps)
@@ -77,13 +82,13 @@ def _cosine_with_min_lr(
 
 def _cosine_warmup_with_min_lr(
     *,
-    learning_rate: float,
-    num_warmup_steps: int,
-    num_training_steps: int,
-    num_cycles: float = 0.5,
-    min_lr: float | None = None,
-    min_lr_rate: float | None = None,
-    warmup_lr_rate: float | None = None,
+    learning_rate: Number,
+    num_warmup_steps: Steps,
+    num_training_steps: Steps,
+    num_cycles: NotNegative = 0.5,
+    min_lr: Number | None = None,
+    min_lr_rate: Number | None = None,
+    warmup_lr_rate: Number | None = None,
 ) -> Schedule:
     """Hugging Face's version is one update ahead: its peak is at num_warmup_steps - 1."""
     end = _end_value(learning_rate, min_lr, min_lr_rate, "cosine_warmup_with_min_lr")
@@ -98,15 +103,15 @@ def _cosine_warmup_with_min_lr(
 
 def _warmup_stable_decay(
     *,
-    learning_rate: float,
-    num_warmup_steps: int,
-    num_decay_steps: int,
-    num_training_steps: int | None = None,
-    num_stable_steps: int | None = None,
+    learning_rate: Number,
+    num_warmup_steps: Steps,
+    num_decay_steps: Steps,
+    num_training_steps: Steps | None = None,
+    num_stable_steps: Steps | None = None,
     warmup_type: Shape = "linear",
     decay_type: Shape = "cosine",
-    min_lr_ratio: float = 0.0,
-    num_cycles: float = 0.5,
+    min_lr_ratio: Number = 0.0,
+    num_cycles: NotNegative = 0.5,
 ) -> Schedule:
     if num_stable_steps is None:
         if num_training_steps is None:
@@ -118,8 +123,6 @@ def _warmup_stable_decay(
                 "warmup_stable_decay.num_training_steps",
                 f"expected at least num_warmup_steps + num_decay_steps = {least}; got {num_training_steps}",
             )
-    if num_stable_steps < 0:
-        raise ScheduleError("warmup_stable_decay.num_stable_steps", f"expected a number >= 0; got {num_stable_steps}")
     end = learning_rate * min_lr_ratio
     start = num_warmup_steps + num_stable_steps
     stable = Constant(learning_rate).warmup(num_warmup_steps, init_value=end, shape=warmup_type)
@@ -131,21 +134,17 @@ def _warmup_stable_decay(
 
 def _reduce_lr_on_plateau(
     *,
-    learning_rate: float,
+    learning_rate: Number,
     mode: Literal["min", "max"] = "min",
-    factor: float = 0.1,
-    patience: int = 10,
-    threshold: float = 1e-4,
+    factor: Factor = 0.1,
+    patience: Patience = 10,
+    threshold: Number = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",
-    cooldown: int = 0,
-    min_lr: float = 0.0,
-    eps: float = 1e-8,
+    cooldown: Reports = 0,
+    min_lr: NotNegative = 0.0,
+    eps: NotNegative = 1e-8,
 ) -> Plateau:
     """torch's ReduceLROnPlateau; its absolute `min_lr` and `eps` are divided by the learning rate."""
-    if threshold_mode not in ("rel", "abs"):
-        raise ScheduleError(
-            "reduce_lr_on_plateau.threshold_mode", f"expected one of rel, abs; got {short(threshold_mode)}"
-        )
     relative = threshold_mode == "rel"
     return Plateau(
         Constant(learning_rate),
@@ -184,9 +183,9 @@ _NAMES: dict[str, Callable[..., Schedule | Plateau]] = {
     "greedy": _greedy,
 }
 _LENGTH_OPTIONS = ("num_warmup_steps", "num_training_steps")
-_TEXT_OPTIONS = ("warmup_type", "decay_type", "mode", "threshold_mode")
 
 
+@explains_arguments("from_name")
 def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | Plateau:
     """The schedule that Hugging Face's `get_scheduler` gives for a name; past the end it holds, where theirs rebounds.
 
@@ -233,19 +232,10 @@ def from_name(name: str, *, learning_rate: float, **options: Any) -> Schedule | 
     for option, parameter in parameters.items():
         if parameter.default is parameter.empty and option != "learning_rate" and options.get(option) is None:
             raise ScheduleError(f"{name}.{option}", "required; got none")
-    given = {option: value for option, value in options.items() if option in parameters}
-    for option, value in {"learning_rate": learning_rate, **given}.items():
-        if (
-            option not in _TEXT_OPTIONS
-            and value is not None
-            and (isinstance(value, bool) or not isinstance(value, Real))
-        ):
-            raise ScheduleError(f"{name}.{option}", f"expected a number; got {short(value)}")
+    given = checked_arguments(name, make, {"learning_rate": learning_rate, **options})
     try:
-        return make(learning_rate=learning_rate, **given)
-    except (ArithmeticError, TypeError, ValueError) as error:
-        if isinstance(error, ScheduleError):
-            raise
+        return make(**given)
+    except ArithmeticError as error:
         raise ScheduleError(name, f"expected numbers that give a schedule; got {given} ({error})") from None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from lrcore.errors import ScheduleError
-from lrcore.hints import explains_arguments
-from lrcore.records import Shape, short
+from lrcore.records import Number, Period, Positive, PositiveSteps, Shape, Share, Steps, Time
+from lrcore.schedules.calls import checks_arguments, explains_arguments
 from lrcore.schedules.kinds import (
     Constant,
     Exponential,
@@ -21,15 +21,16 @@ from lrcore.schedules.schedule import Schedule
 
 
 @explains_arguments("warmup_stable_decay")
+@checks_arguments
 def warmup_stable_decay(
     *,
-    peak_value: float,
-    total_steps: int,
-    warmup_steps: int,
-    decay_steps: int,
-    end_value: float = 0.0,
+    peak_value: Number,
+    total_steps: Steps,
+    warmup_steps: Steps,
+    decay_steps: Steps,
+    end_value: Number = 0.0,
     shape: Shape = "linear",
-    power: float | None = None,
+    power: Positive | None = None,
 ) -> Schedule:
     """Rise to a constant, and fall in the last `decay_steps` of `total_steps` updates.
 
@@ -64,13 +65,14 @@ def warmup_stable_decay(
 
 
 @explains_arguments("one_cycle")
+@checks_arguments
 def one_cycle(
     *,
-    init_value: float,
-    peak_value: float,
-    end_value: float,
-    total_steps: int,
-    pct_start: float = 0.3,
+    init_value: Number,
+    peak_value: Number,
+    end_value: Number,
+    total_steps: PositiveSteps,
+    pct_start: Share = 0.3,
     shape: Shape = "cosine",
     three_phase: bool = False,
 ) -> Schedule:
@@ -115,14 +117,15 @@ def one_cycle(
 
 
 @explains_arguments("cyclic")
+@checks_arguments
 def cyclic(
     *,
-    base_value: float,
-    peak_value: float,
-    up_steps: float,
-    down_steps: float | None = None,
+    base_value: Number,
+    peak_value: Number,
+    up_steps: Period,
+    down_steps: Time | None = None,
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
-    gamma: float = 1.0,
+    gamma: Number = 1.0,
 ) -> Schedule:
     """Rise and fall in straight lines, again and again; the height of the triangles stays, halves or decays.
 
@@ -150,13 +153,14 @@ def cyclic(
     height = Interpolate(boundaries=knots, values=[0.0, peak_value - base_value, 0.0])
     if mode == "triangular2":
         return Constant(base_value) + Repeat(height, knots[-1], value_factor=0.5)
-    if mode == "exp_range":
-        return Constant(base_value) + Repeat(height, knots[-1]) * Exponential(init_value=1.0, decay_rate=gamma)
-    raise ScheduleError("cyclic.mode", f"expected one of triangular, triangular2, exp_range; got {short(mode)}")
+    return Constant(base_value) + Repeat(height, knots[-1]) * Exponential(init_value=1.0, decay_rate=gamma)
 
 
 @explains_arguments("polynomial_cycle")
-def polynomial_cycle(*, init_value: float, end_value: float, decay_steps: int, power: float = 1.0) -> Schedule:
+@checks_arguments
+def polynomial_cycle(
+    *, init_value: Number, end_value: Number, decay_steps: PositiveSteps, power: Positive = 1.0
+) -> Schedule:
     """A polynomial decay that starts again each time it has ended, each time longer and lower.
 
     value(t) = end + (init - end) (1 - t / (k D))**power with k = max(1, ceil(t / D)): the end value is reached at every

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from lrcore.curves.pieces import finite
 from lrcore.errors import ScheduleError
-from lrcore.hints import explains_arguments
 from lrcore.records import name_of, short
+from lrcore.schedules.calls import explains_arguments
 from lrcore.schedules.kinds import Function
 
 _MAX_MARKS = 1024  # even, because every second mark is dropped at the limit

@@ -16,8 +16,7 @@ from msgspec.structs import force_setattr, replace
 
 from lrcore.curves import formulas, pieces, timeline
 from lrcore.curves.timeline import Timeline
-from lrcore.errors import ScheduleError
-from lrcore.hints import explains_arguments
+from lrcore.errors import ScheduleError, ScheduleTypeError
 from lrcore.records import (
     Number,
     Positive,
@@ -31,6 +30,7 @@ from lrcore.records import (
     short,
 )
 from lrcore.schedules.arithmetic import ScheduleArithmetic
+from lrcore.schedules.calls import explains_arguments
 from lrcore.schedules.pictures import Pictures
 from lrcore.schedules.steps import adapter_of, checked_step
 
@@ -99,6 +99,17 @@ class Schedule(
     # The underscores avoid a clash with the methods; files call the fields `warmup` and `cooldown`.
     warmup_: Warmup | None = None
     cooldown_: Cooldown | None = None
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a subclass outside lrcore: files and states name a kind, and no other program would know this one."""
+        super().__init_subclass__()
+        if cls.__module__.partition(".")[0] != "lrcore":
+            raise ScheduleTypeError(
+                cls.__name__,
+                "expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
+                f"got a subclass of {cls.__mro__[1].__name__}; write a formula as lrcore.Function(formula) and a combination "
+                "of kinds as a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)",
+            )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,11 +221,7 @@ class Schedule(
     def children(self) -> tuple[Schedule, ...]:
         """The schedules that this one is made of."""
         fields = (getattr(self, name) for name in _child_fields(type(self)))
-        return tuple(
-            itertools.chain.from_iterable(
-                field if isinstance(field, tuple) else (field,) for field in fields if field is not None
-            )
-        )
+        return tuple(itertools.chain.from_iterable(field if isinstance(field, tuple) else (field,) for field in fields))
 
     @property
     def length(self) -> int | None:

@@ -17,7 +17,7 @@ ADAPTERS = {
     "mxnet": "lrcore_mxnet.LRScheduler(schedule)",
     "paddle": "lrcore_paddle.LRScheduler(schedule)",
 }
-"""The call that uses a schedule in a framework, by the package of the framework."""
+"""The call that uses a schedule in a framework, by the package of its tensors: `tensors` in adapters/frameworks.toml."""
 
 
 def checked_step(step: Any, where: str = "step") -> int:

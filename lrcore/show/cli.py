@@ -137,9 +137,9 @@ def _shown(
 ) -> Iterator[str]:
     schedule = _schedule(loaded)
     last = steps or describe.display_range(schedule)
+    picture = plot.in_terminal(schedule, last, width)
     yield click.style(name, bold=True)
     yield ""
-    picture = plot.in_terminal(schedule, last, width)
     yield plot.in_ascii(picture) if plain else picture
     yield ""
     yield from _phase_lines(loaded, width)

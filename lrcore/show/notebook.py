@@ -32,10 +32,7 @@ def page(given: Any) -> str:
 
 
 def _call(given: Any) -> str:
-    try:
-        text = repr(given)
-    except Exception:  # noqa: BLE001 - as above
-        text = object.__repr__(given)
+    text = repr(given)
     return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
 
 

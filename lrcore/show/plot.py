@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from lrcore.errors import MissingExtraError
 from lrcore.schedules.schedule import Schedule
 
 _POINTS = 2_000  # at which a longer schedule is sampled
@@ -100,8 +101,14 @@ def in_terminal(schedule: Schedule, steps: int, columns: int, rows: int = TICKS 
         steps: the last step that is drawn.
         columns: the width in characters, axes included.
         rows: the height of the curve in characters.
+
+    Raises:
+        MissingExtraError: without plotille.
     """
-    from plotille import Canvas
+    try:
+        from plotille import Canvas
+    except ImportError as error:
+        raise MissingExtraError("lrcore show", package="plotille", extra="cli") from error
 
     xs, ys = curve(schedule, steps)
     lowest, spacing = value_ticks(min(ys), max(ys))

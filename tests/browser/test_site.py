@@ -80,6 +80,13 @@ def test_each_internal_link_leads_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_the_reference_shows_the_arguments_of_every_name() -> None:
+    page = (SITE / "_generated" / "reference.html").read_text(encoding="utf-8")
+    signatures = [re.sub("<[^>]*>", "", one) for one in re.findall('<dt class="sig.*?</dt>', page, re.DOTALL)]
+    assert len(signatures) > 100
+    assert [one for one in signatures if "(*args, **kwargs)" in one] == []
+
+
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize("page", OF_THE_SITE, ids=[str(page.relative_to(SITE)) for page in OF_THE_SITE])
 def test_each_page_renders_without_an_error(page: Path, width: int, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_every_field_under_the_header_of_another_table_is_told_the_way_out(kind:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_required_field_that_stands_where_it_is_legal_too(format: str) -> None:  # noqa: A002
+def test_a_required_field_that_stands_in_an_inner_table_is_told_where_it_belongs(format: str) -> None:  # noqa: A002
     wrong = {"kind": "cosine", "decay_steps": 100, "warmup": {"steps": 3, "init_value": 0.1}}
     error = refusal(wrong, format)
     assert error.where == "init_value"
@@ -91,7 +91,7 @@ def test_a_required_field_that_stands_where_it_is_legal_too(format: str) -> None
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_field_of_an_inner_table_that_stands_outside(format: str) -> None:  # noqa: A002
+def test_a_field_that_stands_outside_its_table_is_told_the_table(format: str) -> None:  # noqa: A002
     error = refusal({"kind": "constant", "value": 1, "steps": 3, "warmup": {"init_value": 0.5}}, format)
     assert error.where == "warmup.steps"
     assert error.problem.endswith(f"it stands in the outermost table: {way(MOVED_IN, format, 'warmup')}")
@@ -100,7 +100,7 @@ def test_a_field_of_an_inner_table_that_stands_outside(format: str) -> None:  # 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_fields_of_a_schedule_and_of_the_one_around_it(format: str) -> None:  # noqa: A002
+def test_a_field_in_the_wrong_one_of_two_schedules_is_told_the_right_one(format: str) -> None:  # noqa: A002
     inner = {"kind": "cosine", "init_value": 0.1, "decay_steps": 10}
     error = refusal({"kind": "repeat", "schedule": {**inner, "length_factor": 2}}, format)
     assert error.where == "schedule.length_factor"
@@ -157,7 +157,7 @@ def test_places_inside_a_list_and_below_a_key_are_written_out(format: str) -> No
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_everything_below_a_header_that_came_first(table: str) -> None:
+def test_a_kind_below_the_header_of_a_ramp_is_told_to_move_out(table: str) -> None:
     text = f'[{table}]\nkind = "constant"\nvalue = 0.1\n'
     with pytest.raises(
         lrcore.ScheduleError, match=f"kind: .*(it stands in {table}|kind is a field of .*): move it out of {table}, "
@@ -165,7 +165,7 @@ def test_everything_below_a_header_that_came_first(table: str) -> None:
         lrcore.loads(text)
 
 
-def test_another_word_for_kind_is_told_so() -> None:
+def test_another_word_for_kind_is_told_to_be_kind() -> None:
     problem = refusal({"type": "cosine", "init_value": 1, "decay_steps": 3}, "json").problem
     assert problem == "required; got none; type = 'cosine' seems to name it: write kind in the place of type"
     problem = refusal({"_target_": "StepLR"}, "dict").problem
@@ -173,7 +173,7 @@ def test_another_word_for_kind_is_told_so() -> None:
     assert "known kinds: constant," in refusal({"name": "run 7"}, "dict").problem
 
 
-def test_fields_that_other_kinds_have() -> None:
+def test_a_field_of_other_kinds_is_told_which_kinds_have_it() -> None:
     assert (
         "staircase is a field of exponential, inverse_time, not of cosine"
         in refusal({**PLAIN["cosine"], "staircase": True}, "toml").problem
@@ -212,7 +212,7 @@ NO_TABLE: dict[str, tuple[str, Any, Any]] = {
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", NO_TABLE)
-def test_a_number_for_a_table_is_shown_the_table(name: str, format: str) -> None:  # noqa: A002
+def test_the_error_for_a_number_in_place_of_a_table_shows_the_table(name: str, format: str) -> None:  # noqa: A002
     field, value, table = NO_TABLE[name]
     base = {"kind": "cosine", "init_value": 0.1, "total_steps": 1000}
     error = refusal({**base, field: value}, format)
@@ -238,7 +238,7 @@ def tomllib_loads(text: str) -> Any:
     return tomllib.loads(text)
 
 
-def test_a_share_is_worked_out_where_the_total_is_known() -> None:
+def test_the_error_for_a_share_gives_the_steps_if_the_total_is_known() -> None:
     problem = refusal({"kind": "cosine", "init_value": 1, "total_steps": 3000, "warmup": 0.1}, "toml").problem
     assert problem.endswith("write warmup = {steps = 300}, with steps in updates: 0.1 times those of the run")
     problem = refusal({"kind": "cosine", "init_value": 1, "decay_steps": 3000, "warmup": 0.1}, "toml").problem
@@ -246,7 +246,7 @@ def test_a_share_is_worked_out_where_the_total_is_known() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_cooldown_of_a_kind_without_an_end_is_shown_its_start(format: str) -> None:  # noqa: A002
+def test_the_error_for_a_cooldown_without_a_start_shows_one(format: str) -> None:  # noqa: A002
     error = refusal({"kind": "constant", "value": 1, "cooldown": 30}, format)
     table = shown(error.problem, format)
     assert table == {"cooldown": {"start": 1000, "steps": 30}}
@@ -257,16 +257,16 @@ def test_a_cooldown_of_a_kind_without_an_end_is_shown_its_start(format: str) -> 
     ("name", "value"),
     [*itertools.product(("warmup", "cooldown"), (False, 0, "0", None)), ("plateau", False), ("plateau", None)],
 )
-def test_nothing_for_a_table_is_left_out(name: str, value: Any) -> None:
+def test_an_empty_value_for_a_table_is_told_to_be_left_out(name: str, value: Any) -> None:
     assert refusal({**PLAIN["constant"], name: value}, "dict").problem.endswith(f"; leave it out for no {name}")
 
 
-def test_an_array_for_a_table_is_no_table_either() -> None:
+def test_an_array_is_not_taken_for_a_table() -> None:
     for name in TABLES:
         assert "expected a table; got array" in refusal({**PLAIN["constant"], name: np.arange(3)}, "dict").problem
 
 
-def test_fields_that_are_not_indented_below_their_table() -> None:
+def test_yaml_fields_that_are_not_indented_below_their_table_are_told_so() -> None:
     with pytest.raises(lrcore.ScheduleError) as caught:
         lrcore.loads("kind: constant\nvalue: 1\nwarmup:\nsteps: 500\n", "yaml")
     assert caught.value.problem == "expected a table; got None; its fields stand beside it: write warmup: {steps: 500}"
@@ -277,7 +277,7 @@ def test_fields_that_are_not_indented_below_their_table() -> None:
     "kind",
     ["constant", "linear", "polynomial", "cosine", "exponential", "inverse_time", "piecewise_constant", "interpolate"],
 )
-def test_a_name_for_a_schedule_is_shown_the_schedule(kind: str, format: str) -> None:  # noqa: A002
+def test_the_error_for_a_name_in_place_of_a_schedule_shows_the_schedule(kind: str, format: str) -> None:  # noqa: A002
     problem = refusal({"kind": "shift", "steps": 1, "schedule": kind}, format).problem
     table = shown(problem, format)
     assert table["schedule"]["kind"] == kind
@@ -285,7 +285,7 @@ def test_a_name_for_a_schedule_is_shown_the_schedule(kind: str, format: str) -> 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_one_schedule_for_a_list_of_them_is_shown_the_list(format: str) -> None:  # noqa: A002
+def test_the_error_for_a_schedule_in_place_of_a_list_shows_the_list(format: str) -> None:  # noqa: A002
     one = {"kind": "constant", "value": 0.5}
     table = shown(refusal({"kind": "sum", "schedules": one}, format).problem, format)
     assert table == {"schedules": [one]}
@@ -295,7 +295,7 @@ def test_one_schedule_for_a_list_of_them_is_shown_the_list(format: str) -> None:
     assert len(refusal({"kind": "sum", "schedules": long}, format).problem) < 300
 
 
-def test_a_list_for_one_schedule_and_a_name_in_a_list() -> None:
+def test_a_list_for_a_schedule_and_a_name_in_a_list_are_told_what_to_write() -> None:
     problem = refusal({"kind": "every", "steps": 2, "schedule": [PLAIN["constant"]]}, "toml").problem
     assert "several schedules are the `schedules` of kind 'join', 'sum' or 'product'" in problem
     error = refusal({"kind": "sum", "schedules": ["linear"]}, "toml")
@@ -326,5 +326,5 @@ def test_a_strange_name_of_a_field_stays_in_one_line(word: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["toml", "json", "dict"])
-def test_what_yaml_reads_as_true_is_told_for_yaml_alone(format: str) -> None:  # noqa: A002
+def test_the_words_that_yaml_reads_as_true_are_explained_for_yaml_alone(format: str) -> None:  # noqa: A002
     assert refusal({"kind": "constant", "value": True}, format).problem == "expected a finite number; got true"

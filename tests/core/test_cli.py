@@ -71,7 +71,7 @@ def test_show_tells_phases_values_and_fingerprint(file: Path) -> None:
     )
 
 
-def test_show_draws_as_far_as_it_is_told(file: Path) -> None:
+def test_show_draws_up_to_the_step_that_is_asked_for(file: Path) -> None:
     assert "step 40  0.01\n" in run("show", file, "--steps", 40).output
     assert "step 3  0.18\n\nfingerprint" in run("show", file, "--steps", 3).output
 
@@ -172,13 +172,13 @@ def test_an_existing_file_wins_over_a_key(larger: Path) -> None:
     assert shown("run.toml:train.lr") == "run.toml:train.lr: constant 0.1"
 
 
-def test_the_file_of_a_key_is_told_apart_where_there_is_none(larger: Path) -> None:
+def test_file_and_key_are_split_where_neither_file_exists(larger: Path) -> None:
     Path("folder").mkdir()
     assert arguments.sources(["folder:run.toml"], None) == [("folder:run.toml", None)]
     assert arguments.sources(["Absent.TOML:a", "b.yml:c.json:d"], None) == [("Absent.TOML", "a"), ("b.yml", "c.json:d")]
 
 
-def test_a_drive_of_windows_is_no_file(larger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_letter_of_a_windows_drive_is_not_taken_for_a_file(larger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("C").write_text("", encoding="utf-8")
     monkeypatch.setattr(os.path, "splitdrive", ntpath.splitdrive)
     assert arguments.sources([r"C:\absent.toml:train.lr"], None) == [(r"C:\absent.toml", "train.lr")]
@@ -215,14 +215,14 @@ def test_standard_input_may_have_a_key(larger: Path) -> None:
         ("[" * 100_000, "standard input: expected at most 100 schedules inside one another; got more"),
     ],
 )
-def test_what_is_wrong_with_standard_input_is_one_line(given: str | bytes, message: str) -> None:
+def test_an_error_about_standard_input_is_one_line(given: str | bytes, message: str) -> None:
     result = run("show", "-", given=given)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"lrcore: {message}")
     assert result.stderr.count("\n") == 1
 
 
-def test_without_yaml_a_text_is_still_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_as_toml_and_json_without_the_yaml_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert run("show", "-", given='{"kind": "constant", "value": 1}').exit_code == 0
     error = run("show", "-", given="kind: constant").stderr
@@ -230,7 +230,7 @@ def test_without_yaml_a_text_is_still_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert "; YAML: needs PyYAML, which is not installed" in error
 
 
-def test_a_closed_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_standard_input_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for closed in (None, StringIO("")):
         monkeypatch.setattr(sys, "stdin", closed)
         with pytest.raises(
@@ -326,7 +326,25 @@ def test_without_matplotlib_the_extra_is_named(file: Path, monkeypatch: pytest.M
     )
 
 
-def test_version_and_help() -> None:
+def test_without_click_the_command_names_the_extra_in_one_line() -> None:
+    program = "import sys; sys.modules['click'] = None; from lrcore.__main__ import main; main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, encoding="utf-8")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == 'lrcore: needs click, which is not installed; run: pip install "lrcore[cli]"\n'
+
+
+def test_without_plotille_show_names_the_extra_in_one_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotille", None)
+    result = run("show", file)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == (
+        'lrcore: lrcore show: needs plotille, which is not installed; run: pip install "lrcore[cli]"\n'
+    )
+
+
+def test_the_version_and_the_help_are_printed() -> None:
     assert run("--version").output == f"lrcore {lrcore.__version__}\n"
     result = run("--help")
     assert result.exit_code == 0
@@ -389,12 +407,12 @@ def test_plot_has_a_logarithmic_axis(file: Path, monkeypatch: pytest.MonkeyPatch
 # --- curves -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_staircase_is_drawn_as_one() -> None:
+def test_a_staircase_is_drawn_with_upright_steps() -> None:
     stairs = Exponential(init_value=1.0, decay_rate=0.5, decay_steps=3, staircase=True)
     assert plot.curve(stairs, 6) == ([0, 1, 2, 3, 3, 4, 5, 6, 6], [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25])
 
 
-def test_a_bend_is_no_jump() -> None:
+def test_a_bend_is_not_drawn_as_a_jump() -> None:
     triangle = lrcore.Repeat(Linear(init_value=0.0, end_value=1.0, decay_steps=4), mirror=True)
     assert plot.curve(triangle, 12)[0] == [*range(13)]
 
@@ -408,7 +426,7 @@ def test_a_jump_in_a_long_schedule_is_upright() -> None:
 
 
 @pytest.mark.parametrize("period", [999, 1000, 1024])
-def test_no_period_hides_from_the_sampled_steps(period: int) -> None:
+def test_a_periodic_schedule_does_not_alias_when_it_is_sampled(period: int) -> None:
     waves = lrcore.Repeat(Cosine(init_value=1.0, decay_steps=period), value_factor=0.9999)
     _, ys = plot.curve(waves, period * 20_000)
     assert min(ys) < 0.1
@@ -465,7 +483,7 @@ def test_values_of_any_size_are_drawn(value: float) -> None:
     ],
     ids=repr,
 )
-def test_how_much_of_a_schedule_is_shown(schedule: Schedule, steps: int) -> None:
+def test_a_schedule_is_shown_until_little_changes(schedule: Schedule, steps: int) -> None:
     assert describe.display_range(schedule) == steps
 
 
@@ -486,7 +504,7 @@ def test_how_much_of_a_schedule_is_shown(schedule: Schedule, steps: int) -> None
         ),
     ],
 )
-def test_phases_in_words(name: str, texts: list[str]) -> None:
+def test_each_phase_is_described_in_words(name: str, texts: list[str]) -> None:
     assert [phase.words for phase in describe.phases(KINDS[name])] == texts
 
 
@@ -515,11 +533,11 @@ def test_phases_in_words(name: str, texts: list[str]) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_the_first_phase_in_words(schedule: Schedule, text: str) -> None:
+def test_the_first_phase_is_described_in_words(schedule: Schedule, text: str) -> None:
     assert describe.phases(schedule)[0].words == text
 
 
-def test_cycles_that_run_backwards_are_told() -> None:
+def test_a_mirrored_cycle_is_described_as_one() -> None:
     schedule = lrcore.Repeat(Cosine(init_value=0.1, decay_steps=10), mirror=True, length_factor=2)
     assert describe.phases(schedule)[1].words == "backwards: cosine fall from 0.1 to 0"
 
@@ -548,5 +566,5 @@ def test_cycles_that_run_backwards_are_told() -> None:
         ),
     ],
 )
-def test_a_plateau_in_words(options: dict[str, Any], text: str) -> None:
+def test_a_plateau_is_described_in_words(options: dict[str, Any], text: str) -> None:
     assert describe.plateau_in_words(Plateau(Constant(0.1), **options)) == text

@@ -132,7 +132,7 @@ def epochs(changed: bool) -> Schedule:
         ),
     ],
 )
-def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: int | None) -> None:
+def test_the_first_step_that_differs_is_found(first: Schedule, second: Schedule, step: int | None) -> None:
     found = first_difference(first, second)
     if step is None:
         assert found is None
@@ -148,7 +148,7 @@ def test_the_first_step_that_differs(first: Schedule, second: Schedule, step: in
 
 
 @given(st.data(), neighbours())
-def test_a_verdict_is_that_of_asking_every_step(data: st.DataObject, pair: tuple[Schedule, Schedule]) -> None:
+def test_the_answer_is_that_of_comparing_every_step(data: st.DataObject, pair: tuple[Schedule, Schedule]) -> None:
     first, second = pair
     found, wanted = first_difference(first, second), by_hand(first, second, HORIZON)
     if found is None:
@@ -190,14 +190,14 @@ def test_terms_that_change_places_may_change_the_last_bit(order: Any) -> None:
 
 
 @given(st.data(), schedules())
-def test_a_schedule_in_another_form_is_the_same(data: st.DataObject, schedule: Schedule) -> None:
+def test_a_schedule_in_another_form_has_no_difference(data: st.DataObject, schedule: Schedule) -> None:
     other = data.draw(rewritten(schedule))
     assert by_hand(schedule, other, 100) is None
     assert first_difference(schedule, other) is None
 
 
 @given(neighbours())
-def test_the_largest_difference_is_that_of_asking_every_step(pair: tuple[Schedule, Schedule]) -> None:
+def test_the_largest_difference_is_that_of_comparing_every_step(pair: tuple[Schedule, Schedule]) -> None:
     first, second = pair
     sizes = [abs(first(step) - second(step)) for step in range(HORIZON)]
     found = largest_difference(first, second, until=HORIZON)
@@ -252,7 +252,7 @@ def looked_up(values: Any) -> Schedule:
         Repeat(Linear(init_value=1, decay_steps=9), value_factor=0.9).cooldown(start=3000, steps=0),
     ],
 )
-def test_the_host_decides_and_not_numpy(schedule: Schedule) -> None:
+def test_the_values_of_the_host_decide_and_not_those_of_numpy(schedule: Schedule) -> None:
     """A table of the values that numpy gives differs from the schedule where numpy rounds otherwise, and only there."""
     of_numpy, of_host = schedule.values(range(3001)), [schedule(step) for step in range(3001)]
     for late in (0, 1000):
@@ -264,7 +264,7 @@ def test_the_host_decides_and_not_numpy(schedule: Schedule) -> None:
     assert first_difference(looked_up(of_numpy), schedule, rtol=1e-14) is None
 
 
-def test_all_of_a_long_search_is_the_hosts() -> None:
+def test_a_long_search_compares_the_values_of_the_host_to_its_end() -> None:
     schedule = Polynomial(init_value=0.1, decay_steps=200_000, power=1.7)
     of_numpy = schedule.values(range(200_001))
     table = [*(schedule(step) for step in range(150_000)), *of_numpy[150_000:].tolist()]
@@ -307,7 +307,7 @@ def test_all_of_a_long_search_is_the_hosts() -> None:
         (Function(math.sqrt) * SLOW, SLOW * Function(math.sqrt)),
     ],
 )  # fmt: skip
-def test_equal_in_another_form(first: Schedule, second: Schedule) -> None:
+def test_unequal_records_with_equal_values_have_no_difference(first: Schedule, second: Schedule) -> None:
     assert first != second
     assert first_difference(first, second) is None
     assert first_difference(second, first) is None
@@ -340,7 +340,7 @@ def test_a_formula_that_is_asked_between_steps_is_not_taken_for_stairs(period: f
         (Function(lambda step: 1 / 0, 0) * CYCLE, OTHER_CYCLE, 0),
     ],
 )
-def test_what_is_not_shown_is_not_equal(first: Schedule, second: Schedule, ended: int) -> None:
+def test_what_could_not_be_compared_is_not_called_equal(first: Schedule, second: Schedule, ended: int) -> None:
     found = first_difference(first, second)
     assert found is not None
     assert found == Difference(ended)
@@ -363,7 +363,7 @@ def test_a_mirrored_cycle_asks_for_the_value_at_its_turn() -> None:
 
 
 @given(schedules())
-def test_a_schedule_is_itself(schedule: Schedule) -> None:
+def test_a_schedule_does_not_differ_from_itself(schedule: Schedule) -> None:
     again = reread(schedule)
     assert first_difference(schedule, again) is None
     assert largest_difference(schedule, again) is None

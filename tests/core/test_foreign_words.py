@@ -37,7 +37,7 @@ LEGAL: dict[str, set[str]] = {
     "lrcore": set(lrcore.__all__),
 }
 PLAIN: dict[str, dict[str, Any]] = {
-    kind: next(one.to_dict() for one in EXAMPLES.values() if one.__struct_config__.tag == kind) for kind in KINDS
+    kind: one.to_dict() for one in EXAMPLES.values() if (kind := str(one.__struct_config__.tag)) in KINDS
 }
 """A right table of each kind."""
 
@@ -93,7 +93,7 @@ def rows() -> list[tuple[Meaning, str, str]]:
 
 
 def own(kind: str, word: str) -> bool:
-    return stem(word) in OF_PLACE[kind]
+    return stem(word) in OF_PLACE.get(kind, set())
 
 
 def stem(word: str) -> str:
@@ -133,7 +133,7 @@ def test_every_foreign_word_in_python_gets_its_sentence(place: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["milestone", "milestones", "Milestones", "MILE_STONES", "--milestones"])
-def test_case_signs_and_the_plural_of_a_foreign_word_do_not_count(word: str) -> None:
+def test_capitals_separators_and_plurals_of_a_foreign_word_do_not_count(word: str) -> None:
     assert "is `boundaries`: a boundary is the first update" in message(in_file, "piecewise_constant", word)
 
 
@@ -145,7 +145,7 @@ def test_a_class_may_be_given_with_its_package(word: str) -> None:
     assert "decaying.v1 is kind `inverse_time`" in message(in_file, "kind", "decaying.v1")
 
 
-def test_a_word_that_is_only_written_otherwise_is_no_foreign_word() -> None:
+def test_a_known_word_with_other_separators_is_not_a_foreign_word() -> None:
     assert message(in_python, "lrcore", "WarmupStableDecay").endswith("; did you mean 'warmup_stable_decay'?")
     assert message(in_python, "lrcore", "OneCycle").endswith("; did you mean 'one_cycle'?")
     assert message(in_file, "kind", "InverseTime").endswith("; did you mean 'inverse_time'?")
@@ -184,7 +184,7 @@ def test_every_function_that_is_named_exists() -> None:
             assert hasattr(lrcore.Schedule, name), meaning.says
 
 
-def test_no_word_of_the_table_is_a_right_word_at_its_place() -> None:
+def test_no_foreign_word_is_a_valid_word_at_its_place() -> None:
     for meaning in TABLE:
         for place in meaning.places:
             legal = {plain(word) for word in (set(KINDS) if place == "kind" else LEGAL[place])}
@@ -232,7 +232,7 @@ SPELT = {
 
 
 @pytest.mark.parametrize("place", SPELT)
-def test_one_wrong_letter_is_mended(place: str) -> None:
+def test_one_wrong_letter_is_corrected(place: str) -> None:
     for right in SPELT[place]:
         for wrong in typos(right):
             if wrong in SPELT[place] or stem(wrong) in FOREIGN:
@@ -242,7 +242,7 @@ def test_one_wrong_letter_is_mended(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", SPELT)
-def test_two_wrong_letters_are_mended_or_left_alone(place: str) -> None:
+def test_two_wrong_letters_are_corrected_or_left_alone(place: str) -> None:
     draw = random.Random(place)
     for right in sorted(SPELT[place]):
         for once in draw.sample(sorted(typos(right)), 6):
@@ -261,7 +261,7 @@ def test_two_wrong_letters_are_mended_or_left_alone(place: str) -> None:
         ("warm_up", "warmup"), ("initValue", "init_value"), ("Total-Steps", "total_steps"), ("cool_down", "cooldown"),
     ],
 )  # fmt: skip
-def test_a_word_that_is_nearly_right(wrong: str, right: str) -> None:
+def test_a_misspelt_word_gets_the_nearest_word(wrong: str, right: str) -> None:
     everything = sorted({field for fields in SPELT.values() for field in fields})
     assert did_you_mean(wrong, everything) == f"; did you mean {right!r}?"
 
@@ -284,7 +284,7 @@ def test_a_word_that_is_nearly_right(wrong: str, right: str) -> None:
         "m_od",
     ],
 )
-def test_a_word_of_another_meaning_is_no_misspelt_one(wrong: str) -> None:
+def test_a_word_of_another_meaning_is_not_taken_for_a_misspelling(wrong: str) -> None:
     known = [
         "eps",
         "watch_in_cooldown",
@@ -300,7 +300,7 @@ def test_a_word_of_another_meaning_is_no_misspelt_one(wrong: str) -> None:
     assert did_you_mean(wrong, known) == ""
 
 
-def test_words_at_random_are_near_to_none() -> None:
+def test_random_words_get_no_suggestion() -> None:
     draw = random.Random(8)
     for place, known in SPELT.items():
         for _ in range(200):
@@ -314,7 +314,7 @@ def test_two_words_that_are_equally_near_are_both_named() -> None:
 
 
 @pytest.mark.parametrize("word", ["x" * 10**6, 3, None, "", ["lr"]])
-def test_what_is_no_word_gets_no_hint(word: Any) -> None:
+def test_something_that_is_not_a_word_gets_no_hint(word: Any) -> None:
     assert did_you_mean(word, ["decay_steps"]) == ""
 
 
@@ -341,7 +341,7 @@ def test_an_argument_of_another_library_is_named_as_it_is_here(call: Callable[[]
         call()
 
 
-def test_a_name_that_lrcore_does_not_have() -> None:
+def test_a_name_that_lrcore_does_not_have_gets_a_hint() -> None:
     with pytest.raises(AttributeError, match=r"'lrcore' has no attribute 'StepLR'; StepLR is lrcore\.Exponential with"):
         lrcore.StepLR  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(AttributeError, match=r"Warmup is a method: schedule\.warmup\("):
@@ -351,7 +351,7 @@ def test_a_name_that_lrcore_does_not_have() -> None:
     assert not hasattr(lrcore, "__wrapped__")
 
 
-def test_a_function_that_explains_its_arguments_is_still_itself() -> None:
+def test_a_function_that_explains_its_arguments_keeps_its_name_and_signature() -> None:
     assert inspect.signature(lrcore.one_cycle).parameters["pct_start"].default == 0.3
     assert "Rise to a peak" in str(lrcore.one_cycle.__doc__)
     assert list(inspect.signature(lrcore.Schedule.warmup).parameters)[:2] == ["self", "steps"]

@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from lrcore.schedules.steps import ADAPTERS
 from tests.frameworks import NAMES, ROOT, TABLE
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -60,6 +61,12 @@ def test_the_contracts_between_core_and_adapters_name_every_adapter() -> None:
     assert (
         set(CONTRACTS["the core imports no framework and no adapter"]["forbidden_modules"]) == adapters | EVERY_IMPORT
     )
+
+
+def test_a_step_that_is_a_tensor_of_any_framework_has_the_advice_to_use_its_adapter() -> None:
+    """ADAPTERS in lrcore/schedules/steps.py, for frameworks.toml is not in the wheel."""
+    named = {package: call.partition(".")[0] for package, call in ADAPTERS.items()}
+    assert named == {package: f"lrcore_{name}" for name, row in TABLE.items() for package in row["tensors"]}
 
 
 def test_ruff_and_mypy_know_every_framework() -> None:

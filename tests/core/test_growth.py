@@ -157,7 +157,7 @@ class Counted(float):
     __ge__ = lambda self, other: not self < other  # noqa: E731
 
 
-def test_a_place_in_time_is_found_without_looking_at_every_piece() -> None:
+def test_the_piece_of_a_step_is_found_without_looking_at_every_piece() -> None:
     line = Timeline(tuple(map(Counted, range(1000))), (pieces.Constant(1.0),) * 1000)
     moved = line.before(500), line.before(500.5), line.advanced(400), line.advanced(0)
     assert [len(one.starts) for one in moved] == [500, 501, 600, 1000]
@@ -237,7 +237,7 @@ class Key:
         return isinstance(other, Key) and self.name == other.name
 
 
-def test_a_name_is_not_compared_with_every_other() -> None:
+def test_the_search_for_a_repeated_name_does_not_compare_every_pair() -> None:
     keys = [Key(number) for number in range(1000)]
     assert first_repeated(keys) is None
     assert Key.comparisons < 2000
@@ -278,7 +278,7 @@ def refused(action: Callable[[], Any]) -> ScheduleError | None:
 
 @pytest.mark.parametrize("name", FIELDS)
 @given(st.data())
-def test_a_list_is_checked_as_its_numbers_are(name: str, data: st.DataObject) -> None:
+def test_a_list_is_checked_as_strictly_as_its_numbers(name: str, data: st.DataObject) -> None:
     one, all_of = FIELDS[name]
     usual: st.SearchStrategy[Any] = plain_numbers if name == "values" else st.integers(0, 2**53)
     numbers: list[Any] = data.draw(st.lists(usual, min_size=1, max_size=8))
@@ -305,7 +305,7 @@ def test_a_list_is_checked_as_its_numbers_are(name: str, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("given_as", [list, tuple, np.array, lambda numbers: [np.float64(one) for one in numbers]])
-def test_lists_of_any_form_are_tuples_of_plain_numbers(given_as: Callable[[list[Any]], Any]) -> None:
+def test_lists_of_any_type_become_tuples_of_plain_numbers(given_as: Callable[[list[Any]], Any]) -> None:
     schedule = PiecewiseConstant(boundaries=given_as([3, 5]), values=given_as([0.5, -0.0, 1.0]))
     assert (schedule.boundaries, schedule.values_) == ((3, 5), (0.5, 0.0, 1.0))
     assert {*map(type, schedule.boundaries)} == {int}
@@ -313,7 +313,7 @@ def test_lists_of_any_form_are_tuples_of_plain_numbers(given_as: Callable[[list[
     assert str(schedule.values_[1]) == "0.0"
 
 
-def test_large_numbers_whose_sum_is_not_finite_are_numbers() -> None:
+def test_numbers_whose_sum_overflows_are_accepted() -> None:
     assert PiecewiseConstant(boundaries=[1], values=[1e308, 1e308])(0) == 1e308
 
 
@@ -388,31 +388,21 @@ def test_equal_schedules_hash_equal_whether_the_hash_was_asked_before(schedule: 
     assert {schedule: 1}[again] == 1
 
 
-class Own(Schedule, frozen=True, tag="own"):
-    """A kind of a user's own, with a field more."""
+def test_a_hash_depends_on_the_fields_that_are_not_numbers() -> None:
+    def knots(shape: Any) -> Interpolate:
+        return Interpolate(boundaries=[0, 9], values=[1.0, 2.0], shape=shape)
 
-    boundaries: tuple[float, ...]
-    name: str = "a"
-    inner: Schedule | None = None
-
-    def _lower(self) -> Timeline:
-        return Constant(1.0).timeline
+    shapes = ("linear", "cosine", "constant")
+    assert len({knots(shape) for shape in (*shapes, *shapes)}) == 3
+    assert len({hash(knots(shape)) for shape in shapes}) == 3
 
 
-def test_a_kind_of_ones_own_hashes_all_its_fields() -> None:
-    assert Own(boundaries=(1.0,)) == Own(boundaries=(1.0,))
-    assert hash(Own(boundaries=(1.0,))) == hash(Own(boundaries=(1.0,)))
-    assert len({Own(boundaries=(1.0,), name=name) for name in "abcabc"}) == 3
-
-
-def test_a_schedule_knows_what_is_inside() -> None:
+def test_a_schedule_lists_the_schedules_inside_it() -> None:
     parts = (Constant(1.0), stairs(3))
     assert Join(parts, boundaries=[5]).warmup(3).children == Sum(parts).children == parts
     assert Every(parts[1], steps=3).children == parts[1:]
     assert stairs(3).children == ()
-    assert Own(boundaries=(1.0,)).children == ()
-    assert Own(boundaries=(1.0,), inner=Own(boundaries=())).children == (Own(boundaries=()),)
-    assert Own(boundaries=(1.0,), inner=Own(boundaries=())).depth == 2
+    assert Every(Every(parts[1], steps=3), steps=2).depth == 3
 
 
 def test_a_pickle_carries_no_hash_of_another_process() -> None:

@@ -223,7 +223,7 @@ def optax_rates(
 
 
 @given(series(), torch_options)
-def test_torch(metrics: list[float], native: dict[str, Any]) -> None:
+def test_a_plateau_reduces_when_torch_does(metrics: list[float], native: dict[str, Any]) -> None:
     relative = native["threshold_mode"] == "rel"
     plateau = Plateau(
         Constant(LR),
@@ -241,7 +241,7 @@ def test_torch(metrics: list[float], native: dict[str, Any]) -> None:
 
 
 @given(series(), torch_options)
-def test_paddle(metrics: list[float], native: dict[str, Any]) -> None:
+def test_a_plateau_reduces_when_paddle_does(metrics: list[float], native: dict[str, Any]) -> None:
     relative = native["threshold_mode"] == "rel"
     plateau = Plateau(
         Constant(LR),
@@ -261,7 +261,7 @@ def test_paddle(metrics: list[float], native: dict[str, Any]) -> None:
 
 
 @given(series(), keras_options)
-def test_keras(metrics: list[float], native: dict[str, Any]) -> None:
+def test_a_plateau_reduces_when_keras_does(metrics: list[float], native: dict[str, Any]) -> None:
     plateau = Plateau(
         Constant(LR),
         factor=native["factor"],
@@ -278,7 +278,7 @@ def test_keras(metrics: list[float], native: dict[str, Any]) -> None:
 
 
 @given(series(), optax_options)
-def test_optax(metrics: list[float], native: dict[str, Any]) -> None:
+def test_a_plateau_reduces_when_optax_does(metrics: list[float], native: dict[str, Any]) -> None:
     plateau = Plateau(
         Constant(LR),
         factor=native["factor"],
@@ -323,7 +323,7 @@ def own_rates(
     series(),
     st.fixed_dictionaries({"factor": factors, "patience": waits, "mode": modes, "rtol": margins, "atol": margins}),
 )
-def test_the_margin_is_one_of_the_best_values_size(metrics: list[float], options: dict[str, Any]) -> None:
+def test_the_relative_margin_is_a_fraction_of_the_best_value(metrics: list[float], options: dict[str, Any]) -> None:
     plateau = Plateau(Constant(LR), **options)
     assert scaled(plateau, metrics) == pytest.approx(own_rates(metrics, **options), abs=1e-11 * LR)
 
@@ -344,7 +344,7 @@ own_options = st.fixed_dictionaries(
 
 
 @given(series(), own_options)
-def test_less_of_a_metric_is_more_of_its_negative(metrics: list[float], options: dict[str, Any]) -> None:
+def test_mode_min_of_a_metric_is_mode_max_of_its_negative(metrics: list[float], options: dict[str, Any]) -> None:
     lower, higher = Plateau(Constant(LR), mode="min", **options), Plateau(Constant(LR), mode="max", **options)
     assert scaled(lower, metrics) == scaled(higher, [-metric for metric in metrics])
 
@@ -357,7 +357,7 @@ def test_less_of_a_metric_is_more_of_its_negative(metrics: list[float], options:
     margins,
     st.booleans(),
 )
-def test_ever_worse_values_reduce_after_patience(
+def test_metrics_that_get_worse_reduce_after_patience(
     rising: list[float], sign: int, patience: int, rtol: float, atol: float, accept_first: bool
 ) -> None:
     """Whatever their sign, and however small each step is."""
@@ -386,7 +386,7 @@ def test_the_best_never_becomes_worse(metrics: list[float], options: dict[str, A
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("arithmetic", ["torch", "keras", "optax", "paddle"])
-def test_a_natives_rule_is_what_its_name_asks_for(arithmetic: Any, sign: int) -> None:
+def test_an_arithmetic_named_after_a_framework_has_its_rule(arithmetic: Any, sign: int) -> None:
     """Each takes a best value below zero for one above it; where all metrics are positive its rule is the same as ours."""
     options: dict[str, Any] = {"factor": 0.5, "patience": 1, "rtol": 0.1, "accept_first": True}
     worse = [sign + number * 0.01 for number in range(30)]
@@ -410,7 +410,7 @@ def test_a_natives_rule_is_what_its_name_asks_for(arithmetic: Any, sign: int) ->
         ("torch", {"rtol": 0.1}, [1.0], True),
     ],
 )
-def test_at_the_bar_the_rounding_of_a_native_decides(
+def test_at_the_threshold_the_rounding_of_the_named_framework_decides(
     arithmetic: Any, options: dict[str, Any], metrics: list[float], is_better: bool
 ) -> None:
     plateau = Plateau(Constant(LR), factor=0.5, patience=0, arithmetic=arithmetic, **options)
@@ -419,7 +419,7 @@ def test_at_the_bar_the_rounding_of_a_native_decides(
 
 @pytest.mark.parametrize("best", [0.0, -0.0])
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_a_best_value_of_zero_leaves_the_absolute_margin(best: float, mode: Any) -> None:
+def test_for_a_best_value_of_0_only_the_absolute_margin_counts(best: float, mode: Any) -> None:
     better = -1e-300 if mode == "min" else 1e-300
     assert scaled(Plateau(Constant(LR), mode=mode, factor=0.5, patience=0, rtol=0.5), [best, better])[-1] == LR
     assert scaled(Plateau(Constant(LR), mode=mode, factor=0.5, patience=0, atol=0.5), [best, better])[-1] == LR / 2
@@ -427,7 +427,7 @@ def test_a_best_value_of_zero_leaves_the_absolute_margin(best: float, mode: Any)
 
 @pytest.mark.parametrize("rtol", [0.0, 1.0, 3.0])
 @pytest.mark.parametrize("first", [math.inf, -math.inf, math.nan])
-def test_an_infinite_best_value_has_no_margin_of_its_own(first: float, rtol: float) -> None:
+def test_an_infinite_best_value_has_no_margin(first: float, rtol: float) -> None:
     plateau = Plateau(Constant(LR), factor=0.5, patience=0, rtol=rtol, atol=2.0)
     assert scaled(plateau, [first, 5.0]) == [LR if first == -math.inf else LR / 2, LR / 2]
     arrays = PlateauState._make(map(np.asarray, plateau.initial()))
@@ -437,7 +437,7 @@ def test_an_infinite_best_value_has_no_margin_of_its_own(first: float, rtol: flo
 
 
 @pytest.mark.parametrize("name", ["rtol", "atol"])
-def test_a_negative_margin_is_for_the_natives(name: str) -> None:
+def test_a_negative_margin_is_refused_except_in_a_frameworks_arithmetic(name: str) -> None:
     options: dict[str, Any] = {name: -0.1}
     with pytest.raises(
         ScheduleError, match=rf"^Plateau\.{name}: expected a number >= 0; got -0\.1; the margin is one of abs"
@@ -540,7 +540,7 @@ def test_a_report_leaves_the_state_before_it_as_it_was() -> None:
         first.scale = 0.5  # type: ignore[misc]
 
 
-def test_a_state_goes_through_a_checkpoint() -> None:
+def test_a_state_survives_a_checkpoint() -> None:
     plateau = Plateau(Constant(LR), patience=0, accept_first=True)
     state = plateau.update(plateau.initial(), math.nan)
     saved = lrcore.save_state(3, plateau, state.to_dict())
@@ -631,7 +631,7 @@ def went_on(saved: dict[str, Any], configured: dict[str, Any], state: PlateauSta
         ),
     ],
 )
-def test_what_means_something_else_begins_anew_and_is_said(
+def test_a_changed_option_resets_what_it_makes_meaningless_and_warns(
     saved: dict[str, Any], configured: dict[str, Any], state: PlateauState, expected: PlateauState, message: str
 ) -> None:
     with pytest.warns(UserWarning, match=f"^{re.escape(message)}") as said:
@@ -656,18 +656,18 @@ def test_what_means_something_else_begins_anew_and_is_said(
         {"arithmetic": "keras"},
     ],
 )
-def test_what_means_the_same_is_kept_without_a_word(options: dict[str, Any]) -> None:
+def test_a_changed_option_that_keeps_the_meaning_does_not_warn(options: dict[str, Any]) -> None:
     assert went_on({}, options) == REMEMBERED
     assert went_on(options, {}) == REMEMBERED
 
 
-def test_a_best_metric_that_is_no_number_is_kept_where_the_first_is_accepted() -> None:
+def test_a_best_metric_of_nan_is_kept_with_accept_first() -> None:
     state = REMEMBERED._replace(best=math.nan)
     kept = went_on({"accept_first": True}, {"accept_first": True, "patience": 3}, state)
     assert kept.to_dict() == state.to_dict()
 
 
-def test_a_plateau_that_was_told_nothing_has_nothing_to_forget() -> None:
+def test_a_plateau_without_a_report_resets_nothing() -> None:
     told_nothing = Plateau(Constant(LR), mode="max").initial()
     assert went_on({"mode": "max"}, {"mode": "min"}, told_nothing) == Plateau(Constant(LR)).initial()
 
@@ -776,7 +776,7 @@ def test_a_wrong_saved_state_is_refused(field: str, value: Any, message: str) ->
 
 
 @pytest.mark.parametrize("plain", [None, {}, {"best": 0.1}, [0.1, 0, 0, 1.0, 0, 0.0]])
-def test_what_is_no_saved_state_is_refused(plain: Any) -> None:
+def test_something_that_is_not_a_saved_state_is_refused(plain: Any) -> None:
     with pytest.raises(
         ScheduleError, match="expected a plateau's state, with best, bad, cooldown, scale, reports, mean"
     ):
@@ -808,13 +808,13 @@ def test_a_metric_is_one_number_of_any_library(metric: Any) -> None:
         10**400,
     ],
 )
-def test_what_is_no_metric_is_refused(metric: Any) -> None:
+def test_something_that_is_not_a_metric_is_refused(metric: Any) -> None:
     plateau = Plateau(Constant(LR))
     with pytest.raises(ScheduleError, match=r"^Plateau\.update: expected a metric that is one number; got "):
         plateau.update(plateau.initial(), metric)
 
 
-def test_what_is_no_state_is_refused() -> None:
+def test_something_that_is_not_a_state_is_refused() -> None:
     plateau = Plateau(Constant(LR))
     wrong: Any = plateau.initial().to_dict()
     with pytest.raises(
@@ -859,7 +859,7 @@ def test_a_wrong_option_is_refused(options: dict[str, Any], message: str) -> Non
     assert str(caught.value).startswith(message)
 
 
-def test_what_is_no_schedule_is_refused() -> None:
+def test_something_that_is_not_a_schedule_is_refused() -> None:
     function: Any = math.sqrt
     with pytest.raises(ScheduleError, match=r"^Plateau\.schedule: expected a schedule; .*wrap a Python function"):
         Plateau(function)
@@ -912,7 +912,7 @@ def test_a_plateau_goes_through_every_format(plateau: Plateau, format: str) -> N
         ({"plateau": 0.5}, "plateau: expected a table; got 0.5"),
         (
             {"plateaus": {}},
-            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau, format, $schema; got an unknown field",
+            "plateaus: expected one of value, warmup, cooldown, total_steps, plateau, run, format, $schema; got an unknown field",
         ),
     ],
 )

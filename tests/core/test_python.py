@@ -10,6 +10,7 @@ import re
 import weakref
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,13 +128,25 @@ def test_a_call_without_arguments_names_what_is_required(kind: Any) -> None:
     assert message.startswith(f"{kind.__name__}: expected {' and '.join(required)}; got none; write {kind.__name__}(")
 
 
-def test_an_error_of_another_origin_is_not_taken_for_a_wrong_call() -> None:
-    class Broken(Schedule, frozen=True, tag="broken"):
-        def _lower(self) -> Any:
-            raise TypeError("of its own")
+def test_an_error_of_another_origin_is_not_taken_for_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(schedule: Constant) -> Any:
+        raise TypeError("of its own")
 
+    monkeypatch.setattr(Constant, "_lower", broken)
     with pytest.raises(TypeError, match=r"^of its own$"):
-        Broken()
+        Constant(0.1)
+
+
+def test_a_kind_outside_lrcore_is_refused_when_its_class_is_made() -> None:
+    def subclass(base: Any) -> Any:
+        return type(base)("Own", (base,), {"__module__": "a_program"}, frozen=True, tag="own")
+
+    for base in (Schedule, Cosine):
+        assert sentence(partial(subclass, base), TypeError) == (
+            "Own: expected one of lrcore's own kinds, because files and states are read back by the name of a kind; "
+            f"got a subclass of {base.__name__}; write a formula as lrcore.Function(formula) and a combination of kinds as "
+            "a function that returns it, or add the kind to lrcore (CONTRIBUTING.md)"
+        )
 
 
 # --- operators --------------------------------------------------------------------------------------------------------
@@ -208,7 +221,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "shown"), WRONG, ids=[shown for _, shown in WRONG])
-def test_what_is_no_number_is_named_as_the_factor(wrong: Any, shown: str) -> None:
+def test_an_operand_that_is_not_a_number_is_named(wrong: Any, shown: str) -> None:
     assert sentence(lambda: DOWN * wrong) == f"schedule * factor: expected a finite number or a schedule; got {shown}"
     assert sentence(lambda: DOWN + wrong) == f"schedule + other: expected a finite number or a schedule; got {shown}"
     assert sentence(lambda: DOWN - wrong) == f"schedule - other: expected a finite number; got {shown}"
@@ -220,17 +233,17 @@ def test_what_is_no_number_is_named_as_the_factor(wrong: Any, shown: str) -> Non
 
 
 @pytest.mark.parametrize("zero", [0, 0.0, -0.0, 1e-320, np.float32(0)])
-def test_a_divisor_has_an_inverse(zero: Any) -> None:
+def test_a_divisor_without_a_finite_inverse_is_refused(zero: Any) -> None:
     assert sentence(lambda: DOWN / zero).startswith("schedule / divisor: expected a finite number that is not 0; got ")
 
 
-def test_a_function_is_no_factor_until_it_is_wrapped() -> None:
+def test_a_function_is_refused_as_a_factor_until_it_is_wrapped() -> None:
     untyped: Any = math.sqrt
     assert sentence(lambda: DOWN * untyped).endswith("; wrap a Python function in lrcore.Function")
     assert "multiply" not in sentence(lambda: DOWN * untyped)
 
 
-def test_a_traced_factor_is_told_where_it_can_stand() -> None:
+def test_the_error_for_a_traced_factor_names_the_adapter() -> None:
     message = sentence(lambda: DOWN * of_package("jax"))
     assert message.endswith("got tensor(5); compute with what the adapter gives, lrcore_optax.as_schedule(schedule)")
 
@@ -256,19 +269,19 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("form", REFUSED)
 @pytest.mark.parametrize("it", [DOWN, PLATEAU], ids=["schedule", "plateau"])
-def test_what_only_numbers_do_is_refused_in_a_sentence(form: str, it: Any) -> None:
+def test_the_operators_of_numbers_alone_are_refused_in_a_sentence(form: str, it: Any) -> None:
     message = sentence(lambda: REFUSED[form](it), TypeError)
     assert message.startswith(f"{form.format(type(it).__name__)}: expected a number; got {it!r:.57}")
     value = "schedule(step)" if it is DOWN else "plateau.value(step, state)"
     assert value in message.rpartition("; ")[2]
 
 
-def test_a_schedule_is_no_divisor() -> None:
+def test_a_schedule_is_refused_as_a_divisor() -> None:
     untyped: Any = HALVES
     assert "in a lrcore.Function" in sentence(lambda: DOWN / untyped)
 
 
-def test_a_schedule_is_true_and_no_sequence() -> None:
+def test_a_schedule_is_true_and_has_no_length_or_items() -> None:
     assert bool(DOWN)
     assert bool(Constant(0.0))
     untyped: Any = DOWN
@@ -366,7 +379,7 @@ def test_replace_checks_everything_anew(call: Callable[[], Any], message: str) -
     ],
     ids=["schedule", "plateau", "lookup", "cubics"],
 )
-def test_a_weak_reference_lets_go(make: Callable[[], Any]) -> None:
+def test_a_weak_reference_does_not_keep_a_schedule(make: Callable[[], Any]) -> None:
     held = make()
     reference = weakref.ref(held)
     assert reference() is held
@@ -414,12 +427,12 @@ def test_a_whole_number_of_any_library_is_a_step(three: Any) -> None:
         (np.array([1, 2]), "array([1, 2]); ask schedule.values(steps) for several"),
     ],
 )
-def test_what_is_no_step_is_refused_in_one_sentence(wrong: Any, shown: str) -> None:
+def test_something_that_is_not_a_step_is_refused_in_one_sentence(wrong: Any, shown: str) -> None:
     assert sentence(lambda: DOWN(wrong)) == f"step: {NEEDED}{shown}".replace("np.float64(5.0)", repr(np.float64(5)))
 
 
 @pytest.mark.parametrize(("package", "adapter"), ADAPTERS.items())
-def test_a_tensor_that_is_no_step_is_told_its_adapter(package: str, adapter: str) -> None:
+def test_the_error_for_a_tensor_as_a_step_names_the_adapter(package: str, adapter: str) -> None:
     tensor, instead = of_package(package), f"use {adapter}, or schedule(int(step)) where the step has a value"
     assert sentence(lambda: DOWN(tensor)) == f"step: {NEEDED}tensor(5); {instead}"
     assert (
@@ -446,7 +459,7 @@ def test_a_floating_tensor_is_no_step_even_if_its_library_cuts_the_fraction_off(
     assert sentence(lambda: DOWN(loss)) == f"step: {NEEDED}loss"
 
 
-def test_an_array_whose_value_cannot_be_had_is_refused() -> None:
+def test_an_array_whose_value_cannot_be_read_is_refused() -> None:
     class Refusing:
         def __index__(self) -> int:
             raise RuntimeError("traced")

@@ -82,7 +82,7 @@ def test_rising_steps_ask_for_each_factor_once() -> None:
     assert asked.steps == Counter(range(1, LONG))
 
 
-def test_a_step_far_back_asks_for_few_factors_and_leaves_training_where_it_is() -> None:
+def test_a_step_far_back_asks_for_few_factors_and_does_not_slow_training() -> None:
     asked = Asked()
     schedule = lrcore.running_product(0.3, asked)
     schedule(LONG)
@@ -122,7 +122,7 @@ def test_a_new_step_costs_the_same_however_many_there_were() -> None:
     assert min(seconds(10**5) for _ in range(3)) < 10 * max(seconds(2000) for _ in range(3))
 
 
-def test_what_is_remembered_is_no_part_of_the_schedule() -> None:
+def test_remembered_values_are_not_part_of_the_schedule() -> None:
     asked, fresh = (lrcore.running_product(0.3, factor) for _ in range(2))
     asked(LONG)
     assert asked == fresh
@@ -149,7 +149,7 @@ def test_threads_that_ask_together_get_the_bits_of_a_loop() -> None:
     assert found == [[PRODUCTS[step] for step in order] for order in orders]
 
 
-def test_a_function_that_fails_leaves_what_was_known() -> None:
+def test_a_function_that_fails_leaves_the_remembered_values() -> None:
     def failing(step: int) -> float:
         if step == 7:
             raise KeyError(step)
@@ -198,6 +198,6 @@ def test_a_cycle_asks_at_whole_steps_or_is_refused_in_a_sentence() -> None:
         (1.0, 0.5, "expected a Python function; got 0.5"),
     ],
 )
-def test_wrong_arguments_are_said(make: Any, first: Any, function: Any, words: str) -> None:
+def test_wrong_arguments_are_refused(make: Any, first: Any, function: Any, words: str) -> None:
     with pytest.raises(lrcore.ScheduleError, match=words):
         make(first, function)

@@ -237,7 +237,7 @@ def test_a_piece_of_one_value_is_one_cubic_however_short(width: int) -> None:
 
 
 @pytest.mark.parametrize("end_value", [0.0, 1e-5])
-def test_the_end_is_exact_for_ever(end_value: float) -> None:
+def test_the_last_value_is_exact_for_ever(end_value: float) -> None:
     for length in (10**6, 10**9):
         table = lrcore.lower(Cosine(init_value=0.1, end_value=end_value, decay_steps=length))
         assert evaluate(table, [length, length + 1, LAST]).tolist() == [np.float32(end_value).item()] * 3
@@ -268,7 +268,7 @@ def test_random_lookups_hold_the_bits_of_the_host(schedule: Schedule, steps: lis
     assert evaluate(table, steps).tolist() == host(schedule, steps)
 
 
-def test_a_cycle_that_is_0_at_whole_steps_alone_does_not_settle() -> None:
+def test_a_cycle_that_is_0_at_whole_steps_alone_is_not_taken_for_0() -> None:
     """The second cycle of 2.5 updates asks its ramp half-way; the deep profile found that the table held 0 throughout."""
     ramp = Repeat(Linear(init_value=0.0, end_value=1.0, decay_steps=1))
     for schedule in (Repeat(ramp, period=2.5), Repeat(ramp, period=2.5, value_factor=0.9)):
@@ -502,7 +502,7 @@ REACHING_FAR: dict[str, tuple[Schedule, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", REACHING_FAR)
-def test_nothing_after_the_last_count_refuses_or_counts(name: str) -> None:
+def test_nothing_after_the_last_count_matters(name: str) -> None:
     schedule, arguments = REACHING_FAR[name]
     end = min(arguments.get("horizon", LAST), LAST)
     table = lrcore.lower(schedule, **arguments)
@@ -600,7 +600,7 @@ def near_breakpoints(schedule: Schedule, end: int) -> list[int]:
         (0.1, {}, "expected a lrcore schedule or a function of the step"),
     ],
 )  # fmt: skip
-def test_what_no_table_can_hold_is_refused_in_one_sentence(
+def test_a_schedule_that_no_table_can_hold_is_refused_in_one_sentence(
     schedule: Any, arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ScheduleError) as caught:
@@ -632,7 +632,7 @@ def test_a_function_is_held_from_its_horizon_on() -> None:
     assert evaluate(table, range(6)).tolist() == [1.0, 0.5, 0.25, 0.125, 0.125, 0.125]
 
 
-def test_what_is_made_of_many_pieces_may_have_as_many() -> None:
+def test_a_schedule_made_of_many_pieces_may_have_as_many() -> None:
     schedule = LATE * 0.5 + Linear(init_value=0.1, decay_steps=50_000)
     steps = [0, 39_998, 39_999, 40_000, 49_999, 50_000]
     assert evaluate(lrcore.lower(schedule), steps).tolist() == host(schedule, steps)

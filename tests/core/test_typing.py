@@ -19,7 +19,7 @@ def test_a_description_becomes_a_schedule_or_a_plateau(function: Callable[..., A
     assert get_type_hints(function)["return"] == Schedule | Plateau
 
 
-def test_the_two_are_told_apart_by_their_class(tmp_path: Path) -> None:
+def test_a_schedule_and_a_plateau_are_told_apart_by_their_class(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text('[[groups]]\nkind = "constant"\nvalue = 0.1\nplateau = {}\n', encoding="utf-8")
     loaded = lrcore.load(path, key=["groups", 0])
@@ -33,7 +33,7 @@ def test_the_two_are_told_apart_by_their_class(tmp_path: Path) -> None:
     assert_type(read(0), float)
 
 
-def test_what_is_made_in_python_is_known() -> None:
+def test_the_types_of_schedules_made_in_python_are_known() -> None:
     assert_type(lrcore.from_dict({"kind": "constant", "value": 0.1}), Schedule | Plateau)
     assert_type(lrcore.from_name("constant", learning_rate=0.1), Schedule | Plateau)
     assert_type(lrcore.dumps(lrcore.Constant(0.1)), str)

@@ -50,7 +50,7 @@ def check(schedule: Schedule, steps: Iterable[int], bound: Any = BOUND) -> None:
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("ends", ENDS)
-def test_decays(length: int, ends: tuple[float, float]) -> None:
+def test_decays_have_the_exact_values(length: int, ends: tuple[float, float]) -> None:
     common: dict[str, Any] = {"init_value": ends[0], "end_value": ends[1], "decay_steps": length}
     check(Linear(**common), places(length))
     for power in POWERS:
@@ -59,20 +59,20 @@ def test_decays(length: int, ends: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_a_power_of_100(length: int) -> None:
+def test_a_power_of_100_has_the_exact_values(length: int) -> None:
     check(Polynomial(init_value=0.1, decay_steps=length, power=100), places(length))
     check(InverseTime(init_value=0.1, decay_steps=length, power=100), places(length))
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_a_half_cosine_to_the_power_of_100(length: int) -> None:
+def test_a_half_cosine_to_the_power_of_100_has_the_exact_values(length: int) -> None:
     """The power magnifies the last bit of the sine a hundredfold: 1e-14 holds for exponents up to 30."""
     check(Cosine(init_value=0.1, decay_steps=length, exponent=100), places(length), bound=5 * BOUND)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("inner", "outer"), ENDS)
-def test_warmups_and_cooldowns(length: int, inner: float, outer: float) -> None:
+def test_warmups_and_cooldowns_have_the_exact_values(length: int, inner: float, outer: float) -> None:
     ramps: list[Any] = [(shape, None) for shape in SHAPES] + [("power", power) for power in (*POWERS, 100)]
     if min(inner, outer) > 0:
         ramps.append(("exponential", None))
@@ -86,7 +86,7 @@ def test_warmups_and_cooldowns(length: int, inner: float, outer: float) -> None:
 
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("staircase", [False, True])
-def test_endless_decays(length: int, staircase: bool) -> None:
+def test_endless_decays_have_the_exact_values(length: int, staircase: bool) -> None:
     for rate, period in itertools.product(RATES, (1, 7.25, 29.7, length, max(1, length / 3))):
         common: dict[str, Any] = {"init_value": 0.1, "decay_steps": period, "staircase": staircase}
         if rate > 0:
@@ -96,7 +96,7 @@ def test_endless_decays(length: int, staircase: bool) -> None:
 
 
 @pytest.mark.parametrize("staircase", [False, True])
-def test_inverse_time_to_the_power_of_100(staircase: bool) -> None:
+def test_inverse_time_to_the_power_of_100_has_the_exact_values(staircase: bool) -> None:
     decay = InverseTime(init_value=0.1, decay_rate=0.37, decay_steps=1000, power=100, staircase=staircase)
     check(decay, [*range(0, 3000, 7), *range(3000, 10**6, 9973)])
 
@@ -123,7 +123,7 @@ def test_a_negative_rate_alternates() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_real_knots(shape: Shape) -> None:
+def test_real_knots_have_the_exact_values(shape: Shape) -> None:
     """As torch's OneCycleLR has them: the phases end at p T - 1."""
     for length in (10, 100, 10**6, 10**9):
         knots = [0, 0.3 * length - 1, 0.45 * length + 1 / 3, length - 1]
@@ -134,7 +134,7 @@ def test_real_knots(shape: Shape) -> None:
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("period", [7, 2.5, 29.7, 1000])
-def test_cycles(period: float, mirror: bool) -> None:
+def test_cycles_have_the_exact_values(period: float, mirror: bool) -> None:
     inner = Cosine(init_value=0.1, end_value=0.001, decay_steps=20).warmup(5)
     schedule = Repeat(inner, period=period, mirror=mirror, value_factor=0.99)
     check(schedule, [*range(100), 10**6, 10**6 + 1])
@@ -142,7 +142,7 @@ def test_cycles(period: float, mirror: bool) -> None:
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("growth", [2, 3, 10])
-def test_growing_cycles(growth: int, mirror: bool) -> None:
+def test_growing_cycles_have_the_exact_values(growth: int, mirror: bool) -> None:
     schedule = Repeat(Cosine(init_value=0.1, decay_steps=10), length_factor=growth, mirror=mirror, value_factor=0.8)
     starts = [10 * (growth**number - 1) // (growth - 1) for number in range(1, 12)]
     check(schedule, sorted({step for start in starts for step in (start - 1, start, start + 1)}))
@@ -245,7 +245,7 @@ def test_growth_that_alternates_keeps_its_sign_at_the_largest_number(staircase: 
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_what_leaves_float64_keeps_its_sign(sign: float) -> None:
+def test_a_value_that_leaves_float64_keeps_its_sign(sign: float) -> None:
     huge, largest = Constant(sign * 1.7e308), sign * float(np.finfo(np.float64).max)
     line = Linear(init_value=sign * 1.7e308, end_value=sign * 1.6e308, decay_steps=10)
     for schedule in (
@@ -374,6 +374,6 @@ NO_STEPS = (-1, -(10**5000), True, 5.0, "5", None, np.float64(5), np.bool_(True)
 
 
 @pytest.mark.parametrize("step", NO_STEPS, ids=lambda step: type(step).__name__)
-def test_what_is_no_step_is_said_in_one_sentence(step: Any) -> None:
+def test_something_that_is_not_a_step_is_refused_in_one_sentence(step: Any) -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"^step: expected an integer >= 0, .*; got .*$"):
         Constant(0.1)(step)

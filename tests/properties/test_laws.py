@@ -51,7 +51,7 @@ def goes_one_way(values: Sequence[float]) -> bool:
 
 
 @given(st.data(), schedules())
-def test_a_value_is_that_of_exact_arithmetic(data: st.DataObject, schedule: Schedule) -> None:
+def test_every_value_is_that_of_exact_arithmetic(data: st.DataObject, schedule: Schedule) -> None:
     for step in data.draw(st.lists(steps(schedule), min_size=1, max_size=4)):
         value = schedule(step)
         assert type(value) is float
@@ -81,7 +81,7 @@ def test_asking_changes_nothing(data: st.DataObject, schedule: Schedule) -> None
 
 
 @given(st.data(), schedules())
-def test_an_integer_of_numpy_is_an_integer(data: st.DataObject, schedule: Schedule) -> None:
+def test_a_numpy_integer_is_a_step(data: st.DataObject, schedule: Schedule) -> None:
     step = data.draw(steps(schedule))
     counted: Any = np.int64(step)
     value = schedule(counted)
@@ -97,7 +97,7 @@ def test_after_its_end_a_schedule_holds_its_value(schedule: Schedule) -> None:
 
 
 @given(schedules())
-def test_the_length_is_what_the_parts_take(schedule: Schedule) -> None:
+def test_the_length_is_that_of_the_parts(schedule: Schedule) -> None:
     plain = schedule.to_dict()
     assume(knows_length(plain))
     assert schedule.length == length(plain)
@@ -141,18 +141,18 @@ def test_a_sum_and_a_product_are_those_of_the_values(parts: Sequence[Schedule], 
 
 
 @given(schedules(), st.integers(0, 300), st.sampled_from([2.0, 0.5, -1.0, 1.0]))
-def test_a_number_scales(schedule: Schedule, step: int, factor: float) -> None:
+def test_a_number_scales_the_values(schedule: Schedule, step: int, factor: float) -> None:
     assert math.isclose((schedule * factor)(step), schedule(step) * factor, rel_tol=BOUND, abs_tol=SMALLEST)
     assert factor * schedule == schedule * factor
 
 
 @given(schedules(), st.integers(0, 300), st.integers(0, 80))
-def test_a_shift_asks_later(schedule: Schedule, step: int, by: int) -> None:
+def test_a_shift_gives_the_values_of_later_steps(schedule: Schedule, step: int, by: int) -> None:
     assert close(schedule, step + by, Shift(schedule, by)(step))
 
 
 @given(schedules(), st.integers(0, 300), st.integers(1, 20))
-def test_every_asks_once_in_so_many_updates(schedule: Schedule, step: int, width: int) -> None:
+def test_every_gives_one_value_for_so_many_updates(schedule: Schedule, step: int, width: int) -> None:
     assert Every(schedule, width)(step) == schedule(step // width)
 
 
@@ -162,7 +162,7 @@ def test_a_cycle_begins_anew(schedule: Schedule, step: int, period: int) -> None
 
 
 @given(schedules(), st.integers(0, 300), st.integers(1, 50))
-def test_a_mirrored_cycle_comes_back(schedule: Schedule, step: int, period: int) -> None:
+def test_a_mirrored_cycle_runs_back_to_its_start(schedule: Schedule, step: int, period: int) -> None:
     number, left = divmod(step, period)
     assert Repeat(schedule, period, mirror=True)(step) == schedule(period - left if number % 2 else left)
 
@@ -230,7 +230,7 @@ def test_total_steps_counts_warmup_and_cooldown(rest: int, warmup: int, cooldown
 
 
 @given(segments())
-def test_between_two_cuts_a_schedule_of_straight_parts_is_straight(schedule: Schedule) -> None:
+def test_between_two_breakpoints_a_schedule_of_straight_parts_is_straight(schedule: Schedule) -> None:
     cuts = list(schedule.timeline.breakpoints(HORIZON))
     assert cuts == sorted(set(cuts))
     assert all(0 < cut < HORIZON for cut in cuts)
@@ -263,7 +263,7 @@ def test_a_fingerprint_tells_schedules_apart(one: Schedule, other: Schedule) -> 
     assert (one.fingerprint == other.fingerprint) == (one == other)
 
 
-def test_numbers_that_are_equal_make_schedules_that_are() -> None:
+def test_equal_numbers_make_equal_schedules() -> None:
     spelt: list[Any] = [
         {"kind": "cosine", "init_value": 1, "decay_steps": 10},
         {"decay_steps": 10.0, "kind": "cosine", "init_value": 1.0, "end_value": -0.0, "exponent": 1},
@@ -310,7 +310,7 @@ FINGERPRINTS = {
 
 
 @pytest.mark.parametrize("name", sorted(set(KINDS) - {"function"}))
-def test_a_fingerprint_is_for_ever(name: str) -> None:
+def test_a_fingerprint_never_changes(name: str) -> None:
     """Checkpoints hold it: what changes one of these breaks every checkpoint that was written before."""
     assert KINDS[name].fingerprint == FINGERPRINTS[name]
 

@@ -1,0 +1,411 @@
+"""Lengths as people write them: texts with a unit, what is known of a run, rounding, layers, and overrides."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrcore
+from lrcore import (
+    Constant,
+    Cosine,
+    Every,
+    Exponential,
+    Interpolate,
+    Join,
+    Linear,
+    PiecewiseConstant,
+    Run,
+    ScheduleError,
+)
+
+COSINE = {"kind": "cosine", "init_value": 3e-4, "end_value": 3e-5, "total_steps": "100%", "warmup": {"steps": "2%"}}
+read: Any = lrcore.from_dict  # gives a schedule or a plateau; each test knows which
+LINEAR = {"kind": "linear", "init_value": 0.1}
+
+
+def refusal(call: Any, *args: Any, **named: Any) -> str:
+    with pytest.raises(ScheduleError) as caught:
+        call(*args, **named)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- a length ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (7, 7),
+        ("7 updates", 7),
+        ("1 update", 1),
+        ("1 epoch", 100),
+        ("1 epoch(s)", 100),
+        ("2.5 epochs", 250),
+        ("2.5epochs", 250),
+        (" 1_000 samples ", 100),
+        ("1e4 tokens", 50),
+        ("1.5E+4 tokens", 75),
+        ("29%", 290),
+        ("0.29 %", 3),
+        ("12.34%", 123),
+        ("0.01%", 1),
+        ("0%", 0),
+    ],
+)
+def test_a_length_is_a_number_and_a_unit(text: str | float, steps: int) -> None:
+    run = Run(total=1_000, dataset_size=1_000, batch_size=10, tokens_per_sample=20)
+    found = run.steps(text)
+    assert (found, type(found)) == (steps, int)
+
+
+@pytest.mark.parametrize("text", ["5 it", "5 min", "5 e", "epochs", "", "5", "5 %%", "- epochs", "1e99999 epochs", "9" * 99, None, True, [1], -1, float("nan")])  # fmt: skip
+def test_what_is_no_length_is_refused(text: Any) -> None:
+    message = refusal(Run(total=100, updates_per_epoch=10).steps, text)
+    assert message.startswith("Run.steps: expected a number of updates, or a number and one of updates, epochs, ")
+
+
+def test_a_number_in_quotes_is_told_to_drop_them() -> None:
+    assert refusal(Run().steps, "500").endswith("; write 500 without quotes if it is a number of updates")
+
+
+def test_a_negative_length_is_refused() -> None:
+    assert refusal(Run(total=9).steps, "-5 epochs") == "Run.steps: expected a length >= 0; got '-5 epochs'"
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
+    [
+        ("2%", "total"),
+        ("5 epochs", "updates_per_epoch"),
+        ("5 samples", "batch_size"),
+        ("5 tokens", "tokens_per_sample"),
+    ],
+)
+def test_what_the_run_does_not_say_is_named(text: str, lacking: str) -> None:
+    expected = (
+        f"expected the run's {lacking} for {text!r}; got none; give it in [run] or as run=lrcore.Run({lacking}=...)"
+    )
+    assert refusal(Run().steps, text) == f"Run.steps: {expected}"
+    assert refusal(read, {**LINEAR, "decay_steps": text}) == f"decay_steps: {expected}"
+
+
+# --- a run ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "updates"),
+    [
+        ({"updates_per_epoch": 99.5}, 995),
+        ({"dataset_size": 1_281_167, "batch_size": 256}, 50_050),
+        ({"dataset_size": 1_281_167, "batch_size": 256, "drop_last": True}, 50_040),
+        ({"batches_per_epoch": 1_001, "accumulate": 4}, 2_510),
+        ({"batches_per_epoch": 1_001, "accumulate": 4, "drop_last": True}, 2_500),
+        ({"batches_per_epoch": 1_001}, 10_010),
+    ],
+)
+def test_the_updates_of_an_epoch_are_worked_out(known: dict[str, Any], updates: int) -> None:
+    assert Run(**known).steps("10 epochs") == updates
+
+
+def test_a_share_is_one_of_the_total_as_it_was_stated() -> None:
+    run = Run(total="300e9 tokens", batch_size=1_024, tokens_per_sample=2_048)
+    assert run.steps("2%") == run.steps("6e9 tokens") == round(6e9 / 1_024 / 2_048)
+
+
+def test_a_batch_ramp_is_resolved_from_left_to_right() -> None:
+    ramp = {
+        "kind": "piecewise_constant",
+        "boundaries": ["1000 samples", "5000 samples", 400],
+        "values": [10, 20, 40, 50],
+    }
+    run = Run(batch_size=ramp, total="20_000 samples", dataset_size=1_000, tokens_per_sample=2)
+    # 100 updates of 10 samples, 200 of 20, 100 of 40, then 50 each: 1,000 + 4,000 + 4,000 + 11,000 samples
+    assert run.steps("100%") == 400 + 220
+    assert [run.steps(f"{count} epochs") for count in (1, 5, 9)] == [100, 300, 400]
+    assert run.steps("2000 tokens") == 100
+    assert Run(batch_size=PiecewiseConstant(boundaries=[100], values=[10, 20])).steps("3000 samples") == 200
+
+
+def test_a_length_along_a_batch_ramp_depends_on_where_it_begins() -> None:
+    ramp = {"kind": "piecewise_constant", "boundaries": [100], "values": [10, 20]}
+    run = Run(total="3000 samples", batch_size=ramp)
+    table = {
+        "kind": "constant",
+        "value": 1.0,
+        "total_steps": "100%",
+        "warmup": {"steps": "500 samples"},
+        "cooldown": {"steps": "500 samples"},
+    }
+    assert read(table, run=run) == Constant(1.0).warmup(50).cooldown(25, start=175)
+
+
+@pytest.mark.parametrize(("rounding", "steps"), [("nearest", 3), ("up", 3), ("down", 2)])
+def test_rounding_is_chosen_by_the_run(rounding: Any, steps: int) -> None:
+    assert Run(total=100, rounding=rounding).steps("2.5%") == steps
+    assert Run(total=100, rounding=rounding).steps("0.1%") == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        ({"total": "5%"}, "Run.total: expected a length > 0 that is no share; got '5%'"),
+        ({"total": 0}, "Run.total: expected a length > 0 that is no share; got 0"),
+        ({"total": -3}, "Run.total: expected a number of updates, or"),
+        ({"total": "5 it"}, "Run.total: expected a number of updates, or"),
+        ({"updates_per_epoch": 0}, "Run.updates_per_epoch: expected a finite number > 0; got 0"),
+        ({"batch_size": 0}, "Run.batch_size: expected an integer >= 1; got 0"),
+        ({"batch_size": 2.5}, "Run.batch_size: expected an integer >= 1; got 2.5"),
+        ({"batch_size": {"kind": "linear"}}, "Run.batch_size: expected an integer >= 1, or a piecewise_constant"),
+        ({"batch_size": {"kind": "piecewise_constant", "boundaries": [5, 5], "values": [1, 2, 3]}}, "Run.batch_size.boundaries[1]: expected a place after update 5"),
+        ({"batch_size": {"kind": "piecewise_constant", "boundaries": ["1 epoch"], "values": [1, 2]}}, "Run.batch_size.boundaries[0]: expected updates or samples"),
+        ({"batch_size": {"kind": "piecewise_constant", "boundaries": [5], "values": [1]}}, "Run.batch_size.values: expected 2 (one more than boundaries); got 1"),
+        ({"rounding": "even"}, "Run.rounding: expected one of nearest, up, down; got 'even'"),
+        ({"updates_per_epoch": 5, "dataset_size": 9}, "Run.dataset_size: expected one of updates_per_epoch, dataset_size, batches_per_epoch; got updates_per_epoch and dataset_size"),
+        ({"totl": 5}, "Run: expected arguments out of total,"),
+    ],
+)  # fmt: skip
+def test_a_wrong_run_is_refused(known: dict[str, Any], message: str) -> None:
+    assert refusal(Run, **known).startswith(message)
+
+
+def test_a_run_that_drops_every_batch_is_refused() -> None:
+    run = Run(dataset_size=5, batch_size=10, drop_last=True)
+    assert "expected an epoch of at least one update; got 0.5 with drop_last" in refusal(run.steps, "1 epoch")
+
+
+def test_what_would_have_no_effect_is_refused() -> None:
+    assert refusal(read, COSINE, run=Run(total=9, accumulate=4)).startswith("run.accumulate: needs batches_per_epoch")
+    assert refusal(read, COSINE, run=Run(total=9, drop_last=True)).startswith("run.drop_last: needs dataset_size or")
+    assert refusal(Run(total=9, accumulate=4).steps, "5%").startswith("Run.accumulate: needs batches_per_epoch")
+
+
+# --- texts in a schedule ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_states_its_run(tmp_path: Path) -> None:
+    run = {"total": "300e9 tokens", "batch_size": 1_024, "tokens_per_sample": 2_048}
+    path = tmp_path / "schedule.json"
+    path.write_text(json.dumps({**COSINE, "run": run}))
+    expected = Cosine(init_value=3e-4, end_value=3e-5, decay_steps=143_051 - 2_861).warmup(2_861)
+    assert lrcore.load(path) == expected
+    assert lrcore.load(path, run=Run(total=1_000)) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=980).warmup(
+        20
+    )
+
+
+def test_nothing_of_the_run_is_left_in_the_schedule() -> None:
+    schedule = read({**COSINE, "run": {"total": 1_000}})
+    assert read(schedule.to_dict()) == schedule
+    assert "run" not in schedule.to_dict()
+
+
+def test_shares_of_one_hundred_percent_fill_the_run() -> None:
+    part = {**LINEAR, "decay_steps": "25%"}
+    joined = read({"kind": "join", "schedules": [part] * 4}, run=Run(total=1_001))
+    assert isinstance(joined, Join)
+    assert [one.length for one in joined.schedules] == [250, 251, 250, 250]
+    assert joined.length == 1_001
+    assert read({"kind": "join", "schedules": [part] * 4, "boundaries": ["25%", "50%", "75%"]}, run=Run(total=1_001))(
+        250
+    ) == joined(250)
+
+
+def test_a_total_that_is_stated_in_the_schedule_is_the_total() -> None:
+    table = {**LINEAR, "total_steps": 1_000, "warmup": {"steps": "10%"}, "cooldown": {"steps": "5%"}}
+    assert read(table) == Linear(init_value=0.1, decay_steps=850).warmup(100).cooldown(50)
+    epochs = {**table, "total_steps": "90 epochs"}
+    assert read(epochs, run=Run(updates_per_epoch=10)) == Linear(init_value=0.1, decay_steps=765).warmup(90).cooldown(
+        45
+    )
+
+
+def test_a_cooldown_has_a_start_in_any_unit() -> None:
+    table = {"kind": "constant", "value": 0.1, "cooldown": {"steps": "20%", "start": "6 epochs"}}
+    assert read(table, run=Run(total=1_000, updates_per_epoch=100)) == Constant(0.1).cooldown(200, start=600)
+
+
+def test_where_real_numbers_are_taken_nothing_is_rounded() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "0.25%", "100%"], "values": [0, 1, 0]}
+    assert read(knots, run=Run(total=1_001)) == Interpolate(boundaries=[0, 2.5025, 1_001], values=[0, 1, 0])
+    decay = {"kind": "exponential", "init_value": 1.0, "decay_rate": 0.5, "decay_steps": "0.5 epochs"}
+    assert read(decay, run=Run(updates_per_epoch=5)) == Exponential(init_value=1.0, decay_rate=0.5, decay_steps=2.5)
+
+
+def test_inside_every_a_text_counts_ticks() -> None:
+    inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
+    table, run = {"kind": "every", "steps": "1 epoch", "schedule": inner}, Run(updates_per_epoch=5_004)
+    expected = Exponential(init_value=0.1, decay_rate=0.97, decay_steps=2.4)
+    assert read(table, run=run) == Every(expected, steps=5_004)
+    whole = {**table, "schedule": {**LINEAR, "decay_steps": "2.5 epochs"}}
+    assert refusal(read, whole, run=run) == (
+        "schedule.decay_steps: expected a whole number of ticks, each of 5004 updates; got '2.5 epochs', 2.5 ticks"
+    )
+    assert read({**whole, "schedule": {**LINEAR, "decay_steps": "90 epochs"}}, run=run) == Every(
+        Linear(init_value=0.1, decay_steps=90), steps=5_004
+    )
+
+
+def test_two_places_on_one_update_are_refused_as_they_were_written() -> None:
+    run = Run(total=100)
+    stairs = {"kind": "piecewise_constant", "boundaries": ["10.1%", "10.2%"], "values": [3, 2, 1]}
+    assert refusal(read, stairs, run=run) == (
+        "boundaries[1]: expected places at least one update apart; got '10.1%' and '10.2%', both at update 10"
+    )
+    assert "got '99.9%' and '100%', both at update 100" in refusal(
+        read, {**COSINE, "warmup": {"steps": "99.9%"}}, run=run
+    )
+
+
+def test_a_length_that_is_not_zero_takes_an_update() -> None:
+    assert read({**COSINE, "warmup": {"steps": "0.001%"}}, run=Run(total=100)).warmup_.steps == 1
+    table = {**LINEAR, "total_steps": "100%", "cooldown": {"steps": "0.001%"}}
+    assert read(table, run=Run(total=100)) == Linear(init_value=0.1, decay_steps=99).cooldown(1)
+    assert read(COSINE, run=Run(total=7)) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=6).warmup(1)
+
+
+def test_a_text_in_a_constructor_says_what_to_use() -> None:
+    for call in (lambda: Cosine(init_value=1.0, decay_steps="10%"), lambda: Constant(1.0).warmup("10%")):  # type: ignore[arg-type]
+        assert refusal(call).endswith("got '10%'; here lengths are numbers: use run.steps('10%') of a lrcore.Run")
+    assert Cosine(init_value=1.0, decay_steps=Run(total=50).steps("10%")).decay_steps == 5
+
+
+def test_a_run_stands_in_the_outermost_table_alone() -> None:
+    table = {"kind": "every", "steps": 2, "schedule": {**LINEAR, "decay_steps": 5, "run": {"total": 5}}}
+    assert "schedule.run: expected one of" in refusal(read, table)
+
+
+def test_a_table_by_key_takes_its_own_run_or_else_that_of_the_file() -> None:
+    text = '[run]\ntotal = 500\n[a]\nkind = "linear"\ninit_value = 1\ndecay_steps = "10%"\n'
+    assert lrcore.loads(text, key="a") == Linear(init_value=1, decay_steps=50)
+    assert lrcore.loads(f"{text}[a.run]\ntotal = 700\n", key="a") == Linear(init_value=1, decay_steps=70)
+
+
+def test_the_run_of_another_program_is_not_read_where_no_length_needs_it() -> None:
+    text = '[run]\nname = "x"\n[a]\nkind = "linear"\ninit_value = 1\ndecay_steps = {}\n'
+    assert lrcore.loads(text.format(10), key="a") == Linear(init_value=1, decay_steps=10)
+    assert refusal(lrcore.loads, text.format('"10%"'), key="a").startswith("run.name: expected one of total,")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"totall": 3}, "run.totall: expected one of total, .*; did you mean 'total'?"),
+        ({"total": "5%"}, "run.total: expected a length > 0 that is no share; got '5%'"),
+    ],
+)
+def test_a_wrong_run_in_a_file_is_named_by_its_place(table: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScheduleError, match=message):
+        read({**COSINE, "run": table})
+
+
+def test_a_run_that_is_no_table_is_shown_as_one() -> None:
+    assert refusal(lrcore.loads, 'kind = "constant"\nvalue = 1\nrun = 500\n').endswith("; write run = {total = 500}")
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "updates"),
+    [
+        ({"updates_per_epoch": 10}, {"dataset_size": 70, "batch_size": 10}, 7),
+        ({"dataset_size": 70, "batch_size": 10}, {"updates_per_epoch": 10}, 10),
+        ({"dataset_size": 75, "batch_size": 10}, {"drop_last": True}, 7),
+        ({"dataset_size": 75, "batch_size": 10}, {"batch_size": 25}, 3),
+        ({"batches_per_epoch": 40}, {"accumulate": 4}, 10),
+        ({"batches_per_epoch": 40, "accumulate": 4}, {"updates_per_epoch": 3}, 3),
+    ],
+)
+def test_an_upper_layer_replaces_a_lower_one(lower: dict[str, Any], upper: dict[str, Any], updates: int) -> None:
+    table = {**LINEAR, "decay_steps": "1 epoch", "run": lower}
+    for run in (Run(**upper), upper):
+        assert read(table, run=run) == Linear(init_value=0.1, decay_steps=updates)
+
+
+def test_a_batch_size_above_leaves_no_updates_per_epoch_below() -> None:
+    table = {**LINEAR, "decay_steps": "1 epoch", "run": {"updates_per_epoch": 10}}
+    assert "expected the run's updates_per_epoch for '1 epoch'" in refusal(read, table, run=Run(batch_size=4))
+
+
+# --- overrides --------------------------------------------------------------------------------------------------------
+
+
+def test_overrides_change_values_by_their_places() -> None:
+    table = {"kind": "join", "schedules": [{**LINEAR, "decay_steps": 5}, {"kind": "constant", "value": 1}]}
+    changed = read(table, overrides={"schedules[0].decay_steps": 10, "schedules[0].init_value": 0.5})
+    assert changed == Join([Linear(init_value=0.5, decay_steps=10), Constant(1.0)])
+    assert table["schedules"][0] == {**LINEAR, "decay_steps": 5}  # the table given stays as it is
+
+
+def test_an_override_makes_a_ramp_and_none_removes_one() -> None:
+    run = Run(total=100)
+    assert read(COSINE, run=run, overrides={"cooldown.steps": "10%"}).cooldown_.steps == 10
+    assert read(COSINE, run=run, overrides={"warmup": None}) == Cosine(init_value=3e-4, end_value=3e-5, decay_steps=100)
+    assert read(COSINE, run=run, overrides={"end_value": None}).end_value == 0
+    assert read(COSINE, overrides={"run.total": 50}) == read(COSINE, run=Run(total=50))
+
+
+def test_overrides_apply_to_the_table_of_a_key() -> None:
+    text = '[a]\nkind = "constant"\nvalue = 1\n'
+    assert lrcore.loads(text, key="a", overrides={"value": 2}) == Constant(2.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (
+            "warmp.steps",
+            5,
+            "overrides: warmp: expected one of kind, init_value, .*; there is none; did you mean 'warmup'",
+        ),
+        ("warmup.stepps", 5, "warmup.stepps: expected one of steps, .*did you mean 'steps'"),
+        ("init_valu", None, "overrides: init_valu: expected one of .*; there is none; did you mean 'init_value'"),
+        ("init_value.x", 5, "overrides: init_value: expected a table; found 0.0003"),
+        ("schedules[0].x", 5, "overrides: schedules: expected one of"),
+        ("a..b", 5, "key: expected the name of a table"),
+    ],
+)
+def test_an_override_of_a_place_that_does_not_exist_is_refused(place: str, value: Any, message: str) -> None:
+    with pytest.raises(ScheduleError, match=message.replace("[0]", r"\[0\]")):
+        read(COSINE, run=Run(total=100), overrides={place: value})
+
+
+def test_a_sweep_is_a_loop() -> None:
+    peaks = [read(COSINE, run=Run(total=100), overrides={"init_value": rate})(2) for rate in (1e-3, 3e-3)]
+    assert peaks == [1e-3, 3e-3]
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=5), st.integers(1_000, 10**9))
+def test_parts_meet_and_the_end_is_the_total(parts: list[int], total: int) -> None:
+    # Shares in whole percents, the last one filling up to 100 %.
+    filled = [*parts, 200 - sum(parts)]
+    texts = [f"{part / 2}%" for part in filled]
+    tables = [{**LINEAR, "decay_steps": text} for text in texts]
+    joined = read({"kind": "join", "schedules": tables}, run=Run(total=total))
+    assert joined.length == total
+    ends = [sum(filled[: number + 1]) for number in range(len(filled) - 1)]
+    stated = {"kind": "join", "schedules": tables, "boundaries": [f"{end / 2}%" for end in ends]}
+    assert read(stated, run=Run(total=total)).length == total
+    lengths = [one.length for one in joined.schedules]
+    assert all(abs(length - Fraction(part * total, 200)) < 1 for length, part in zip(lengths, filled, strict=True))
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(100, 10**12))
+def test_a_whole_schedule_ends_at_its_total(warmup: int, cooldown: int, total: int) -> None:
+    table = {**LINEAR, "total_steps": "100%", "warmup": {"steps": f"{warmup}%"}, "cooldown": {"steps": f"{cooldown}%"}}
+    schedule = read(table, run=Run(total=total))
+    assert schedule.length == total
+    assert read(schedule.to_dict()) == schedule
