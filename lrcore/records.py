@@ -222,7 +222,14 @@ def _scalar(annotation: Any, convert: Callable[[Any, Any], Any], field: str, val
 
 def _without_numpy(value: Any) -> Any:
     """A numpy number or array as a Python number or list; anything else as it is."""
-    return value.tolist() if hasattr(value, "tolist") else value
+    try:
+        return value.tolist() if hasattr(value, "tolist") else value
+    except Exception:  # noqa: BLE001 - each framework raises an exception of its own for an array without a value
+        raise ScheduleError(
+            "",
+            f"expected a number that is known now; got {short(value)}, which is being traced; build the schedule from "
+            "numbers and compute with the rate that its adapter gives, as in scale * learning_rate(count)",
+        ) from None
 
 
 def _as_given(annotation: Any, value: Any) -> Any:

@@ -10,10 +10,11 @@ except ModuleNotFoundError as error:
         raise
     raise lrcore.MissingExtraError("lrcore_optax", package="JAX and optax", extra="optax") from None
 
+from lrcore_optax._counts import current_step, set_step
 from lrcore_optax._native import from_native, native_step
 from lrcore_optax._plateau import reduce_on_plateau
 from lrcore_optax._schedule import as_schedule
-from lrcore_optax._state import current_lr, current_step, load_state_dict, set_step, state_dict
+from lrcore_optax._state import current_lr, load_state_dict, report, state_dict, to_arrays
 
 __all__ = [
     "as_schedule",
@@ -23,6 +24,8 @@ __all__ = [
     "load_state_dict",
     "native_step",
     "reduce_on_plateau",
+    "report",
     "set_step",
     "state_dict",
+    "to_arrays",
 ]

@@ -16,8 +16,8 @@ import optax.contrib
 
 import lrcore
 from lrcore import adapting
+from lrcore_optax._counts import current_step
 from lrcore_optax._schedule import TableSchedule
-from lrcore_optax._state import current_step
 
 WHERE = "lrcore_optax.from_native"
 

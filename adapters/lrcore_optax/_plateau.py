@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import jax
@@ -13,17 +12,20 @@ import lrcore
 from lrcore import adapting
 
 WHERE = "lrcore_optax.reduce_on_plateau"
-HOW_TO_REPORT = "give update() the metric as value=, in one update after each evaluation"
+HOW_TO_REPORT = (
+    "give update() the metric as value=, in one update after each evaluation, and value=None in the others, or tell it between "
+    "updates by lrcore_optax.report"
+)
+NOT_GIVEN: Any = object()
 
 
 def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationExtraArgs:
     """Multiply updates by the scale of a plateau, as `optax.contrib.reduce_on_plateau` does.
 
     Chain it after the optimizer that uses the plateau's schedule. Pass the metric to `update` as `value`; a reduction
-    already applies to this update. Updates without a `value` keep the scale, so a metric measured once an epoch is passed
-    once an epoch. If no update has a `value`, the scale stays 1. A compiled update cannot warn of this; `state_dict` and
-    `current_lr` do after 10,000 updates. Code that calls `update` for you must pass the `value` on; flax's
-    `TrainState.apply_gradients` does not.
+    already applies to this update. An update with `value=None` keeps the scale, so a metric measured once an epoch is passed
+    once an epoch. An update that is given no `value` at all keeps it, too, and one warning says so. Where other code calls
+    `update` and passes no `value`, such as flax's `TrainState.apply_gradients`, use `lrcore_optax.report`.
 
     The state is a `lrcore.PlateauState` of arrays. A checkpoint of it does not contain the options. If they may change,
     `mode` above all, resume with `state_dict` and `load_state_dict`, which reset the parts that change their meaning.
@@ -32,7 +34,7 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         plateau: the options; pass its schedule to the optimizer with `as_schedule`.
 
     Returns:
-        A transformation whose `update` takes `value`, a number.
+        A transformation whose `update` takes `value`, a number or None.
 
     Raises:
         ScheduleError: the argument is not a plateau.
@@ -55,8 +57,7 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
     if not isinstance(plateau, lrcore.Plateau):
         raise lrcore.ScheduleError(WHERE, f"expected a lrcore.Plateau; got {plateau!r}")
     transition = plateau.transition(jnp.where)
-    calls_without_value = itertools.count(1)
-    report_due = adapting.report_due(0)
+    is_warned = False
 
     def init(params: Any) -> lrcore.PlateauState:
         floating = jnp.result_type(float)
@@ -65,15 +66,13 @@ def reduce_on_plateau(plateau: lrcore.Plateau) -> optax.GradientTransformationEx
         )
 
     def update(
-        updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = None, **extra: Any
+        updates: Any, state: lrcore.PlateauState, params: Any = None, *, value: Any = NOT_GIVEN, **extra: Any
     ) -> tuple[Any, lrcore.PlateauState]:
-        nonlocal report_due
-        if (
-            value is None and next(calls_without_value) == report_due
-        ):  # when compiled, `update` runs once, while it is traced
-            adapting.warn_of_no_report(WHERE, HOW_TO_REPORT)
-        if value is not None:
-            report_due = 0
+        nonlocal is_warned
+        if value is NOT_GIVEN and not is_warned:  # in a compiled update, while it is traced
+            is_warned = True
+            adapting.warn(f"{WHERE}: update() was given no value, so the plateau reduces nothing; {HOW_TO_REPORT}")
+        if value is not None and value is not NOT_GIVEN:
             state = transition(state, _metric(value).astype(state.best.dtype))  # type: ignore[attr-defined]
         scale: Any = state.scale
         return jax.tree.map(lambda change: change * scale.astype(change.dtype), updates), state

@@ -1,76 +1,23 @@
-"""Reads and sets the parts of an optax state that a schedule depends on: counts of updates and the plateau's state."""
+"""Reads the rate and the schedule's state from the state of an optax optimizer, and puts a saved one there."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 import lrcore
 from lrcore import adapting
+from lrcore_optax._counts import current_step, name_at, numbers_in, set_step, steps_in
 from lrcore_optax._plateau import HOW_TO_REPORT
-from lrcore_optax._schedule import LAST_COUNT, TableSchedule
-
-Scheduled = lrcore.Schedule | lrcore.Plateau | TableSchedule | Callable[[int], float]
+from lrcore_optax._schedule import Scheduled, TableSchedule, configured, scaled_schedule
 
 
-def current_step(opt_state: Any) -> int:
-    """The number of updates already made, as the state of an optimizer counts them.
-
-    Args:
-        opt_state: the state of an optax optimizer. It may be part of a larger state, restored from a checkpoint, replicated
-            over devices or held by flax (`train_state.opt_state`, `nnx_optimizer.opt_state`).
-
-    Raises:
-        ScheduleError: the state holds no count, or counts that differ; the state is traced by a compilation.
-
-    Example:
-        >>> import optax
-        >>> current_step(optax.sgd(optax.linear_schedule(0.5, 0.0, 4)).init(0.0))
-        0
-    """
-    counts = _counts(opt_state)
-    if len(counts) != 1:
-        found = ", ".join(map(str, sorted(counts))) or "none"
-        raise lrcore.ScheduleError("lrcore_optax.current_step", f"expected a state with one count; got {found}")
-    return counts.pop()
-
-
-def set_step(opt_state: Any, step: int) -> Any:
-    """A copy of the state with another number of updates made: to skip ahead, to go back or to resume.
-
-    This sets all counts in the state, including that of Adam's bias correction.
-
-    Args:
-        opt_state: the state of an optax optimizer.
-        step: updates already made; the next update uses `schedule(step)`.
-
-    Raises:
-        ScheduleError: `step` is not an integer >= 0, or the state holds no count.
-
-    Example:
-        >>> import optax
-        >>> optimizer = optax.sgd(optax.linear_schedule(0.5, 0.0, 4))
-        >>> change, _ = optimizer.update(jnp.float32(1.0), set_step(optimizer.init(0.0), 2))
-        >>> float(change)
-        -0.25
-    """
-    count = min(adapting.checked_step(step, "lrcore_optax.set_step"), LAST_COUNT)
-    if not _matching_leaves(opt_state, _is_count):
-        raise lrcore.ScheduleError("lrcore_optax.set_step", "expected a state with a count of updates; got none")
-
-    def with_count(path: Any, leaf: Any) -> Any:
-        return jnp.full_like(leaf, count) if _is_count(path, leaf) or _is_multi_steps_count(path, leaf) else leaf
-
-    return jax.tree_util.tree_map_with_path(with_count, opt_state, is_leaf=_is_optax_plateau_state)
-
-
-def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
+def current_lr(opt_state: Any, schedule: Scheduled | None = None, name: str = "learning_rate") -> float:
     """The learning rate of the last update; before the first update, the rate of the first.
 
     `optax.inject_hyperparams` keeps the rate in the state; for other optimizers pass the schedule. The rate includes the
@@ -80,10 +27,11 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     Args:
         opt_state: the state of an optax optimizer.
         schedule: the schedule of the optimizer; with a chained `reduce_on_plateau`, the plateau or its schedule.
+        name: what the state calls the rate, where no schedule is given: the argument of the optimizer that holds it.
 
     Raises:
-        ScheduleError: without `schedule`, the state holds no learning rate, or those of several groups; with it, the state
-            holds no count, or counts that differ; in both cases, states of plateaus that differ.
+        ScheduleError: without `schedule`, the state holds no such hyperparameter, or those of several groups; with it, the
+            state holds no count, or counts that differ; in both cases, states of plateaus that differ.
 
     Example:
         >>> import lrcore_optax
@@ -100,15 +48,18 @@ def current_lr(opt_state: Any, schedule: Scheduled | None = None) -> float:
     if schedule is not None:
         horizon = schedule.horizon if isinstance(schedule, TableSchedule) else None
         last = max(current_step(opt_state) - 1, 0)
-        return _lrcore_schedule(schedule)(last if horizon is None else min(last, horizon)) * scale
-    rates = _matching_leaves(opt_state, _is_rate)
+        return scaled_schedule(schedule, where)(last if horizon is None else min(last, horizon)) * scale
+    hyperparams = _hyperparams(opt_state)
+    rates = [value for found, value in hyperparams if found == name]
     if len(rates) != 1:
+        others = ", ".join(sorted({str(found) for found, _ in hyperparams} - {name}))
         raise lrcore.ScheduleError(
             where,
-            f"expected a state in which optax.inject_hyperparams keeps one learning rate; got {len(rates) or 'none'}; "
-            "pass the schedule, or the state of one group",
+            f"expected a state in which optax.inject_hyperparams keeps one {name}; got {len(rates) or 'none'}"
+            + (f", and {others}; give the name of the one to read as name=" if others and not rates else "")
+            + "; pass the schedule, or the state of one group",
         )
-    return float(_flat_numbers(rates[0])[0]) * scale
+    return float(numbers_in(rates[0])[0]) * scale
 
 
 def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
@@ -133,12 +84,40 @@ def state_dict(opt_state: Any, schedule: Scheduled) -> dict[str, int | str]:
         {'format': 1, 'step': 0, 'schedule': '{"kind":"constant","value":0.1}', 'plateau': ''}
     """
     where = "lrcore_optax.state_dict"
-    configured = _configured(schedule)
-    _check_has_plateau(opt_state, configured, where)
+    followed = configured(schedule, where)
+    _check_has_plateau(opt_state, followed, where)
     plateau = _plateau_state(opt_state, where)
-    _warn_if_no_report(opt_state, plateau, schedule, where)
-    plain = None if plateau is None else plateau.to_dict()
-    return lrcore.save_state(current_step(opt_state), configured, plain)
+    _warn_if_no_report(opt_state, plateau, followed, where)
+    return adapting.Follower(followed, plateau).state(current_step(opt_state))
+
+
+def to_arrays(state: Mapping[str, int | str]) -> dict[str, Any]:
+    """What `state_dict` returned, as arrays of numpy: for orbax' StandardCheckpointer, which takes no text.
+
+    `load_state_dict` reads the arrays as it reads the dict.
+
+    Args:
+        state: what `state_dict` of this or another adapter returned.
+
+    Example:
+        >>> to_arrays(lrcore.save_state(7, lrcore.Constant(0.1)))["step"]
+        array(7)
+    """
+    return {
+        key: np.frombuffer(value.encode() + b"\n", dtype=np.uint8) if isinstance(value, str) else np.array(value)
+        for key, value in state.items()
+    }
+
+
+def _without_arrays(state: Any) -> Any:
+    """The state that `to_arrays` was given, from its arrays; anything else as it is."""
+    if not isinstance(state, Mapping):
+        return state
+    return {key: _plain_value(np.asarray(value)) if hasattr(value, "dtype") else value for key, value in state.items()}
+
+
+def _plain_value(array: Any) -> Any:
+    return array.tobytes().decode().removesuffix("\n") if array.dtype == np.uint8 and array.ndim else array.tolist()
 
 
 def load_state_dict(
@@ -171,80 +150,50 @@ def load_state_dict(
         3
     """
     where = "lrcore_optax.load_state_dict"
-    loaded = lrcore.load_state(state, _configured(schedule), on_mismatch, where)
-    _check_has_plateau(opt_state, loaded.schedule, where)
-    opt_state = set_step(opt_state, loaded.step)
-    if loaded.plateau is not None:
-        plateau_state = lrcore.PlateauState.from_dict(loaded.plateau, where)
-        opt_state = _with_plateau_state(opt_state, plateau_state)
-        _report_due[_lrcore_schedule(loaded.schedule)] = adapting.report_due(loaded.step, plateau_state)
-    elif isinstance(loaded.schedule, lrcore.Plateau):
-        opt_state = _with_plateau_state(opt_state, loaded.schedule.initial())
-        _report_due[_lrcore_schedule(loaded.schedule)] = adapting.report_due(loaded.step)
-    return opt_state, loaded.schedule
+    follower = adapting.Follower.of(configured(schedule, where), where)
+    follower, step = follower.loaded(_without_arrays(state), on_mismatch, where)
+    _check_has_plateau(opt_state, follower.schedule, where)
+    scaled = scaled_schedule(follower.schedule, where)
+    opt_state = set_step(opt_state, step, scaled)
+    if follower.plateau_state is not None:
+        opt_state = _with_plateau_state(opt_state, follower.plateau_state)
+        _report_due[scaled] = follower.report_due
+    return opt_state, follower.schedule
 
 
-def _lrcore_schedule(schedule: Any) -> lrcore.Schedule:
-    return adapting.as_schedule(schedule.schedule if isinstance(schedule, TableSchedule | lrcore.Plateau) else schedule)
+def _hyperparams(opt_state: Any) -> list[tuple[Any, Any]]:
+    """The names and values that `optax.inject_hyperparams` keeps."""
+    leaves = jax.tree_util.tree_leaves_with_path(opt_state)
+    return [(name_at(path, -1), leaf) for path, leaf in leaves if name_at(path, -2) == "hyperparams"]
 
 
-def _configured(schedule: Scheduled) -> lrcore.Schedule | lrcore.Plateau:
-    return schedule if isinstance(schedule, lrcore.Plateau) else _lrcore_schedule(schedule)
+def report(opt_state: Any, metric: Any, plateau: Scheduled) -> Any:
+    """A copy of the state whose plateau was told a metric; a reduction holds from the next update on.
 
+    For code that calls the optimizer's `update` for you and passes no `value`, such as flax's `TrainState.apply_gradients`.
 
-# --- the counts and the rates in a state ------------------------------------------------------------------------------
+    Args:
+        opt_state: the state of an optax optimizer with a chained `reduce_on_plateau`.
+        metric: the metric, one number.
+        plateau: the plateau that was chained.
 
+    Raises:
+        ScheduleError: it is no plateau, the metric is not one number, or the state holds no state of a plateau.
 
-def _counts(opt_state: Any) -> set[int]:
-    return {int(number) for leaf in _matching_leaves(opt_state, _is_count) for number in _flat_numbers(leaf)}
-
-
-def _matching_leaves(opt_state: Any, wanted: Callable[[Any, Any], bool]) -> list[Any]:
-    leaves = jax.tree_util.tree_leaves_with_path(opt_state, is_leaf=_is_optax_plateau_state)
-    return [leaf for path, leaf in leaves if wanted(path, leaf)]
-
-
-def _is_optax_plateau_state(node: Any) -> bool:
-    """Whether the node is a state of `optax.contrib.reduce_on_plateau`, whose `count` does not count updates."""
-    return "plateau_count" in (node if isinstance(node, dict) else getattr(node, "_fields", ()))
-
-
-def _is_count(path: Any, leaf: Any) -> bool:
-    return _path_name(path, -1) == "count" and _is_integer(leaf)
-
-
-def _is_multi_steps_count(path: Any, leaf: Any) -> bool:
-    """Whether the leaf is the count of updates in `optax.MultiSteps`, which its inner optimizer has, too."""
-    return _path_name(path, -1) == "gradient_step" and _is_integer(leaf)
-
-
-def _is_integer(leaf: Any) -> bool:
-    """Whether the leaf holds integers; a parameter with the name of a count does not."""
-    return bool(jnp.issubdtype(jnp.result_type(leaf), jnp.integer))
-
-
-def _is_rate(path: Any, leaf: Any) -> bool:
-    return _path_name(path, -1) == "learning_rate" and _path_name(path, -2) == "hyperparams"
-
-
-def _path_name(path: Any, position: int) -> Any:
-    """The attribute or key at a position of a path; both, since checkpoints restore named tuples as dicts."""
-    names = [getattr(key, "name", None) or getattr(key, "key", None) for key in path]
-    if names[-1:] == ["value"]:  # flax's nnx wraps each array in a variable
-        names.pop()
-    return names[position] if len(names) >= -position else None
-
-
-def _flat_numbers(leaf: Any) -> list[Any]:
-    """The numbers in an array; there are several in the states of replicas and populations."""
-    if isinstance(leaf, Tracer):
-        raise lrcore.ScheduleError(
-            "lrcore_optax",
-            "expected the state of an optimizer between compiled updates; got a traced one; inside, call what as_schedule "
-            "returned with a count of the state",
-        )
-    numbers: list[Any] = np.ravel(leaf).tolist()
-    return numbers
+    Example:
+        >>> import lrcore_optax
+        >>> plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0)
+        >>> state = lrcore_optax.reduce_on_plateau(plateau).init(None)
+        >>> for metric in [0.7, 0.7]:
+        ...     state = report(state, metric, plateau)
+        >>> float(state.scale)
+        0.5
+    """
+    where = "lrcore_optax"
+    followed = configured(plateau, where)
+    _check_has_plateau(opt_state, followed, f"{where}.report")
+    told = adapting.Follower(followed, _plateau_state(opt_state, f"{where}.report")).told(metric, where)
+    return _with_plateau_state(opt_state, told.plateau_state)
 
 
 # --- the plateau in a state -------------------------------------------------------------------------------------------
@@ -258,9 +207,9 @@ def _warn_if_no_report(opt_state: Any, plateau: lrcore.PlateauState | None, sche
     """Warn once if the plateau has received no metric in many updates."""
     if plateau is None or plateau.reports:
         return
-    scaled = None if schedule is None else _lrcore_schedule(schedule)
+    scaled = None if schedule is None else scaled_schedule(schedule, where)
     due = _report_due.get(scaled)
-    if max(_counts(opt_state), default=0) >= (adapting.report_due(0) if due is None else due):
+    if max(steps_in(opt_state), default=0) >= (adapting.report_due(0) if due is None else due):
         _report_due[scaled] = math.inf
         adapting.warn_of_no_report(where, HOW_TO_REPORT)
 
@@ -276,9 +225,7 @@ def _plateau_state(opt_state: Any, where: str) -> lrcore.PlateauState | None:
     """The plateau's state in the state of an optimizer, as Python numbers; None if there is none."""
     states = []
     for leaf in _plateau_leaves(opt_state):
-        columns = {
-            _path_name(path, -1): _flat_numbers(array) for path, array in jax.tree_util.tree_leaves_with_path(leaf)
-        }
+        columns = {name_at(path, -1): numbers_in(array) for path, array in jax.tree_util.tree_leaves_with_path(leaf)}
         rows = zip(*columns.values(), strict=True)
         states += [lrcore.PlateauState(**dict(zip(columns, row, strict=True))) for row in rows]
     different = len(set(map(str, states)))  # as text, since NaN != NaN
@@ -287,9 +234,9 @@ def _plateau_state(opt_state: Any, where: str) -> lrcore.PlateauState | None:
     return states[0] if states else None
 
 
-def _with_plateau_state(opt_state: Any, state: lrcore.PlateauState) -> Any:
+def _with_plateau_state(opt_state: Any, state: lrcore.PlateauState | None) -> Any:
     def fill(path: Any, array: Any) -> Any:
-        return jnp.full_like(array, getattr(state, _path_name(path, -1)))
+        return jnp.full_like(array, getattr(state, name_at(path, -1)))
 
     def replace(leaf: Any) -> Any:
         return jax.tree_util.tree_map_with_path(fill, leaf) if _is_plateau_state(leaf) else leaf

@@ -178,7 +178,7 @@ def _advice(value: Any) -> str:
     if _is_schedule(value):
         return "; compute with the values of both, in a lrcore.Function if a schedule shall come of it"
     if adapter := adapter_of(value):
-        return f"; compute with what the adapter gives, {adapter}"
+        return f"; compute with the rate that the adapter gives, as in scale * learning_rate(count) with {adapter}"
     return "; wrap a Python function in lrcore.Function" if callable(value) else ""
 
 

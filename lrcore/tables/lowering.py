@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -29,7 +31,7 @@ from lrcore.errors import ScheduleError
 from lrcore.records import Record, Steps
 from lrcore.schedules.kinds import as_schedule
 from lrcore.schedules.schedule import Schedule
-from lrcore.tables.table import Clock, Cubics, Lookup, Table, in_range, polynomial
+from lrcore.tables.table import Clock, Cubics, Floating, Lookup, Polynomials, Table, in_range, polynomial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,10 +50,13 @@ TOLERANCE = 0.1  # error allowed at the samples, in ulp of float32; the final ro
 SMALLEST_FIXED_POINT = 2**26  # of a cubic's values: the rounding error of 1.5 units stays below 1/5 ulp of float32
 NEGLIGIBLE_RATIO = 2.0**-60  # a value nearer to its limit than this part of the limit counts as settled
 HALF_SMALLEST_NORMAL = 2.0**-127  # half of the smallest normal float32: smaller values become 0
+TOLERANCE_FLOAT64 = 2e-15  # relative error allowed at the samples of a polynomial in float64
+DEGREE_FLOAT64 = 7
 CHEBYSHEV_NODES = (0.0, 0.2813, 0.6792, 0.9604)  # of degree 4 on [0, 1], scaled about 1 so that the first is 0
 OVERSHOOT = 1.004  # factor by which a cubic may exceed its samples between them
 
 ArrayFunction: TypeAlias = Callable[[Any], Any]
+Fit: TypeAlias = Callable[[ArrayFunction, Any, Any], tuple[Any, Any]]
 Distance: TypeAlias = Callable[[int], float]
 Method: TypeAlias = Literal["auto", "lookup", "cubics"]
 
@@ -61,9 +66,15 @@ class Lowering(Record, frozen=True, kw_only=True):
 
     horizon: Steps | None = None
     method: Method = "auto"
+    dtype: Floating = "float32"
 
 
-def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = None, method: Method = "auto") -> Table:
+def lower(
+    schedule: Schedule | Callable[[int], float],
+    horizon: int | None = None,
+    method: Method = "auto",
+    dtype: Floating = "float32",
+) -> Table:
     """The table of a schedule, for frameworks that compile.
 
     The schedule is cut at its horizon, and at 2**31 - 1, where the frameworks' counters end: nothing that comes later
@@ -79,6 +90,9 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
         horizon: the step from which the table holds its value; needed for a Python function that states none itself.
         method: `lookup` (at most 2**22 steps), `cubics` (at most 32,768 pieces, no Python function inside), or `auto`: the
             former for up to 2**18 steps and for what has too many pieces.
+        dtype: the type in which the table is exact. A lookup is exact in both. In float64 the fitted pieces are polynomials
+            of degree 7 with a relative error of a few 1e-15; where terms of the schedule cancel, as in a ramp through zero,
+            the error is relative to the largest value.
 
     Raises:
         ScheduleError: no method holds the schedule up to its horizon; the message says what each takes.
@@ -91,7 +105,22 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
         'cubics'
     """
     schedule = as_schedule(schedule)
-    request = Lowering(horizon=horizon, method=method)
+    request = Lowering(horizon=horizon, method=method, dtype=dtype)
+    known = _TABLES.get((schedule, request))
+    if known is not None:
+        return known
+    table = _lowered(schedule, request)
+    if not any(map(_calls_python, schedule.timeline.formulas)):  # a function may give other values the next time
+        _TABLES[schedule, request] = table
+    return table
+
+
+_TABLES: WeakValueDictionary[tuple[Schedule, Lowering], Any] = WeakValueDictionary()
+"""The tables in use: equal schedules share one."""
+
+
+def _lowered(schedule: Schedule, request: Lowering) -> Table:
+    """The table of a schedule, computed."""
     where = f"lower({type(schedule).__name__})"
     last = LAST_COUNT if request.horizon is None else min(request.horizon, LAST_COUNT)
     line = schedule.timeline.until(last)
@@ -110,7 +139,7 @@ def lower(schedule: Schedule | Callable[[int], float], horizon: int | None = Non
         )
     if only_lookup or (request.method == "auto" and clock.entries <= LOOKUP_LIMIT):
         return _lookup(line, clock)
-    table = _cubics(line, clock)
+    table = _cubics(line, clock) if request.dtype == "float32" else _polynomials(line, clock)
     if table is not None:
         return table
     if request.method == "auto" and short_enough:
@@ -328,27 +357,57 @@ def _cubics(line: Timeline, clock: Clock) -> Cubics | None:
     """The table of cubics; None if it needs more than PIECE_LIMIT rows."""
     import numpy as np
 
+    fitted = _fitted_rows(_fit, line, clock)
+    if fitted is None:
+        return None
+    exponents = fitted[:, 6]
+    fitted[:, 2] = _constant_terms(line, clock.step(fitted[:, 0]), exponents)
+    rows32 = fitted[:, :6].astype(np.int32)
+    return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
+
+
+def _polynomials(line: Timeline, clock: Clock) -> Polynomials | None:
+    """The table of polynomials in float64; None if it needs more than PIECE_LIMIT rows.
+
+    No polynomial has a small relative error where terms of the schedule cancel: there its own values are inexact.
+    """
+    import numpy as np
+
+    fitted = _fitted_rows(_fit_float64, line, clock)
+    if fitted is None:
+        steps = np.unique([0, *islice(line.breakpoints(clock.last + 1), PIECE_LIMIT), clock.last])
+        largest = np.abs(_exact_values(line, steps)).max()
+        fitted = _fitted_rows(partial(_fit_float64, slack=TOLERANCE_FLOAT64 * largest), line, clock)
+    if fitted is None:
+        return None
+    starts = fitted[:, 0].astype(np.int32)
+    fitted[:, 2] = _exact_values(line, clock.step(starts.astype(np.int64)))
+    return Polynomials(clock, starts, fitted[:, 1:].copy())
+
+
+def _fitted_rows(fit: Fit, line: Timeline, clock: Clock) -> NDArray[Any] | None:
+    """Rows that fit, sorted by their first entry; None if there would be more than PIECE_LIMIT."""
+    import numpy as np
+
     breakpoints = islice(_by_entry(line, clock).breakpoints(clock.entries), PIECE_LIMIT)
     starts = np.unique([*range(min(EXACT_HEAD, clock.entries)), *breakpoints])
     ends = np.append(starts[1:], clock.entries)
-    fitted, function = np.empty((0, 7), dtype=np.int64), line.bind(arrays())
+    found, count, function = [], 0, line.bind(arrays())
 
     def value(entries: NDArray[np.int64]) -> Any:
         return in_blocks(function, clock.step(entries))
 
     while starts.size:
-        if len(fitted) + starts.size > PIECE_LIMIT:
+        if count + starts.size > PIECE_LIMIT:
             return None
-        rows, fits = _fit(value, starts, ends)
-        fitted = np.concatenate([fitted, rows[fits]])
+        rows, fits = fit(value, starts, ends)
+        found.append(rows[fits])
+        count += len(found[-1])
         starts, ends = starts[~fits], ends[~fits]
         middles = (starts + ends) // 2
         starts, ends = np.concatenate([starts, middles]), np.concatenate([middles, ends])
-    fitted = fitted[np.argsort(fitted[:, 0])]
-    exponents = fitted[:, 6]
-    fitted[:, 2] = _constant_terms(line, clock.step(fitted[:, 0]), exponents)
-    rows32 = fitted[:, :6].astype(np.int32)
-    return Cubics(clock, rows32[:, 0].copy(), rows32, np.ldexp(np.float32(1), (exponents - 31) // 2))
+    fitted = np.concatenate(found)
+    return fitted[np.argsort(fitted[:, 0])]
 
 
 def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[Any, Any]:
@@ -375,6 +434,36 @@ def _fit(value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64
     steady = (np.abs(wanted).min(axis=1) >= SMALLEST_FIXED_POINT) | ~coefficients[:, 1:].any(axis=1)
     fits = sound & steady & ~missed.any(axis=1) | (last[:, 0] == 0)
     return np.column_stack([starts, shift, coefficients.astype(np.int64), exponent]), fits
+
+
+def _fit_float64(
+    value: ArrayFunction, starts: NDArray[np.int64], ends: NDArray[np.int64], slack: float = 0.0
+) -> tuple[Any, Any]:
+    """Rows (start, width, c0 ... c7), and which of them fit; a row too short for its nodes is a constant.
+
+    Args:
+        slack: an absolute error that is allowed beside the relative one.
+    """
+    import numpy as np
+
+    powers = np.arange(DEGREE_FLOAT64 + 1)
+    last = (ends - starts - 1)[:, None]
+    width = np.ldexp(1.0, -np.frexp(last)[1])
+    nodes = np.rint(last * (1 - np.cos(np.pi * powers / DEGREE_FLOAT64)) / 2).astype(np.int64)
+    samples = last * np.arange(2 * SAMPLES_PER_CUBIC + 1) // (2 * SAMPLES_PER_CUBIC)
+    values = value(starts[:, None] + np.concatenate([nodes, samples], axis=1))
+    known, wanted = values[:, : powers.size], values[:, powers.size :]
+    coefficients = np.where(powers, 0.0, known[:, :1])
+    long = (np.diff(nodes) > 0).all(axis=1)
+    scale = np.abs(known[long]).max(axis=1, keepdims=True, initial=np.finfo(np.float64).tiny)
+    matrix = (nodes[long] * width[long])[:, :, None] ** powers
+    got = np.zeros_like(wanted)
+    with np.errstate(over="ignore", invalid="ignore"):
+        coefficients[long] = np.linalg.solve(matrix, (known[long] / scale)[:, :, None])[:, :, 0] * scale
+        for column in reversed(coefficients.T):
+            got = column[:, None] + samples * width * got
+        fits = (np.abs(got - wanted) <= TOLERANCE_FLOAT64 * np.abs(wanted) + slack).all(axis=1) | (last[:, 0] == 0)
+    return np.column_stack([starts, width, coefficients]), fits
 
 
 def _cubics_through(u: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,7 +43,8 @@ class Table(Protocol):
     """A schedule as arrays.
 
     Attributes:
-        method: `lookup` (one value per step) or `cubics` (piecewise cubic polynomials).
+        method: `lookup` (one value per step), `cubics` (piecewise cubic polynomials, exact in float32) or `polynomials` (of
+            degree 7, exact in float64).
         nbytes: the size of the arrays.
     """
 
@@ -60,7 +61,8 @@ class Table(Protocol):
             step: an array of int32 or int64 of the framework, of any shape; below 0 it counts as 0, and the table's last
                 value is held for ever.
             cast: `cast(array, name)` converts an array to a type: `keras.ops.cast`, or `lambda x, name: x.astype(name)`.
-            dtype: the floating type of the result; float64 only where the framework has it switched on.
+            dtype: the floating type of the result; float64 only where the framework has it switched on. Cubics then keep the
+                accuracy of float32: ask `lower` for a table of float64.
 
         Returns:
             An array of the shape of `step`.
@@ -172,6 +174,41 @@ class Cubics(Struct, frozen=True, eq=False, weakref=True):
         fixed = xp.reshape(polynomial(xp, elapsed, *coefficients), xp.shape(step))
         root = cast(xp.reshape(xp.take(self.roots, row, axis=0), xp.shape(step)), dtype)
         return cast(fixed, dtype) * root * root
+
+
+class Polynomials(Struct, frozen=True, eq=False, weakref=True):
+    """A table of polynomials of degree 7 in float64.
+
+    Row i holds for the entries from starts[i] on. With u = (entry - start) * width, in [0, 1), the value is
+    c0 + u (c1 + u (c2 + ... + u c7)).
+
+    Attributes:
+        starts: the first entry of each row, rising.
+        rows: width, c0 ... c7 of each row.
+    """
+
+    clock: Clock
+    starts: NDArray[np.int32]
+    rows: NDArray[np.float64]
+
+    @property
+    def method(self) -> str:
+        return "polynomials"
+
+    @property
+    def nbytes(self) -> int:
+        return self.starts.nbytes + self.rows.nbytes
+
+    def evaluate(self, xp: Any, step: Array, cast: Cast, dtype: Floating = "float32") -> Array:
+        entry = xp.reshape(cast(self.clock.entry(xp, step), "int32"), (-1,))
+        row = cast(xp.searchsorted(self.starts, entry, side="right"), "int32") - 1
+        width, *coefficients = xp.split(xp.take(self.rows, row, axis=0), self.rows.shape[1], axis=1)
+        elapsed = cast(entry - xp.take(self.starts, row, axis=0), "float64")
+        u = xp.reshape(elapsed, (-1, 1)) * width
+        value = coefficients.pop()
+        while coefficients:
+            value = coefficients.pop() + u * value
+        return cast(xp.reshape(value, xp.shape(step)), dtype)
 
 
 def polynomial(xp: Namespace, u: Array, c0: Array, c1: Array, c2: Array, c3: Array) -> Array:

@@ -56,7 +56,7 @@ def begun(name: str) -> Run:
 def go_on(name: str, run: Run, done: int, updates: int) -> Run:
     for step in range(done, done + updates):
         epoch, left = divmod(step + 1, EPOCH)
-        told = {"value": METRICS[epoch - 1]} if "plateau" in name and not left else {}
+        told = {"value": None if left else METRICS[epoch - 1]} if "plateau" in name else {}
         run = _update(name)(run, step, **told)
     return run
 

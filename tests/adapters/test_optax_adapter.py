@@ -46,13 +46,14 @@ HARD_STEPS = [
 SOME_STEPS = np.concatenate([HARD_STEPS, np.random.default_rng(0).integers(0, LAST, 2_000)]).astype(np.int32)
 
 
-def rates(optimizer: Any, updates: int, opt_state: Any = None, update: Any = None) -> list[float]:
+def rates(optimizer: Any, updates: int, opt_state: Any = None, update: Any = None, weight: Any = None) -> list[float]:
     """The learning rates used by gradient descent, read from the changes of a weight whose gradient is 1."""
-    opt_state = optimizer.init(jnp.float32(0)) if opt_state is None else opt_state
+    weight = jnp.float32(0) if weight is None else weight
+    opt_state = optimizer.init(weight) if opt_state is None else opt_state
     update = jax.jit(optimizer.update) if update is None else update
     moved = []
     for _ in range(updates):
-        change, opt_state = update(jnp.float32(1), opt_state, jnp.float32(0))
+        change, opt_state = update(jnp.ones_like(weight), opt_state, weight)
         moved.append(0.0 - float(change))
     return moved
 
@@ -151,16 +152,48 @@ def test_bfloat16_weights_get_the_rate_in_float32() -> None:
     assert lrcore_optax.current_lr(opt_state) == np.float32(0.1003)
 
 
-@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
-def test_float64_comes_where_it_is_switched_on(schedule: Schedule) -> None:
+# --- x64 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "polynomials"])
+def test_with_x64_the_rate_is_as_exact_as_float64(schedule: Schedule) -> None:
     rate = lrcore_optax.as_schedule(schedule)
-    steps = [0, 3, 17, 200]
+    steps = [0, 3, 17, 200, 12_345_678, 999_999_990]
+    exact = pytest.approx([schedule(step) for step in steps], rel=4e-15, abs=0)
     with jax.enable_x64(True):
-        compiled = jax.jit(rate)(jnp.array(steps))
-        on_host = rate(steps)
-    assert compiled.dtype == on_host.dtype == jnp.float64
-    assert compiled.tolist() == on_host.tolist() == pytest.approx([schedule(step) for step in steps], rel=2e-8)
+        assert rate(np.array(steps)).tolist() == exact
+        assert jax.jit(rate)(jnp.array(steps)).tolist() == exact
+        assert [float(rate(step)) for step in steps] == exact
+        assert [float(rate(jnp.float64(step))) for step in steps] == exact
+        weights = rates(optax.scale_by_learning_rate(rate), 3, weight=jnp.float64(0))
+        assert weights == [schedule(step) for step in range(3)]
     assert rate(jnp.int32(3)).dtype == rate(3).dtype == jnp.float32
+
+
+WITH_X64: dict[str, Callable[[Any], Any]] = {
+    **OPTIMIZERS,
+    "inject_hyperparams, adamw": lambda rate: optax.inject_hyperparams(optax.adamw)(rate, weight_decay=rate),
+    "add_decayed_weights": lambda rate: optax.chain(optax.add_decayed_weights(rate), optax.sgd(0.1)),
+    "apply_if_finite, injected": lambda rate: optax.apply_if_finite(optax.inject_hyperparams(optax.sgd)(rate), 3),
+    "conditionally_transform": lambda rate: optax.conditionally_transform(
+        optax.inject_hyperparams(optax.sgd)(rate), lambda step: step < 3
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", WITH_X64)
+def test_with_x64_the_rate_takes_the_type_of_the_parameters(name: str, dtype: str) -> None:
+    with jax.enable_x64(True):
+        optimizer = WITH_X64[name](lrcore_optax.as_schedule(SHORT))
+        weight = jnp.ones(2, dtype)
+
+        def step(carry: Any, _: None) -> tuple[Any, Any]:
+            change, opt_state = optimizer.update(jnp.ones_like(weight), carry[1], carry[0])
+            return (optax.apply_updates(carry[0], change), opt_state), change
+
+        _, changes = jax.lax.scan(step, (weight, optimizer.init(weight)), length=4)
+        assert changes.dtype == dtype
 
 
 # --- the same bits in every compilation -------------------------------------------------------------------------------
@@ -206,7 +239,7 @@ def test_every_compilation_gives_the_same_bits(way: str) -> None:
 
 DEVICES = """
 import jax, jax.numpy as jnp, numpy as np, optax, lrcore, lrcore_optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 assert jax.device_count() == 8
 schedule = lrcore.Cosine(init_value=0.3, decay_steps=10**9).warmup(1000)
 rate = lrcore_optax.as_schedule(schedule)
@@ -228,6 +261,19 @@ state = lrcore_optax.set_step(state, 500)
 assert lrcore_optax.current_step(state) == 500
 change, state = jax.pmap(optimizer.update)(jnp.ones(8), state)
 assert (0.0 - change).tolist() == [float(np.float32(schedule(500)))] * 8
+
+for schedule in (schedule, lrcore.Cosine(init_value=0.3, decay_steps=600)):
+    rate = lrcore_optax.as_schedule(schedule)
+    with jax.set_mesh(jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,))):
+        explicit = jax.device_put(steps, spec)
+        values = [jax.jit(rate)(explicit), rate(explicit), jax.jit(jax.vmap(rate))(explicit)]
+        assert [one.tolist() for one in values] == [rate(steps).tolist()] * 3
+        assert all(jax.typeof(one).sharding.spec == spec for one in values)
+        optimizer = optax.adamw(rate)
+        population = jax.device_put(jnp.zeros((8, 2)), spec)
+        state = lrcore_optax.set_step(jax.vmap(optimizer.init)(population), 500)
+        change, state = jax.jit(jax.vmap(optimizer.update))(population + 1, state, population)
+        assert lrcore_optax.current_step(state) == 501
 """
 
 
@@ -284,14 +330,13 @@ def equations(jaxpr: Any) -> int:
         (np.uint64(2**63), LAST),
         (np.int8(5), 5),
         (7.0, 7),
-        (7.9, 7),
         (np.float16(3), 3),
         (float("inf"), LAST),
         (-4, 0),
         (np.array(2), 2),
         (jnp.uint32(2**32 - 1), LAST),
         (jnp.int8(5), 5),
-        (jnp.float32(7.9), 7),
+        (jnp.float32(7), 7),
         (jnp.bfloat16(4), 4),
         (jnp.float32(3e9), LAST),
         (jnp.int32(-4), 0),
@@ -301,6 +346,33 @@ def test_any_number_is_a_count(schedule: Schedule, count: Any, step: int) -> Non
     value = lrcore_optax.as_schedule(schedule)(count)
     assert (value.shape, value.dtype, value.weak_type) == ((), jnp.float32, False)
     assert float(value) == np.float32(schedule(step))
+
+
+COUNTS = [0.25, 7.5, 12.75, 4.0, -1.5, 1e6]
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
+def test_between_two_updates_the_rate_is_interpolated(schedule: Schedule) -> None:
+    rate, steps = lrcore_optax.as_schedule(schedule), [max(int(count // 1), 0) for count in COUNTS]
+    now, then = np.array(host(schedule, steps)), np.array(host(schedule, [step + 1 for step in steps]))
+    exact = pytest.approx(now + (np.clip(COUNTS, 0, None) - steps) * (then - now), rel=2e-7)
+    assert rate(COUNTS).tolist() == exact
+    assert [float(rate(count)) for count in COUNTS] == exact
+    assert [float(rate(jnp.float32(count))) for count in COUNTS] == exact
+    assert jax.jit(rate)(jnp.array(COUNTS)).tolist() == exact
+
+
+@pytest.mark.parametrize("schedule", [SHORT, LONG], ids=["lookup", "cubics"])
+def test_the_derivative_by_the_count_is_the_difference_to_the_next_update(schedule: Schedule) -> None:
+    rate = lrcore_optax.as_schedule(schedule)
+    slopes = jax.jit(jax.vmap(jax.grad(rate)))(jnp.array(COUNTS))
+    differences = [float(rate(int(count) + 1) - rate(int(count))) if count > 0 else 0.0 for count in COUNTS]
+    assert slopes.tolist() == pytest.approx(differences, rel=1e-6)
+    assert [float(jax.grad(rate)(count)) for count in COUNTS] == slopes.tolist()
+
+
+def test_a_float_that_is_no_number_gives_no_rate() -> None:
+    assert np.isnan(jax.jit(lrcore_optax.as_schedule(SHORT))(jnp.nan))
 
 
 def test_arrays_of_counts_can_be_plotted() -> None:
@@ -383,6 +455,33 @@ def test_equal_schedules_share_a_compilation_that_takes_them_as_static() -> None
     for schedule in (SHORT, lrcore.loads(lrcore.dumps(SHORT)), SHORT * 2.0):
         compiled(lrcore_optax.as_schedule(schedule), 3)  # type: ignore[arg-type]
     assert len(traces) == 2
+
+
+def test_equal_schedules_share_one_table() -> None:
+    again = lrcore_optax.as_schedule(lrcore.loads(lrcore.dumps(LONG)))
+    assert again.table is lrcore_optax.as_schedule(LONG).table
+    assert lrcore_optax.as_schedule(LONG, horizon=10**9).table is not again.table
+
+
+def test_a_function_that_changed_has_a_table_of_its_own() -> None:
+    rate = [0.5]
+    before = lrcore_optax.as_schedule(lambda step: rate[0], horizon=3)
+    function = before.schedule
+    rate[0] = 0.25
+    assert (float(before(0)), float(lrcore_optax.as_schedule(function, horizon=3)(0))) == (0.5, 0.25)
+
+
+TOML = 'kind = "cosine"\ninit_value = 0.3\nend_value = 0.01\ndecay_steps = 15\nwarmup = {steps = 5}\n'
+
+
+def test_a_path_a_text_and_a_dict_are_schedules(tmp_path: Path) -> None:
+    (tmp_path / "schedule.toml").write_text(TOML)
+    for given in (tmp_path / "schedule.toml", str(tmp_path / "schedule.toml"), TOML, SHORT.to_dict()):
+        assert lrcore_optax.as_schedule(given) == lrcore_optax.as_schedule(SHORT)
+    with pytest.raises(
+        ScheduleError, match=r"lrcore_optax\.as_schedule: no-such\.toml: expected a file; there is none"
+    ):
+        lrcore_optax.as_schedule("no-such.toml")
 
 
 def test_a_schedule_of_optax_is_taken_back() -> None:
@@ -486,11 +585,34 @@ def test_a_rate_that_no_state_holds_is_refused() -> None:
     group = optax.inject_hyperparams(optax.sgd)(learning_rate=rate)
     both = optax.partition({"a": group, "b": group}, {"x": "a", "y": "b"}).init({"x": 0.0, "y": 0.0})
     for opt_state, found in ((optax.sgd(rate).init(0.0), "none"), (both, "2")):
-        with pytest.raises(ScheduleError, match=f"keeps one learning rate; got {found}; pass the schedule"):
+        with pytest.raises(ScheduleError, match=f"keeps one learning_rate; got {found}; pass the schedule"):
             lrcore_optax.current_lr(opt_state)
 
 
+def test_a_rate_of_another_name_is_read_by_its_name() -> None:
+    scaled = optax.inject_hyperparams(optax.scale_by_learning_rate)(lrcore_optax.as_schedule(SHORT))
+    other = optax.inject_hyperparams(optax.scale)(step_size=lrcore_optax.as_schedule(SHORT))
+    for optimizer, name in ((scaled, "learning_rate"), (other, "step_size")):
+        opt_state = optimizer.init(jnp.float32(0))
+        for _ in range(3):
+            _, opt_state = optimizer.update(jnp.float32(1), opt_state, jnp.float32(0))
+        assert lrcore_optax.current_lr(opt_state, name=name) == np.float32(SHORT(2))
+    with pytest.raises(
+        ScheduleError, match=r"keeps one learning_rate; got none, and step_size; give the name .* as name="
+    ):
+        lrcore_optax.current_lr(opt_state)
+
+
 # --- resuming ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_path_a_text_and_a_dict_are_schedules_wherever_one_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "schedule.toml").write_text(TOML)
+    opt_state = lrcore_optax.set_step(optax.sgd(lrcore_optax.as_schedule(SHORT)).init(0.0), 8)
+    for given in (str(tmp_path / "schedule.toml"), TOML, SHORT.to_dict()):
+        state = lrcore_optax.state_dict(opt_state, given)
+        assert lrcore_optax.load_state_dict(opt_state, state, given)[1] == SHORT
+        assert lrcore_optax.current_lr(opt_state, given) == SHORT(7)
 
 
 def test_the_state_is_that_of_every_adapter() -> None:
@@ -504,6 +626,18 @@ def test_the_state_is_that_of_every_adapter() -> None:
     assert jax.tree.leaves(loaded) == jax.tree.leaves(opt_state)
     again, _ = lrcore_optax.load_state_dict(loaded, state, rate)
     assert jax.tree.leaves(again) == jax.tree.leaves(opt_state)
+
+
+def test_a_state_as_arrays_is_read_like_the_state() -> None:
+    plateau = lrcore.Plateau(SHORT, factor=0.5)
+    optimizer = optax.chain(optax.sgd(lrcore_optax.as_schedule(SHORT)), lrcore_optax.reduce_on_plateau(plateau))
+    opt_state = lrcore_optax.set_step(optimizer.init(0.0), 8)
+    for schedule in (SHORT, plateau):
+        state = lrcore_optax.state_dict(opt_state, plateau) if schedule is plateau else lrcore.save_state(8, SHORT)
+        arrays = lrcore_optax.to_arrays(state)
+        assert {array.dtype.kind for array in arrays.values()} <= {"i", "u"}
+        loaded, _ = lrcore_optax.load_state_dict(optimizer.init(0.0), jax.tree.map(jnp.asarray, arrays), schedule)
+        assert lrcore_optax.current_step(loaded) == 8
 
 
 def test_a_state_of_another_schedule_is_reported() -> None:
@@ -537,6 +671,54 @@ def test_a_state_of_another_schedule_is_reported() -> None:
 def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> None:
     with pytest.raises(ScheduleError, match=r"got .*(Tracer|Array).*lrcore_optax\.as_schedule\(schedule\)"):
         ask()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda traced: SHORT * traced,
+        lambda traced: traced * SHORT,
+        lambda traced: SHORT / traced,
+        lambda traced: SHORT + traced,
+        lambda traced: traced * lrcore_optax.as_schedule(SHORT),
+        lambda traced: lrcore_optax.as_schedule(SHORT) * traced,
+        lambda traced: Cosine(init_value=traced, decay_steps=15),
+        lambda traced: Linear(init_value=0.1, decay_steps=traced),
+        lambda traced: SHORT.replace(warmup=None).warmup(5, init_value=traced),
+        lambda traced: lrcore_optax.from_native(optax.cosine_decay_schedule, traced, 10),
+    ],
+)
+def test_a_traced_parameter_is_refused_with_the_form_that_is_right(make: Callable[[Any], Any]) -> None:
+    with pytest.raises(
+        ScheduleError, match=r"got .*Tracer.* (scale \* learning_rate\(count\)|lambda count: factor \*)"
+    ) as caught:
+        jax.jit(make)(2.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_over_peak_rates_multiplies_the_rate() -> None:
+    rate = lrcore_optax.as_schedule(SHORT)
+
+    def moved(scale: Any) -> Any:
+        optimizer = optax.sgd(lambda count: scale * rate(count))
+
+        def update(opt_state: Any, _: None) -> tuple[Any, Any]:
+            change, opt_state = optimizer.update(jnp.float32(1), opt_state)
+            return opt_state, 0.0 - change
+
+        return jax.lax.scan(update, optimizer.init(jnp.float32(0)), length=8)[1]
+
+    scales = jnp.array([0.5, 1.0, 2.0])
+    sweep = jax.jit(jax.vmap(moved))(scales)
+    assert sweep.tolist() == [host(SHORT * float(scale), range(8)) for scale in scales]
+    slopes = jax.jacfwd(moved)(1.0)
+    assert slopes.tolist() == host(SHORT, range(8))
+
+
+def test_a_number_times_a_rate_is_refused_with_the_form_that_is_right() -> None:
+    for refused in (lambda: 2 * lrcore_optax.as_schedule(SHORT), lambda: lrcore_optax.as_schedule(SHORT) * 2):
+        with pytest.raises(ScheduleError, match=r"write as_schedule\(schedule \* factor\) for a number"):
+            refused()
 
 
 def test_numbers_of_jax_that_have_a_value_are_numbers() -> None:

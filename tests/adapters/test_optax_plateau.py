@@ -108,7 +108,7 @@ def test_updates_without_a_metric_keep_the_scale() -> None:
     plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0)
     _, state = used(plateau, begun(plateau), [1.0, 1.0])
     for _ in range(3):
-        change, state = chained(plateau)[0].update(jnp.ones(()), state)
+        change, state = chained(plateau)[0].update(jnp.ones(()), state, value=None)
         assert float(change) == -0.25
 
 
@@ -226,7 +226,7 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
     state = lrcore_optax.set_step(begun(plateau), 9_999)
     lrcore_optax.current_lr(state, plateau)
     lrcore_optax.state_dict(state, plateau)
-    _, state = chained(plateau)[0].update(jnp.ones(()), state)
+    _, state = chained(plateau)[0].update(jnp.ones(()), state, value=None)
     with pytest.warns(
         UserWarning, match=r"current_lr: 10,000 updates .* told no metric, .*; give update\(\) the metric as value="
     ):
@@ -242,19 +242,39 @@ def test_a_plateau_that_is_never_told_is_warned_of_once() -> None:
         lrcore_optax.state_dict(lrcore_optax.set_step(fresh, 60_000), plateau)
 
 
-def test_updates_that_are_not_compiled_are_counted() -> None:
-    def made() -> Any:
-        optimizer = lrcore_optax.reduce_on_plateau(PLATEAUS[0])
-        state = optimizer.init(None)
-        return lambda **told: optimizer.update({}, state, **told)  # updates without arrays need no computation
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_update_that_is_given_no_value_is_warned_of_once(compiled: bool) -> None:
+    plateau = lrcore.Plateau(lrcore.Constant(0.5), factor=0.5, patience=0)
+    optimizer = optax.chain(optax.sgd(0.5), lrcore_optax.reduce_on_plateau(plateau))
+    update = jax.jit(optimizer.update) if compiled else optimizer.update
+    state = optimizer.init(jnp.zeros(()))
+    with pytest.warns(UserWarning, match=r"update\(\) was given no value, so the plateau reduces nothing; give update"):
+        change, state = update(jnp.ones(()), state)
+    update(jnp.ones(()), state)
+    assert float(change) == -0.5
 
-    update = made()
-    for _ in range(9_999):
-        update()
-    with pytest.warns(UserWarning, match="reduce_on_plateau: 10,000 updates .* told no metric"):
-        update()
-    update()
-    update = made()
-    update(value=1.0)
-    for _ in range(10_001):
-        update()
+
+def test_an_update_with_the_value_none_is_not_warned_of() -> None:
+    _, state = chained(PLATEAUS[0])[1](begun(PLATEAUS[0]), None)
+    assert used(PLATEAUS[0], state, METRICS[:3])
+
+
+def test_a_plateau_is_told_between_updates() -> None:
+    plateau = PLATEAUS[0]
+    told = state = begun(plateau)
+    for metric in METRICS[:9]:
+        told = lrcore_optax.report(told, metric, plateau)
+        _, state = chained(plateau)[1](state, metric)
+    assert lrcore_optax.state_dict(lrcore_optax.set_step(told, 9), plateau) == lrcore_optax.state_dict(state, plateau)
+    assert used(plateau, lrcore_optax.set_step(told, 9), [0.5]) == used(plateau, state, [0.5])
+
+
+def test_a_report_without_a_plateau_or_a_number_is_refused() -> None:
+    plateau = PLATEAUS[0]
+    for state, metric, followed, words in (
+        (begun(plateau), 0.5, WARMED, "expected a lrcore.Plateau"),
+        (begun(plateau), "low", plateau, "expected a metric that is one number"),
+        (optax.sgd(0.1).init(jnp.zeros(())), 0.5, plateau, "expected the state of an optimizer with a plateau"),
+    ):
+        with pytest.raises(lrcore.ScheduleError, match=words):
+            lrcore_optax.report(state, metric, followed)

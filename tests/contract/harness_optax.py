@@ -47,7 +47,7 @@ def train(asked: Training, trained: Trained) -> None:
             learning_rate(jnp.int32(0))
             lrcore_optax.current_lr(opt_state, followed)
         reported = learning_rate(step)
-        weight, opt_state = update(opt_state, **({"value": asked.metrics[made]} if made in asked.metrics else {}))
+        weight, opt_state = update(opt_state, value=asked.metrics.get(made))
         trained.add(reported, weight)
     trained.state = lrcore_optax.state_dict(opt_state, followed)
 

@@ -216,6 +216,28 @@ def test_cubics_have_the_bits_of_the_host_at_first_and_where_pieces_begin(name: 
     assert evaluate(lrcore.lower(schedule, method="cubics"), steps).tolist() == host(schedule, steps)
 
 
+@pytest.mark.parametrize("steps", [10**6, 10**9])
+@pytest.mark.parametrize("name", MILLION)
+def test_a_table_for_float64_is_as_exact_as_float64(name: str, steps: int) -> None:
+    schedule = long_schedules(steps)[name]
+    table = lrcore.lower(schedule, method="cubics", dtype="float64")
+    where = telling_steps(steps, schedule)
+    where = where[where <= table.clock.last]  # type: ignore[attr-defined]
+    wanted, got = schedule.values(where), evaluate(table, where, "float64")
+    cancelled = 1.0 if name == "through zero" else 0.0
+    assert (np.abs(got - wanted) <= 4e-15 * np.maximum(np.abs(wanted), cancelled)).all()
+    assert got[:256].tolist() == [schedule(step) for step in where[:256].tolist()]
+    assert (
+        pickle.loads(pickle.dumps(table)).evaluate(np, where, lambda array, name: array.astype(name)).dtype == "float32"
+    )
+
+
+def test_a_lookup_is_exact_in_float64_as_it_is() -> None:
+    table = lrcore.lower(SHORT["warmup and cosine"], dtype="float64")
+    assert table.method == "lookup"
+    assert evaluate(table, 50, "float64").item() == SHORT["warmup and cosine"](50)
+
+
 @given(st.integers(0, 2**30 - 1), st.integers(-(2**30), 2**30), st.lists(thirds, min_size=3, max_size=3))
 def test_a_polynomial_in_fixed_point_is_exact_to_within_one_and_a_half(u: int, c0: int, others: list[int]) -> None:
     c1, c2, c3 = others

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 
@@ -66,6 +67,17 @@ def test_a_train_state_goes_on_from_what_was_pickled() -> None:
     assert used(train_state().replace(opt_state=kept), 5)[0] == rates(range(7, 12))
 
 
+def test_a_train_state_reports_to_its_plateau_between_updates() -> None:
+    plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
+    chained = optax.chain(optimizer(), lrcore_optax.reduce_on_plateau(plateau))
+    state = TrainState.create(apply_fn=None, params={"weight": jnp.float32(0.0)}, tx=chained)
+    with pytest.warns(UserWarning, match=r"update\(\) was given no value.*lrcore_optax\.report"):
+        found, state = used(state, 3)
+    for metric in (0.5, 0.5):
+        state = state.replace(opt_state=lrcore_optax.report(state.opt_state, metric, plateau))
+    assert found + used(state, 3)[0] == [*rates(range(3)), *(rate / 2 for rate in rates(range(3, 6)))]
+
+
 class Weight(nnx.Module):
     def __init__(self) -> None:
         self.value = nnx.Param(jnp.float32(0.0))
@@ -74,7 +86,7 @@ class Weight(nnx.Module):
 @nnx.jit
 def nnx_update(model: Weight, trained: Any) -> None:
     gradients = nnx.grad(lambda one: one.value[...])(model)
-    trained.update(model, gradients)
+    trained.update(model, gradients, value=None)
 
 
 def nnx_training() -> tuple[Weight, Any]:
