@@ -9,7 +9,6 @@ from typing import Any, Literal, NoReturn, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType
 
 import lrcore
 from lrcore import adapting
@@ -161,8 +160,10 @@ def scaled_schedule(given: Scheduled, where: str) -> lrcore.Schedule:
 
 def _with_automatic_sharding(function: Callable[[jax.Array], jax.Array], array: jax.Array) -> jax.Array:
     """Call the function; on a mesh with explicit axes, where a gather asks for the sharding of its result, with that of `array`."""
+    if not hasattr(jax, "set_mesh"):  # which older releases lack, and with it explicit axes
+        return function(array)
     sharding = jax.typeof(array).sharding
-    if AxisType.Explicit not in sharding.mesh.axis_types:
+    if jax.sharding.AxisType.Explicit not in sharding.mesh.axis_types:
         return function(array)
     return jax.sharding.auto_axes(function, out_sharding=sharding)(array)
 
@@ -174,13 +175,10 @@ def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) ->
     and three times as many operations. On a CPU, XLA runs fewer than a thousand operations without another thread.
     """
     highest = (len(starts) - 1).bit_length()
-    strides = np.array([1 << bit for bit in reversed(range(highest))], dtype=np.int32)
-
-    def with_bit(last: jax.Array, stride: Any) -> tuple[jax.Array, None]:
+    last = jnp.zeros_like(entries)
+    for stride in (1 << bit for bit in reversed(range(highest))):
         reached = jnp.take(starts, last + stride, mode="clip") <= entries
-        return last + jnp.where(reached, stride, 0), None
-
-    last, _ = jax.lax.scan(with_bit, jnp.zeros_like(entries), strides, unroll=True)
+        last = last + jnp.where(reached, stride, 0)
     return jnp.minimum(last + 1, len(starts))
 
 

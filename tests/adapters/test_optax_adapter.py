@@ -237,17 +237,24 @@ def test_every_compilation_gives_the_same_bits(way: str) -> None:
     assert (np.abs(on_host - exact) <= np.spacing(exact.astype(np.float32))).all()
 
 
-DEVICES = """
+EIGHT_DEVICES = """
 import jax, jax.numpy as jnp, numpy as np, optax, lrcore, lrcore_optax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 assert jax.device_count() == 8
 schedule = lrcore.Cosine(init_value=0.3, decay_steps=10**9).warmup(1000)
 rate = lrcore_optax.as_schedule(schedule)
 steps = np.random.default_rng(0).integers(0, 10**9, 8 * 50).astype(np.int32)
-mesh = Mesh(np.array(jax.devices()), ("data",))
 spec = PartitionSpec("data")
+"""
+
+MAPPED = """
+try:
+    from jax import shard_map
+except ImportError:  # before JAX 0.8
+    from jax.experimental.shard_map import shard_map
+mesh = Mesh(np.array(jax.devices()), ("data",))
 sharded = jax.device_put(steps, NamedSharding(mesh, spec))
-mapped = jax.jit(jax.shard_map(rate, mesh=mesh, in_specs=spec, out_specs=spec))(sharded)
+mapped = jax.jit(shard_map(rate, mesh=mesh, in_specs=spec, out_specs=spec))(sharded)
 each = jax.pmap(rate)(steps.reshape(8, 50)).reshape(-1)
 automatic = jax.jit(rate)(sharded)
 assert rate(steps).tolist() == mapped.tolist() == each.tolist() == automatic.tolist()
@@ -261,7 +268,10 @@ state = lrcore_optax.set_step(state, 500)
 assert lrcore_optax.current_step(state) == 500
 change, state = jax.pmap(optimizer.update)(jnp.ones(8), state)
 assert (0.0 - change).tolist() == [float(np.float32(schedule(500)))] * 8
+"""
 
+EXPLICIT_AXES = """
+from jax.sharding import AxisType
 for schedule in (schedule, lrcore.Cosine(init_value=0.3, decay_steps=600)):
     rate = lrcore_optax.as_schedule(schedule)
     with jax.set_mesh(jax.make_mesh((8,), ("data",), axis_types=(AxisType.Explicit,))):
@@ -277,17 +287,25 @@ for schedule in (schedule, lrcore.Cosine(init_value=0.3, decay_steps=600)):
 """
 
 
-def test_eight_devices_give_the_same_bits() -> None:
+def run_on_eight_devices(program: str) -> None:
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "adapters")])}
     run_ = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", DEVICES],
+        [sys.executable, "-W", "error::UserWarning", "-c", EIGHT_DEVICES + program],
         env=os.environ | flags | path,
         capture_output=True,
         text=True,
         check=False,
     )
     assert run_.returncode == 0, run_.stderr
+
+
+def test_eight_devices_give_the_same_bits() -> None:
+    run_on_eight_devices(MAPPED)
+
+
+def test_eight_devices_on_a_mesh_with_explicit_axes_give_the_same_bits() -> None:
+    run_on_eight_devices(EXPLICIT_AXES)
 
 
 HUNDRED_PIECES = Join(
