@@ -46,7 +46,7 @@ class Length(NamedTuple):
             >>> parsed("2%").share_of(parsed("300e9 tokens")).amount
             Fraction(6000000000, 1)
         """
-        return Length(total.amount * self.amount / 100, total.unit, self.text)
+        return Length(total.amount * self.amount / 100, total.unit, f"{self.text} of {total.text}")
 
 
 def parsed(text: Any, where: str = "length") -> Length:

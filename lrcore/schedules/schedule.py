@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from msgspec.structs import force_setattr, replace
 
@@ -340,6 +340,36 @@ class Schedule(
 
         base = self if self.cooldown_ is None else Join((self,))
         return replace(base, cooldown_=cooldown)
+
+    @explains_arguments("then")
+    def then(self, other: Schedule, at: int, clock: Literal["own", "run"] = "own") -> Schedule:
+        """This schedule up to update `at`, and another one from there on.
+
+        Args:
+            other: what follows.
+            at: the first update of the other schedule.
+            clock: "own": the other schedule begins there at its step 0. "run": it goes on at step `at`, as if it had been
+                planned so from the start, with a jump where the two differ.
+
+        Raises:
+            ScheduleError: `other` is no schedule, `at` no integer >= 0, or the clock unknown.
+
+        Example:
+            >>> from lrcore import Constant, Linear
+            >>> down = Linear(init_value=0.4, end_value=0.0, decay_steps=8)
+            >>> own, run = (Constant(0.4).then(down, at=4, clock=clock) for clock in ("own", "run"))
+            >>> [own(step) for step in (3, 4, 8)], [run(step) for step in (3, 4, 8)]
+            ([0.4, 0.4, 0.2], [0.4, 0.2, 0.0])
+        """
+        from lrcore.schedules.kinds import Join, Shift
+
+        where = "Schedule.then"
+        if not isinstance(other, Schedule):
+            raise ScheduleError(f"{where}: other", f"expected a lrcore schedule; got {short(other)}")
+        if clock not in ("own", "run"):
+            raise ScheduleError(f"{where}: clock", f"expected own or run; got {short(clock)}")
+        begin = checked_step(at, f"{where}: at")
+        return Join([self, other if clock == "own" else Shift(other, steps=begin)], boundaries=[begin])
 
     def _without_ramps(self) -> Schedule:
         """The schedule, in a `Join` if it already has a warmup or a cooldown: a new warmup comes before both."""

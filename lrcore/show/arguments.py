@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from lrcore.errors import ScheduleError
-from lrcore.files.reader import load
-from lrcore.schedules.plateau import Plateau
-from lrcore.schedules.schedule import Schedule
+from lrcore.files.reader import Reading, read
 
 _STANDARD_INPUT = "standard input"
 _FILE_AND_KEY = re.compile(r"(.*?\.(?:toml|json|yaml|yml)):(.*)", re.IGNORECASE | re.DOTALL)
@@ -33,9 +32,9 @@ class Source(NamedTuple):
     file: str
     key: str | None
 
-    def load(self) -> Schedule | Plateau:
-        """Load the schedule."""
-        return load(self.file, self.key)
+    def read(self, run: Mapping[str, Any], overrides: Mapping[str, Any]) -> Reading:
+        """Read the schedule, with what --run and --set say."""
+        return read(self.file, self.key, run=run or None, overrides=overrides)
 
     def title(self) -> str:
         """The title in a picture: the name of the file, with the key."""
@@ -62,6 +61,26 @@ def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
     if sum(source.file == "-" for source in found) > 1:
         raise ScheduleError("-", "expected standard input once, for it can be read only once; got it twice")
     return [source if key is None else Source(source.file, key) for source in found]
+
+
+def assignments(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
+    """The values by their names that NAME=VALUE texts give: a number, true or a list as in TOML, else a text; "" is None."""
+    found = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (sign and name.strip()):
+            raise click.BadParameter(f"expected NAME=VALUE; got {text!r}", context, parameter)
+        found[name.strip()] = _value(value.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _source(argument: str) -> Source:

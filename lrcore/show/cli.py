@@ -17,10 +17,11 @@ import click
 import lrcore
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import MissingExtraError, ScheduleError
+from lrcore.files.lengths import Resolved
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.show import describe, figure, plot
-from lrcore.show.arguments import Command, Source, sources
+from lrcore.show.arguments import Command, Source, assignments, sources
 
 WRONG = 2  # the exit code of an error
 _MAX_WIDTH = 100  # columns
@@ -63,24 +64,44 @@ steps_option = click.option(
     metavar="INTEGER",
     help="The last step shown.  [default: the schedule and a tenth more]",
 )
+run_option = click.option(
+    "--run",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=assignments,
+    help='What is known of the run: total=20_000, updates_per_epoch=500, "total=90 epochs".',
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PLACE=VALUE",
+    callback=assignments,
+    help="Another value at a place in the file: warmup.steps=500. PLACE= removes it.",
+)
 
 
 @main.command(cls=Command)
 @click.argument("file", metavar="FILE[:KEY]")
 @key_option
+@run_option
+@set_option
 @steps_option
 @click.option("--ascii", "plain", is_flag=True, help="Draw without braille.  [default: where it cannot be written]")
-def show(file: str, key: str | None, steps: int | None, plain: bool) -> None:
+def show(
+    file: str, key: str | None, run: dict[str, Any], overrides: dict[str, Any], steps: int | None, plain: bool
+) -> None:
     """Draw the schedule in a file, and tell its phases and values.
 
     FILE ends in .toml, .json, .yaml or .yml; - is standard input. KEY is a table inside it: run.toml:train.lr.
     """
     [source] = sources([file], key)
-    loaded = source.load()
+    loaded, lengths = source.read(run, overrides)
     if isinstance(sys.stdout, TextIOWrapper):  # print characters that the encoding lacks as question marks
         sys.stdout.reconfigure(errors="replace")
     width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
-    for line in _shown(source.title(), loaded, steps, width, plain=plain or not _has_braille()):
+    lines = _shown(source.title(), loaded, steps, width, plain=plain or not _has_braille())
+    for line in (*lines, *_length_lines(lengths)):
         click.echo(line, color=False if "NO_COLOR" in os.environ else None)
 
 
@@ -88,9 +109,19 @@ def show(file: str, key: str | None, steps: int | None, plain: bool) -> None:
 @click.argument("files", metavar="FILE[:KEY]...", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .png, .svg or .pdf file.")
 @key_option
+@run_option
+@set_option
 @steps_option
 @click.option("--log", is_flag=True, help="A logarithmic axis for the values.")
-def plot_command(files: tuple[str, ...], output: Path, key: str | None, steps: int | None, log: bool) -> None:
+def plot_command(
+    files: tuple[str, ...],
+    output: Path,
+    key: str | None,
+    run: dict[str, Any],
+    overrides: dict[str, Any],
+    steps: int | None,
+    log: bool,
+) -> None:
     """Draw the schedules in files into one picture.
 
     Each may have a key of its own: run.toml:train.lr run.toml:train.wd. - is standard input.
@@ -98,7 +129,8 @@ def plot_command(files: tuple[str, ...], output: Path, key: str | None, steps: i
     Needs matplotlib: pip install "lrcore[plot]".
     """
     given = sources(files, key)
-    schedules = dict(zip(_names(given), (_schedule(source.load()) for source in given), strict=True))
+    loaded = (_schedule(source.read(run, overrides).schedule) for source in given)
+    schedules = dict(zip(_names(given), loaded, strict=True))
     last = steps or max(map(describe.display_range, schedules.values()))
     figure.to_file(schedules, output, last, log=log)
 
@@ -165,6 +197,16 @@ def _row(head: str, text: str, margin: int, width: int) -> Iterator[str]:
     yield from textwrap.wrap(
         text, width, initial_indent=f"{head:<{margin}}  ", subsequent_indent=indent, break_long_words=False
     )
+
+
+def _length_lines(lengths: list[Resolved]) -> Iterator[str]:
+    """Each length that the file states as a text, with the number that it is."""
+    if lengths:
+        yield ""
+    margin = max((len(one.place) for one in lengths), default=0)
+    written = max((len(one.written) for one in lengths), default=0)
+    for one in lengths:
+        yield f"{one.place:<{margin}}  {one.written:<{written}}  = {one.number:,}"
 
 
 def _value_lines(schedule: Schedule, last: int) -> Iterator[str]:

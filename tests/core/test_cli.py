@@ -568,3 +568,46 @@ def test_a_mirrored_cycle_is_described_as_one() -> None:
 )
 def test_a_plateau_is_described_in_words(options: dict[str, Any], text: str) -> None:
     assert describe.plateau_in_words(Plateau(Constant(0.1), **options)) == text
+
+
+# --- the run and other values -----------------------------------------------------------------------------------------
+
+SHARES = 'kind = "cosine"\ninit_value = 0.1\ntotal_steps = "100%"\n[warmup]\nsteps = "2%"\n[run]\ntotal = 1_000\n'
+
+
+def test_show_tells_each_length_as_it_is_written_and_resolved(tmp_path: Path) -> None:
+    path = tmp_path / "shares.toml"
+    path.write_text(SHARES)
+    assert run("show", path).output.endswith("\nwarmup.steps  2%    = 20\ntotal_steps   100%  = 1,000\n")
+    told = run(
+        "show", path, "--run", "total=20_000", "--set", "warmup.steps=1 epoch", "--run", "updates_per_epoch=50"
+    ).output
+    assert told.endswith("\nwarmup.steps  1 epoch  = 50\ntotal_steps   100%     = 20,000\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "phase"),
+    [
+        ("--set", "init_value=0.25", "cosine fall from 0.25 to 0"),
+        ("--set", "warmup=", "steps 0 to 999"),
+        ("--set", 'warmup={steps = 5, shape = "cosine"}', "steps 0 to 4"),
+        ("--set", "kind=linear", "linear fall from 0.1 to 0"),
+        ("--run", "total=5e3", "steps 100 to 4,999"),
+        ("--run", "total=30 epochs", "expected the run's updates_per_epoch for '2% of 30 epochs'"),
+        ("--run", "totl=5", "did you mean 'total'?"),
+        ("--set", "warmp.steps=5", "did you mean 'warmup'?"),
+        ("--set", "warmup", "expected NAME=VALUE; got 'warmup'"),
+    ],
+)
+def test_options_change_the_run_and_single_values(tmp_path: Path, option: str, value: str, phase: str) -> None:
+    path = tmp_path / "shares.toml"
+    path.write_text(SHARES)
+    assert phase in run("show", path, option, value).output
+
+
+def test_a_picture_is_drawn_with_the_same_options(tmp_path: Path) -> None:
+    path, picture = tmp_path / "shares.toml", tmp_path / "curve.svg"
+    path.write_text(SHARES.partition("[run]")[0])
+    assert run("plot", path, "-o", picture).exit_code == 2
+    assert run("plot", path, "-o", picture, "--run", "total=500", "--set", "warmup=").exit_code == 0
+    assert picture.exists()

@@ -409,3 +409,33 @@ def test_a_whole_schedule_ends_at_its_total(warmup: int, cooldown: int, total: i
     schedule = read(table, run=Run(total=total))
     assert schedule.length == total
     assert read(schedule.to_dict()) == schedule
+
+
+# --- another schedule from an update on -------------------------------------------------------------------------------
+
+DOWN = Linear(init_value=0.4, end_value=0.0, decay_steps=8)
+
+
+def test_another_schedule_follows_on_its_own_clock_or_on_the_clock_of_the_run() -> None:
+    own, run = Constant(0.4).then(DOWN, at=4), Constant(0.4).then(DOWN, at=4, clock="run")
+    assert [own(step) for step in range(3, 14)] == [0.4, *(DOWN(step) for step in range(10))]
+    assert [run(step) for step in range(3, 14)] == [0.4, *(DOWN(step) for step in range(4, 14))]
+    assert read(run.to_dict()) == run
+
+
+def test_what_follows_from_the_first_update_on_is_all() -> None:
+    for clock in ("own", "run"):
+        followed = Constant(0.4).then(DOWN, at=0, clock=clock)
+        assert [followed(step) for step in range(10)] == [DOWN(step) for step in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"other": 0.1, "at": 4}, "Schedule.then: other: expected a lrcore schedule; got 0.1"),
+        ({"other": DOWN, "at": -4}, "Schedule.then: at: expected an integer >= 0, the number of updates already made; got -4"),
+        ({"other": DOWN, "at": 4, "clock": "wall"}, "Schedule.then: clock: expected own or run; got 'wall'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_continuation_is_refused(arguments: dict[str, Any], message: str) -> None:
+    assert refusal(Constant(0.4).then, **arguments) == message
