@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import pickle
@@ -18,6 +19,9 @@ import optax
 
 import lrcore
 import lrcore_optax
+
+# A context manager; JAX before 0.8 has it among its experiments.
+enable_x64: Any = getattr(jax, "enable_x64", None) or importlib.import_module("jax.experimental").enable_x64
 
 UPDATES = 60
 EPOCH = 6  # number of updates between two metrics

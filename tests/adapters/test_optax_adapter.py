@@ -19,6 +19,7 @@ import pytest
 import lrcore
 import lrcore_optax
 from lrcore import Clip, Constant, Cosine, Function, InverseTime, Join, Linear, Repeat, Schedule, ScheduleError
+from tests.adapters.optax_runs import enable_x64
 from tests.kinds import KINDS, UPDATES
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +161,7 @@ def test_with_x64_the_rate_is_as_exact_as_float64(schedule: Schedule) -> None:
     rate = lrcore_optax.as_schedule(schedule)
     steps = [0, 3, 17, 200, 12_345_678, 999_999_990]
     exact = pytest.approx([schedule(step) for step in steps], rel=4e-15, abs=0)
-    with jax.enable_x64(True):
+    with enable_x64(True):
         assert rate(np.array(steps)).tolist() == exact
         assert jax.jit(rate)(jnp.array(steps)).tolist() == exact
         assert [float(rate(step)) for step in steps] == exact
@@ -184,7 +185,7 @@ WITH_X64: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", WITH_X64)
 def test_with_x64_the_rate_takes_the_type_of_the_parameters(name: str, dtype: str) -> None:
-    with jax.enable_x64(True):
+    with enable_x64(True):
         optimizer = WITH_X64[name](lrcore_optax.as_schedule(SHORT))
         weight = jnp.ones(2, dtype)
 

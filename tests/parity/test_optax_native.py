@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 
 import lrcore
 import lrcore_optax
+from tests.adapters.optax_runs import enable_x64
 from tests.parity.comparison import DIFFERENCES, Conformance, known_difference
 
 UPDATES = 120
 SINGLE = 3e-6
 EXACT = 1e-11
 COUNTS = [jnp.int32(step) for step in range(UPDATES)]
-with jax.enable_x64(True):
+with enable_x64(True):
     DOUBLE_COUNTS = [jnp.float64(step) for step in range(UPDATES)]
 
 Function = Callable[..., Any]
@@ -156,7 +157,7 @@ def in_float32(function: Function, options: dict[str, Any]) -> list[float]:
 
 def in_float64(function: Function, options: dict[str, Any]) -> list[float]:
     """The counts are float64 too: a quotient of an integer count is float32 even so."""
-    with jax.enable_x64(True):
+    with enable_x64(True):
         return WALKS.get(function, rates)(function(**options), DOUBLE_COUNTS)
 
 
