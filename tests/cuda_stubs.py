@@ -29,7 +29,9 @@ def absent(library: Path) -> set[str]:
 
 def undefined(library: Path) -> Iterator[tuple[str, str]]:
     """The functions that this library takes from others, and the version that it asks for: the name of a library, or ''."""
-    for name, version in re.findall(r" U (\w+)(?:@(\S+))?$", run("nm", "-D", "--undefined-only", library), re.MULTILINE):
+    for name, version in re.findall(
+        r" U (\w+)(?:@(\S+))?$", run("nm", "-D", "--undefined-only", library), re.MULTILINE
+    ):
         yield name, version
 
 
@@ -46,7 +48,9 @@ def build(library: Path, functions: set[str], *, versioned: bool) -> None:
 def main(folder: Path) -> None:
     libraries = list(folder.glob("*.so*"))
     names = set[str]().union(*map(absent, libraries))
-    defined = set(re.findall(r" [TtWwVvuDBRi] (\w+)", "".join(run("nm", "-D", "--defined-only", one) for one in libraries)))
+    defined = set(
+        re.findall(r" [TtWwVvuDBRi] (\w+)", "".join(run("nm", "-D", "--defined-only", one) for one in libraries))
+    )
     functions = defaultdict[str, set[str]](set)
     for library in libraries:
         for function, version in undefined(library):
