@@ -54,7 +54,17 @@ PACKAGES = {"lrcore", *(f"lrcore_{name}" for name in FRAMEWORKS)}
 # brings a framework of its own along, since torch and JAX are pinned.
 ECOSYSTEM = {
     # Trainers change how they step and save in minor releases; each is tested in the one named here.
-    "trainers": ("torch", ["lightning==2.6.*", "accelerate==1.15.*", "transformers==5.23.*", "pytorch-ignite==0.5.*"]),
+    "trainers": (
+        "torch",
+        [
+            "lightning==2.6.*",
+            "accelerate==1.15.*",
+            "transformers==5.23.*",
+            "pytorch-ignite==0.5.*",
+            "jsonargparse[signatures]==4.53.*",
+            "hydra-core==1.3.*",
+        ],
+    ),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
     # Has to be of TensorFlow's own version.
     "keras2": ("keras", ["tf_keras==2.21.*"]),

@@ -120,19 +120,20 @@ class Follower(Struct, frozen=True, dict=True):
         """The state of the run after `step` updates: see `lrcore.save_state`."""
         return save_state(step, self.schedule, None if self.plateau_state is None else self.plateau_state.to_dict())
 
-    def loaded(self, state: Any, on_mismatch: Policy, where: str) -> tuple[Follower, int]:
+    def loaded(self, state: Any, on_mismatch: Policy, where: str, *, several: bool = False) -> tuple[Follower, int]:
         """Read a state, and return the follower to go on with and the updates already made.
 
         Args:
             state: what `state` of any adapter returned.
             on_mismatch: which schedules go on where they differ: see `lrcore.load_state`.
             where: the adapter, for messages.
+            several: whether the adapter can go on with a list or a dict where one schedule is followed.
 
         Raises:
             ScheduleError: as `lrcore.load_state`; or the state is one of several schedules where one is followed.
         """
         found = load_state(state, self.schedule, on_mismatch, where)
-        if _is_one(self.schedule) and not _is_one(found.schedule):
+        if not several and _is_one(self.schedule) and not _is_one(found.schedule):
             raise ScheduleError(where, f"expected a state of one schedule, as configured; got {short(found.schedule)}")
         begun = Follower.beginning(found.schedule, found.step)
         if begun.plateau_state is None or found.plateau is None:

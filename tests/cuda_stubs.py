@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 FUNCTION = "\t.globl {0}\n\t.type {0}, @function\n{0}:\tmovl $100, %eax\n\tret\n"
@@ -27,12 +26,10 @@ def absent(library: Path) -> set[str]:
     return set(re.findall(r"(\S+) => not found", run("ldd", library)))
 
 
-def undefined(library: Path) -> Iterator[tuple[str, str]]:
+def undefined(library: Path) -> list[tuple[str, str]]:
     """The functions that this library takes from others, and the version that it asks for: the name of a library, or ''."""
-    for name, version in re.findall(
-        r" U (\w+)(?:@(\S+))?$", run("nm", "-D", "--undefined-only", library), re.MULTILINE
-    ):
-        yield name, version
+    names = run("nm", "-D", "--undefined-only", library)
+    return re.findall(r" U (\w+)(?:@(\S+))?$", names, re.MULTILINE)
 
 
 def build(library: Path, functions: set[str], *, versioned: bool) -> None:

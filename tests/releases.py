@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import platform
 import tomllib
@@ -93,7 +93,7 @@ class Record:
             "framework": self.framework,
             "packages": {name: metadata.version(name) for name in map(_name, TABLE[self.framework]["pins"])},
             "python": platform.python_version(),
-            "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+            "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
             "outcomes": dict(self.outcomes),
             "files left out": files,
         }

@@ -27,6 +27,11 @@ def is_standalone(scheduler: LRScheduler) -> bool:
     return not isinstance(_calling_composite(scheduler), (SequentialLR, ChainedScheduler))
 
 
+def is_chained(scheduler: LRScheduler) -> bool:
+    """Whether a ChainedScheduler calls the scheduler now."""
+    return isinstance(_calling_composite(scheduler), ChainedScheduler)
+
+
 def _calling_composite(scheduler: LRScheduler) -> object:
     """The torch object whose method called the scheduler's, directly or through `torch.compiler.disable`."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the frame is the only trace of the composite

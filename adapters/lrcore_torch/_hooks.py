@@ -1,32 +1,58 @@
-"""Hooks that call a scheduler back after `optimizer.load_state_dict` and `optimizer.add_param_group`."""
+"""Calls a scheduler back when its optimizer loads a state or is given a parameter group; finds wrapped optimizers."""
 
 from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch.optim import Optimizer
 
 
-def optimizer_with_hooks(optimizer: Optimizer) -> Optimizer | None:
-    """The optimizer itself, or the first inside its wrappers that has torch's hooks; None if there is none.
+def wrapped_optimizers(optimizer: Any) -> Iterator[Any]:
+    """The optimizer, the one that it wraps, and so on: trainers, Lookahead and SAM keep the inner one as an attribute."""
+    seen: set[int] = set()
+    while optimizer is not None and id(optimizer) not in seen:
+        yield optimizer
+        seen.add(id(optimizer))
+        held = getattr(optimizer, "__dict__", {}).values()
+        inner = next((one for one in held if isinstance(one, Optimizer)), None)
+        optimizer = getattr(optimizer, "optimizer", None) if inner is None else inner
 
-    Some trainers wrap an optimizer into one that does not initialise the hooks.
+
+# --- loading ----------------------------------------------------------------------------------------------------------
+
+
+def call_around_loading(optimizer: Optimizer, before: Any, after: Any) -> None:
+    """Call two methods around every `load_state_dict` of the optimizer; their object is referenced weakly.
+
+    Args:
+        optimizer: the optimizer, or a wrapper. Some wrappers do not call `Optimizer.__init__`, which makes the hooks; then
+            those of the optimizer inside are used.
+        before: is given the state that is loaded, and returns the one to load instead.
+        after: is given nothing.
     """
-    inside: Any = optimizer
-    while inside is not None and not hasattr(inside, "_optimizer_step_post_hooks"):
-        inside = getattr(inside, "optimizer", None)
-    return inside  # type: ignore[no-any-return]
+    has_hooks = (one for one in wrapped_optimizers(optimizer) if hasattr(one, "_optimizer_load_state_dict_post_hooks"))
+    found = next(has_hooks, None)
+    if found is None:
+        return
+    first, last = weakref.WeakMethod(before), weakref.WeakMethod(after)
+    for hook in (
+        found.register_load_state_dict_pre_hook(lambda _, state: _call_if_alive(first, state)),
+        found.register_load_state_dict_post_hook(lambda _: _call_if_alive(last)),
+    ):
+        weakref.finalize(before.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
 
 
-def call_after_loading(optimizer: Optimizer, method: Any) -> None:
-    """Call a method after every `load_state_dict` of the optimizer; its object is referenced weakly."""
-    found, reference = optimizer_with_hooks(optimizer), weakref.WeakMethod(method)
-    if found is not None:
-        hook = found.register_load_state_dict_post_hook(lambda _: _call_if_alive(reference))
-        weakref.finalize(method.__self__, hook.remove).atexit = False  # a freed scheduler leaves no hook behind
+def shared_groups_owner(optimizer: Any) -> Any:
+    """The optimizer inside a wrapper that keeps a reference to that optimizer's list of groups; None if it keeps none."""
+    own = getattr(optimizer, "__dict__", {}).get("param_groups")
+    inner = [one for one in wrapped_optimizers(optimizer) if one is not optimizer]
+    return inner[0] if inner and own is not None and own is getattr(inner[0], "param_groups", None) else None
+
+
+# --- adding a group ---------------------------------------------------------------------------------------------------
 
 
 def call_after_adding(optimizer: Optimizer, method: Any) -> None:
@@ -59,7 +85,6 @@ def _wrapped_add_param_group(optimizer: Optimizer) -> Callable[[dict[str, Any]],
     return add_and_call
 
 
-def _call_if_alive(reference: weakref.WeakMethod[Any]) -> None:
+def _call_if_alive(reference: weakref.WeakMethod[Any], *arguments: Any) -> Any:
     method = reference()
-    if method is not None:
-        method()
+    return None if method is None else method(*arguments)

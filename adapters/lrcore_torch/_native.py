@@ -221,7 +221,7 @@ def _restarts(native: torch_lr.CosineAnnealingWarmRestarts, start: _Start) -> lr
 
 
 def _swa(native: SWALR, start: _Start) -> lrcore.Schedule:
-    make = {"cos": lrcore.Cosine, "linear": lrcore.Linear}[native._anneal_strategy]
+    make = lrcore.Linear if native.anneal_func(0.25) == 0.25 else lrcore.Cosine  # older releases do not keep its name
     end = float(_groups(native)[start.group]["swa_lr"])
     return make(init_value=start.rate, end_value=end, decay_steps=native.anneal_epochs)
 
@@ -394,9 +394,9 @@ def _flattened(native: Any) -> Iterator[Any]:
 def _ours(native: LRScheduler, start: _Start) -> lrcore.Schedule | lrcore.Plateau:
     group = _groups(native)[start.group]
     factor = float(group.get("lr_scale", 1.0)) * (_initial_rate(native, start.group) if native.relative else 1.0)
-    if native.plateau is not None:
+    if isinstance(native.schedule, lrcore.Plateau):
         if factor == 1:
-            return native.plateau
+            return native.schedule
         raise _error(f"expected a plateau that nothing multiplies in group {start.group}; got the factor {factor}")
     schedule = native.schedule[start.group] if isinstance(native.schedule, list) else native.schedule
     return schedule if factor == 1 else schedule * factor

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lrcore_torch._groups import Group, write
+from lrcore_torch._given import Group
 
 
 class RateHolders:
@@ -70,11 +70,20 @@ class RateHolders:
 def unshare_tensors(optimizer: Optimizer) -> None:
     """Give each group a rate tensor of its own: torch puts the same one into all groups."""
     seen: set[int] = set()
-    for holder in (*optimizer.param_groups, optimizer.defaults):
+    for holder in (*optimizer.param_groups, getattr(optimizer, "defaults", {})):
         rate = holder.get("lr")
         if isinstance(rate, Tensor) and id(rate) in seen:
             holder["lr"] = rate.clone()
         seen.add(id(rate))
+
+
+def write(holder: dict[Any, Any], key: Any, value: float) -> None:
+    """Write a number; a tensor is filled in place, so that compiled or captured code sees the new value."""
+    held = holder[key]
+    if type(held) is float or not isinstance(held, Tensor):  # isinstance of Tensor is slow: test for a float first
+        holder[key] = value
+    else:
+        held.fill_(value)
 
 
 def equals(rate: Any, value: float) -> bool:

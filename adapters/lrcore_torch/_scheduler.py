@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from math import inf, isfinite
 from typing import Any, SupportsIndex
 
 import torch
@@ -12,39 +10,38 @@ from torch import optim
 
 import lrcore
 from lrcore import adapting
-from lrcore_torch import _composites, _groups, _hooks, _rate_cells
-from lrcore_torch._groups import Schedules, Source, Target
+from lrcore_torch import _composites, _given, _hooks, _rate_cells, _settings
+from lrcore_torch._attachment import Attachment
+from lrcore_torch._given import Given
+from lrcore_torch._plan import Others, Plan
 from lrcore_torch._step_ratio import StepRatio
 
 WHERE = "lrcore_torch.LRScheduler"
-# torch 2.2 has it under a private name; the compiler knows both.
-_is_compiling = getattr(torch.compiler, "is_compiling", None) or torch._utils.is_compiling  # noqa: SLF001
-_SCHEDULE_ARGUMENT = f"{WHERE}.schedule"
+_HOW_TO_REPORT = "call report(metric), or step(metrics=metric), after each evaluation"
 
 
 class LRScheduler(optim.lr_scheduler.LRScheduler):
     """Sets the learning rate of each parameter group to `schedule(step) * group.get("lr_scale", 1)`.
 
-    The step is the number of updates made; `last_epoch`, torch's name for it, is the only state, beside that of a
-    plateau. The rate in the optimizer is never read to compute the next one, so a resumed run equals an uninterrupted
-    one. Call `step()` after every `optimizer.step()`, or `attach()` once. A rate that is a tensor stays that tensor and is
-    filled in place, as `torch.compile` and CUDA graphs need; any other becomes a Python float. An added group is scheduled
-    from the next update. If the optimizer loads its own state, the rate in that state is overwritten.
-
-    The scheduler warns once if other code writes a rate, if it is stepped several times for each update, or if a plateau
-    is given no metric in 10,000 updates.
+    The step is the number of updates made; `last_epoch` is torch's name for it. Call `step()` after every
+    `optimizer.step()`, or `attach` the scheduler once. A rate that is a tensor stays that tensor and is filled in place,
+    as `torch.compile` and CUDA graphs need; any other becomes a Python float. An added group is scheduled from the next
+    update.
 
     Args:
         optimizer: the optimizer to drive.
-        schedule: a lrcore schedule, a Python function of the step, or a list with one for each parameter group; or a
-            `lrcore.Plateau`, to which `report` gives a metric.
+        schedule: a lrcore schedule, a Python function of the step, the path, text or dict of a schedule file, or a number;
+            or a list of these, one for each group, in which None keeps the group's own rate; or a `lrcore.Plateau`, to
+            which `report` gives a metric.
         relative: multiply each group's `initial_lr`, the rate that it was made with, by the schedule.
-        also: schedules of other keys of the groups, {"weight_decay": schedule}. A number is constant, a list has one for
-            each group, a tuple one for each place of a tuple: {"betas": (schedule, 0.999)}. `momentum` is the first
-            beta of an optimizer that has betas instead.
-        on_mismatch: what `load_state_dict` does when the saved schedule is not this one: "error", "keep_checkpoint",
-            "use_config", or "same_past", which goes on with this one if every update already made had its rate.
+        also: schedules of other keys of the groups, {"weight_decay": schedule}: one for all groups, a list with one for
+            each group, or a tuple with one for each place of a tuple: {"betas": (schedule, 0.999)}. One schedule leaves a
+            group at 0 that was made with 0 while others were not. `momentum` is the first beta where there are betas.
+        on_mismatch: what loading does when the saved schedule, or a saved `lr_scale` or (with `relative`) `initial_lr`,
+            is not the configured one: "error", "keep_checkpoint", "use_config", or "same_past", which goes on with the
+            configured one if every update already made had its rate.
         last_epoch: one less than the step to start at, as in torch.
+        attach: call `attach` at once.
 
     Raises:
         lrcore.ScheduleError: a schedule that cannot be used, or not one for each group. A schedule that fails during
@@ -67,82 +64,102 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
     """
 
     last_epoch: int
-    schedule: Schedules
-    plateau: lrcore.Plateau | None
-    also: dict[str, Any]
-    _targets: list[Target]
-    _metric_state: lrcore.PlateauState | None
-    _report_due: float = inf  # at this step, warn that the plateau was given no metric
     _step_count: int
 
     def __init__(
         self,
         optimizer: optim.Optimizer,
-        schedule: Source | Sequence[Source] | lrcore.Plateau,
+        schedule: Sequence[Given] | Given,
         *,
         relative: bool = False,
         also: Mapping[str, Any] | None = None,
         on_mismatch: adapting.Policy = "error",
         last_epoch: int = -1,
+        attach: bool = False,
     ) -> None:
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"{WHERE}: expected a torch.optim.Optimizer; got {type(optimizer).__name__}")
         adapting.check_policy(on_mismatch, WHERE)
         first = 0 if last_epoch == -1 else adapting.checked_step(last_epoch, f"{WHERE}.last_epoch") + 1
+        groups = optimizer.param_groups
         self.optimizer = optimizer
         self.on_mismatch: adapting.Policy = on_mismatch
-        self._configure(schedule, also or {}, relative=relative)
-        self._step_hook: Any = None
-        self._has_load_hook = False
+        followed = _given.followed(schedule, also, groups, WHERE, relative=relative)
+        self._follower = adapting.Follower.beginning(followed, first)
+        self._plan = Plan(self._follower, groups, WHERE)
+        self._attachment: Attachment | None = None
+        self._step_ratio: StepRatio | None = None
+        self._in_composite = False
+        self._loaded_rates: list[float] = []
+        self._warned: set[str] = set()
+        self._groups_owner: Any = None
         self._last_lr: list[Any] = []
         self._used_lr: list[float] = []
         self._holders = _rate_cells.RateHolders([])
-        self._step_ratio: StepRatio | None = None
-        self._can_use_fast_path = False  # whether a step only writes one float into all groups
-        self._may_warn_of_foreign_rate = True
-        self._report_due = adapting.report_due(first) if self.plateau else inf
-        self._rates(first, self._metric_state)  # raise for a bad schedule before the optimizer is changed
-        self._other_values(first)
-        for group in optimizer.param_groups:
+        self._first_numbers: Any = self._plan.numbers(first, groups)  # raises before the optimizer is changed
+        _settings.warn_of_own_numbers(groups, self._plan, WHERE)
+        for group in groups:
             group.setdefault("initial_lr", float(group["lr"]))  # torch requires it if last_epoch is not -1
         super().__init__(optimizer, first - 1)
         self._step_ratio = StepRatio(optimizer)
-        _hooks.call_after_adding(optimizer, self._on_group_added)
+        self._register_hooks()
+        if attach:
+            self.attach()
+
+    @property
+    def schedule(self) -> Any:
+        """What the rates follow: a schedule, a plateau, or a list with a schedule for each group; `follow` changes it."""
+        schedule = self._plan.schedule
+        return list(schedule) if isinstance(schedule, list) else schedule
+
+    @property
+    def also(self) -> dict[str, Any]:
+        """What other keys of the groups follow."""
+        return dict(self._plan.also)
+
+    @property
+    def relative(self) -> bool:
+        """Whether the schedule multiplies each group's `initial_lr`."""
+        return self._plan.relative
+
+    @property
+    def plateau_state(self) -> lrcore.PlateauState | None:
+        """The state of the plateau; None without one."""
+        return self._follower.plateau_state
 
     def step(self, epoch: Any = None, *, metrics: Any = None) -> None:
         """Go on to the next update: call it after every `optimizer.step()`.
 
+        After `attach`, which counts the updates, a trainer may still call it, once an epoch or with a metric: it makes no step.
+
         Args:
-            epoch: the step to go to instead (deprecated in torch); `sync` does this without torch's warning. With a
-                plateau it is the metric, as torch's ReduceLROnPlateau takes it and trainers pass it.
+            epoch: the step to go to instead (deprecated in torch); `sync` says the same. With a plateau it is the metric, as
+                torch's ReduceLROnPlateau takes it and trainers pass it.
             metrics: a metric to `report` with this step.
 
         Raises:
             lrcore.ScheduleError: the schedule failed; nothing has changed.
-            RuntimeError: `attach` already does this.
+            RuntimeError: a step is given after `attach`.
         """
-        if self._can_use_fast_path and epoch is None and metrics is None:
-            # The common case, inlined for speed: all groups hold the one float that was written last.
-            groups, last = self.optimizer.param_groups, self._last_lr
+        if self._is_watchful or epoch is not None or metrics is not None:
+            self._step_with_care(epoch, metrics)
+            return
+        step, groups, last = self.last_epoch + 1, self.optimizer.param_groups, self._last_lr
+        shared = self._plan.shared
+        if shared is not None:  # the common case in short: all groups hold the one float that was written last
             held = last[0]
             for group in groups:
                 if group["lr"] is not held or "lr_scale" in group:
                     break
             else:
-                step = self.last_epoch + 1
-                rate = self.schedule.at(step)  # type: ignore[union-attr]
+                rate = shared(step)
                 for group in groups:
                     group["lr"] = rate
-                self.last_epoch = step
+                self.last_epoch, self._used_lr, self._last_lr = step, last, [rate] * len(groups)
                 self._step_count += 1
-                self._used_lr = last
-                self._last_lr = [rate] * len(groups)
                 return
-        if self._step_hook is not None:
-            raise RuntimeError(f"{WHERE}.step: expected no call, since attach() makes it after every update; got one")
-        if self.plateau is not None and metrics is None:
-            epoch, metrics = None, epoch
-        self._advance(epoch, metrics)
+        self._go_to(step, self._follower, training=True)
+        self._step_count += 1
 
     def report(self, metric: Any) -> None:
         """Give the plateau a metric, and write the rates that follow from it at once.
@@ -151,18 +168,50 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             metric: a number or a tensor of one element.
 
         Raises:
-            lrcore.ScheduleError: it is not one, or the schedule is no `lrcore.Plateau`.
+            lrcore.ScheduleError: it is not one, or no `lrcore.Plateau` is followed.
         """
-        self._go_to(self.last_epoch, self._plateau_state_after(metric))
+        self._go_to(self.last_epoch, self._follower.told(metric, WHERE))
+
+    def follow(
+        self, schedule: Sequence[Given] | Given, *, relative: bool | None = None, also: Mapping[str, Any] | None = None
+    ) -> None:
+        """Go on with another schedule from the step that is reached, and write its rates at once.
+
+        Args:
+            schedule: as in the constructor. A plateau takes over the scale of the one before; what it remembers of metrics
+                is reset, with a warning, where its other options give that another meaning.
+            relative: as in the constructor; as before, by default.
+            also: as in the constructor; as before, by default.
+
+        Raises:
+            lrcore.ScheduleError: as in the constructor; nothing has changed.
+
+        Example:
+            >>> import lrcore, lrcore_torch, torch
+            >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+            >>> scheduler = lrcore_torch.LRScheduler(optimizer, 0.5)
+            >>> scheduler.follow(0.25)
+            >>> optimizer.param_groups[0]["lr"]
+            0.25
+        """
+        where = f"{WHERE}.follow"
+        relative = self.relative if relative is None else relative
+        others = self.also if also is None else also
+        followed = _given.followed(schedule, others, self.optimizer.param_groups, where, relative=relative)
+        follower = adapting.Follower.beginning(followed, self.last_epoch)
+        if follower.plateau is not None and self._follower.plateau is not None:
+            follower, _ = follower.loaded(self.state_dict(), "use_config", where, several=True)
+        self._go_to(self.last_epoch, follower)
 
     def get_lr(self) -> list[Any]:
         """The rate of each group at `last_epoch`, as Python floats; reading changes nothing."""
-        return self._rates(self.last_epoch, self._metric_state)
+        return self._plan.numbers(self.last_epoch, self.optimizer.param_groups)[0]
 
     _get_closed_form_lr = get_lr
 
     def get_last_lr(self) -> list[Any]:
         """The rate of each group that was written last: the one of the next update."""
+        self._warn_of_missed_updates()
         return list(self._last_lr)
 
     def get_used_lr(self) -> list[float]:
@@ -179,6 +228,7 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             >>> scheduler.get_used_lr(), scheduler.get_last_lr()
             ([0.5], [0.375])
         """
+        self._warn_of_missed_updates()
         return list(self._used_lr or self._last_lr)
 
     def sync(self, step: SupportsIndex | None = None) -> None:
@@ -191,18 +241,18 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             lrcore.ScheduleError: `step` is not an integer >= 0.
         """
         number = self.last_epoch if step is None else adapting.checked_step(step)
-        self._go_to(number, self._metric_state)
+        self._go_to(number, self._follower)
         self._step_ratio = None
         self._suppress_first_step_warning(number)
 
     def attach(self) -> LRScheduler:
         """Step after every update that the optimizer makes, from its own hook, and return the scheduler.
 
-        Updates that GradScaler skips are not counted, nor are micro-batches. Copying or unpickling the optimizer drops
-        the hook: attach the copy again.
+        Updates that GradScaler skips are not counted, nor are micro-batches; with a fused optimizer this reads one number
+        from the device in each update. Copying or unpickling the optimizer drops the hook: attach the copy again.
 
         Raises:
-            TypeError: the optimizer is a wrapper around something that has no hooks.
+            TypeError: the optimizer has no hooks, nor has one inside it.
 
         Example:
             >>> import lrcore, lrcore_torch, torch
@@ -212,198 +262,251 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
             >>> scheduler.last_epoch
             1
         """
-        if self._step_hook is None:
-            hooked = _hooks.optimizer_with_hooks(self.optimizer)
-            if hooked is None:
+        if self._attachment is None:
+            attachment = Attachment(self.optimizer, self._after_update)
+            if not attachment:
                 name = type(self.optimizer).__name__
                 raise TypeError(f"{WHERE}.attach: expected an optimizer with torch's hooks; got {name}; call step()")
-            self._step_hook = hooked.register_step_post_hook(self._after_update)
-            self._can_use_fast_path = False
+            self._attachment = attachment
+            self._is_watchful = True
             self._step_ratio = None
-            self._register_load_hook()
         return self
 
     def detach(self) -> None:
         """Undo `attach`."""
-        if self._step_hook is not None:
-            self._step_hook.remove()
-            self._step_hook = None
+        if self._attachment is not None:
+            self._attachment.remove()
+            self._attachment = None
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the run: `lrcore.save_state`, the same in every framework."""
-        step = max(self.last_epoch, 0)  # SequentialLR keeps a child that has not begun at -1
-        plateau = self._metric_state.to_dict() if self._metric_state else None
-        return lrcore.save_state(step, self._description(), plateau)
+        self._warn_of_missed_updates()
+        return self._follower.state(max(self.last_epoch, 0))  # SequentialLR keeps a child that has not begun at -1
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a saved state and write its rates into the optimizer, whose own state may be loaded before or after.
 
-        Inside a SequentialLR only the active child writes. Inside a ChainedScheduler, where other schedulers change the
-        rate too, nothing is written: load the optimizer's state as well.
+        The state of a native scheduler has a step and no schedule: with on_mismatch="use_config" the configured schedule
+        goes on at its `last_epoch`. Inside a SequentialLR only the active child writes. Inside a ChainedScheduler, where
+        other schedulers change the rate too, nothing is written: load the optimizer's state as well.
 
         Raises:
             lrcore.ScheduleError: the state is not one of lrcore's, or its schedule differs and the policy does not go on;
                 nothing has changed.
         """
         where = f"{WHERE}.load_state_dict"
-        loaded = lrcore.load_state(state_dict, self._description(), self.on_mismatch, where)
-        before = self.__dict__.copy()
-        try:
-            self._configure_from_state(loaded, where)
-            rates, others = self._rates(loaded.step, self._metric_state), self._other_values(loaded.step)
-        except Exception:
-            self.__dict__.update(before)
-            raise
-        self.last_epoch, self._used_lr = loaded.step, []
-        self._suppress_first_step_warning(loaded.step)
+        follower, step = self._loaded(state_dict, where)
+        self._find_composite()
         if _composites.owns_rate(self):
-            self._remember_holders()
-            self._apply(loaded.step, rates, others, self._metric_state)
-        if _composites.is_standalone(self):
-            self._register_load_hook()
+            self._go_to(step, follower, where)
+        else:
+            plan = Plan(follower, self.optimizer.param_groups, where)
+            plan.numbers(step, self.optimizer.param_groups)  # raises before anything is changed
+            self._follower, self._plan, self.last_epoch = follower, plan, step
+            if _composites.is_chained(self) and self._loaded_rates:
+                self._holders.write(self.optimizer.param_groups, self._loaded_rates)
+        self._used_lr = []
+        self._suppress_first_step_warning(step)
 
     def __getstate__(self) -> dict[str, Any]:
-        """All attributes but the step hook, which a copied optimizer does not have."""
-        return {**self.__dict__, "_step_hook": None}
+        """All attributes but the hooks, which a copied optimizer does not have, and the functions, which cannot be pickled."""
+        return {**self.__dict__, "_attachment": None, "_plan": None, "_groups_owner": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a copied or unpickled scheduler.
-
-        The copy re-reads the rates, which are new objects in its optimizer, and suppresses torch's warning that it was
-        stepped before `optimizer.step`.
-        """
+        """Restore a copied or unpickled scheduler, whose optimizer holds new objects as rates."""
         self.__dict__.update(state)
+        self._plan = Plan(self._follower, self.optimizer.param_groups, WHERE)
         self._remember_holders()
         if not self._holders.tensors:
             pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
             self._last_lr = [group["lr"] if group["lr"] == last else last for group, last in pairs]
         self._suppress_first_step_warning(1)
-        _hooks.call_after_adding(self.optimizer, self._on_group_added)
-        if self._has_load_hook:
-            _hooks.call_after_loading(self.optimizer, self._rewrite)
+        self._register_hooks()
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    def _initial_step(self) -> None:
+        """Write the first rates; torch's constructor calls this, and SequentialLR does so again for its first child."""
+        self._step_count = 1
+        self._is_watchful = True
+        self._find_composite()
+        numbers, self._first_numbers = self._first_numbers, None
+        self._go_to(self.last_epoch + 1, self._follower, numbers=numbers)
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Write the rates of the next step; torch's own `step`, and SequentialLR at a milestone, call this."""
-        self._go_to(self.last_epoch + 1 if epoch is None else epoch, self._metric_state)
+        """Write the rates of a step; SequentialLR calls this at a milestone."""
+        self._find_composite()
+        self._go_to(self.last_epoch + 1 if epoch is None else epoch, self._follower)
 
-    def _advance(self, epoch: int | None = None, metrics: Any = None) -> None:
-        """Make a step, with every check and warning."""
-        if _is_compiling():  # tracing would recompile for every value of the schedule
-            self._advance_untraced(epoch, metrics)
+    def _step_with_care(self, epoch: Any, metrics: Any) -> None:
+        """Make one of the first steps, or one with a metric or to a given step; after `attach`, only take the metric."""
+        if self._follower.plateau is not None and metrics is None and _composites.is_standalone(self):
+            epoch, metrics = None, epoch
+        if self._attachment is not None:
+            if epoch is not None:
+                raise RuntimeError(
+                    f"{WHERE}.step: expected no argument, since attach() counts the updates; got {epoch}; sync() sets them"
+                )
+            if metrics is not None:
+                self.report(metrics)
             return
-        step = self.last_epoch + 1 if epoch is None else adapting.checked_step(epoch)
-        state = self._metric_state if metrics is None else self._plateau_state_after(metrics)
-        rates = self._rates(step, state)
-        others = self._other_values(step) if self._targets else []
-        unchanged = self._holders.are_unchanged(self.optimizer.param_groups, self._last_lr)
-        if self._step_count:
-            if not unchanged:
-                self._warn_of_foreign_rate(rates)
-            if self._step_ratio is not None:
-                self._check_step_ratio(self._step_ratio)
-            if not self._has_load_hook and _composites.is_standalone(self):
-                self._register_load_hook()
-        if epoch is None and self._step_count > 1:
-            self._step_count += 1
-        else:
-            super().step(epoch)  # issues torch's warnings about the order of calls and about `epoch`
-            unchanged = False
-        if not unchanged:
-            self._remember_holders()
-        self._apply(step, rates, others, state)
+        follower = self._follower if metrics is None else self._follower.told(metrics, WHERE)
+        if epoch is None:
+            self._advance(self.last_epoch + 1, follower)
+            return
+        step = adapting.checked_step(epoch)
+        if _composites.is_standalone(self):  # an older SequentialLR calls step(0) at a milestone
+            self._warn_once(
+                "step",
+                f"{WHERE}.step: expected no argument; got {epoch}, which is taken as the updates already made, and not as "
+                "epochs; sync() sets them without this warning",
+            )
+        self._advance(step, follower)
+
+    def _advance(self, step: int, follower: adapting.Follower) -> None:
+        """Make a step of training, with the checks that the first steps need."""
+        if self._is_watchful:
+            if torch.compiler.is_compiling():  # tracing would recompile for every value of the schedule
+                self._advance_untraced(step, follower)
+                return
+            self._watch()
+        self._go_to(step, follower, training=True)
+        self._step_count += 1
 
     @torch.compiler.disable
-    def _advance_untraced(self, epoch: int | None, metrics: Any) -> None:
-        self._advance(epoch, metrics)
+    def _advance_untraced(self, step: int, follower: adapting.Follower) -> None:
+        self._advance(step, follower)
 
-    def _after_update(self, optimizer: optim.Optimizer, args: Any, kwargs: dict[str, Any]) -> None:
-        """Make a step; `attach` registers this as the hook after `optimizer.step`."""
-        if not self._holders.is_dry_run(optimizer.param_groups, self._last_lr, kwargs):
-            self._advance()
+    def _after_update(self, arguments: Mapping[str, Any]) -> None:
+        """Make a step; `attach` has the optimizer call this after every update."""
+        if not self._holders.is_dry_run(self.optimizer.param_groups, self._last_lr, arguments):
+            self._advance(self.last_epoch + 1, self._follower)
 
-    def _register_load_hook(self) -> None:
-        """Have the rates written again after `optimizer.load_state_dict`, which restores the rate of its checkpoint."""
-        if not self._has_load_hook:
-            self._has_load_hook = True
-            _hooks.call_after_loading(self.optimizer, self._rewrite)
-
-    def _on_group_added(self) -> None:
-        """Write the rate of a new group, unless other code has written the old groups or a list has no schedule for it."""
-        old = self.optimizer.param_groups[: len(self._last_lr)]
-        if self._holders.are_unchanged(old, self._last_lr) and not isinstance(self.schedule, list):
-            self._rewrite()
-
-    def _plateau_state_after(self, metric: Any) -> lrcore.PlateauState:
-        """The state of the plateau after a metric; this also cancels the warning that no metric was given."""
-        if self.plateau is None or self._metric_state is None:
-            raise lrcore.ScheduleError(f"{WHERE}.report", f"expected a lrcore.Plateau to tell; got {self.schedule!r}")
-        state = self.plateau.update(self._metric_state, metric)
-        self._report_due = inf
-        return state
-
-    def _rates(self, step: int, state: lrcore.PlateauState | None) -> list[float]:
-        """The rate of each group at a step."""
-        groups = self.optimizer.param_groups
-        rates = _groups.evaluate(self.schedule, step, len(groups), _SCHEDULE_ARGUMENT)
-        if state is not None:
-            rates = [rate * state.scale for rate in rates]
-        for number, group in enumerate(groups):
-            if self.relative:
-                rates[number] *= _groups.initial_rate(group)
-            if "lr_scale" in group:
-                rates[number] *= _groups.scale(group, number)
-        if not isfinite(sum(rates)) and not all(map(isfinite, rates)):
-            raise lrcore.ScheduleError(f"{WHERE}: step {step}", f"expected finite rates; got {rates}")
-        return rates
-
-    def _other_values(self, step: int) -> list[list[float]]:
-        """The values of `also` at a step: for each target, one value for each group."""
-        groups = self.optimizer.param_groups
-        return [target.values(step, groups) for target in self._targets]
-
-    def _rewrite(self) -> None:
-        """Write the values of the current step again."""
-        self._go_to(self.last_epoch, self._metric_state)
-
-    def _go_to(self, step: int, state: lrcore.PlateauState | None) -> None:
-        """Evaluate all values of a step, and then write them: an evaluation that fails changes nothing."""
-        rates, others = self._rates(step, state), self._other_values(step)
-        self._remember_holders()
-        self._apply(step, rates, others, state)
-
-    def _suppress_first_step_warning(self, step: int) -> None:
-        """Set torch's count of steps to more than `step`: only at count 1 does torch check for an earlier update."""
-        self._step_count = max(self._step_count, step + 1)
-
-    def _remember_holders(self) -> None:
-        """Remember the objects that hold the rates now, to detect a later write by other code."""
-        _rate_cells.unshare_tensors(self.optimizer)
-        self._holders = _rate_cells.RateHolders(self.optimizer.param_groups)
-
-    def _apply(
-        self, step: int, rates: list[float], others: list[list[float]], state: lrcore.PlateauState | None
+    def _go_to(
+        self,
+        step: int,
+        follower: adapting.Follower,
+        where: str = WHERE,
+        *,
+        training: bool = False,
+        numbers: tuple[list[float], Others] | None = None,
     ) -> None:
-        """Write evaluated values into the groups, and make the step and the state the current ones."""
+        """Evaluate all numbers of a step, and then write them and keep the follower: a failure changes nothing.
+
+        Args:
+            step: the step.
+            follower: what to follow.
+            where: for messages.
+            training: whether to warn if other code has written a rate.
+            numbers: the numbers of the step, where they are known.
+        """
         groups = self.optimizer.param_groups
+        plan = self._plan if follower is self._follower else Plan(follower, groups, where)
+        rates, others = plan.numbers(step, groups) if numbers is None else numbers
+        if step >= follower.report_due:
+            follower = follower.remind(step, WHERE, _HOW_TO_REPORT)
+        last = self._last_lr
+        if not self._holders.are_unchanged(groups, last):
+            if training:
+                self._warn_of_foreign_rate(rates)
+            self._plan = plan
+            self._remember_holders()
         self._holders.write(groups, rates)
         if others:
-            for target, numbers in zip(self._targets, others, strict=True):
-                target.write(groups, numbers)
+            for column, ones in zip(plan.columns, others, strict=True):
+                column.write(groups, ones)
         if step != self.last_epoch:
-            self._used_lr = self._last_lr
-        self.last_epoch = step
-        self._metric_state = state
-        self._last_lr = rates
-        if step >= self._report_due:
-            self._report_due = inf
-            adapting.warn_of_no_report(WHERE, "call report(metric), or step(metrics=metric), after each evaluation")
-        self._can_use_fast_path = (
-            self._has_plain_schedule
-            and self._step_hook is None
-            and not self._holders.tensors
-            and self._step_count > 1  # the warnings about the first step are done
-            and self._step_ratio is None
-        )
+            self._used_lr = last
+        self.last_epoch, self._last_lr = step, rates
+        self._follower, self._plan = follower, plan
+
+    def _remember_holders(self) -> None:
+        """Remember the objects that hold the rates, to detect a later write by other code, and the groups' own numbers."""
+        groups = self.optimizer.param_groups
+        _rate_cells.unshare_tensors(self.optimizer)
+        _settings.remember_own_numbers(groups, self._plan)
+        self._holders = _rate_cells.RateHolders(groups)
+        self._is_watchful = True
+
+    # --- hooks --------------------------------------------------------------------------------------------------------
+
+    def _register_hooks(self) -> None:
+        _hooks.call_after_adding(self.optimizer, self._after_adding)
+        _hooks.call_around_loading(self.optimizer, self._before_loading, self._after_loading)
+
+    def _before_loading(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Choose what the optimizer loads into its groups where the code gave them something else."""
+        self._groups_owner = _hooks.shared_groups_owner(self.optimizer)
+        where = f"{type(self.optimizer).__name__}.load_state_dict"
+        return _settings.fitted_state(state, self.optimizer.param_groups, self._plan, self.on_mismatch, where)
+
+    def _after_loading(self) -> None:
+        """Write the rates again: the optimizer has restored those of its checkpoint."""
+        if self._groups_owner is not None:  # loading made new groups there, which the wrapper does not know
+            self.optimizer.param_groups = self._groups_owner.param_groups
+        if not self._in_composite and self.last_epoch >= 0:
+            self._loaded_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+            self._go_to(self.last_epoch, self._follower)
+
+    def _after_adding(self) -> None:
+        """Write the rate of a new group, unless other code has written the old groups or a list has no schedule for it."""
+        groups, last = self.optimizer.param_groups, self._last_lr
+        if self._holders.are_unchanged(groups[: len(last)], last) and not isinstance(self._plan.schedule, list):
+            self._warn_of_added_rates(groups[len(last) :])
+            self._go_to(self.last_epoch, self._follower)
+
+    # --- loading ------------------------------------------------------------------------------------------------------
+
+    def _loaded(self, state: Mapping[str, Any], where: str) -> tuple[adapting.Follower, int]:
+        """What to go on with, and the step."""
+        native = _native_step(state)
+        if native is not None and self.on_mismatch == "use_config":
+            adapting.warn(
+                f"{where}: this is the state of a native scheduler; its last_epoch {native} is taken as the updates already "
+                "made"
+            )
+            return self._follower.counting_from(native), native
+        try:
+            return self._follower.loaded(state, self.on_mismatch, where, several=True)
+        except lrcore.ScheduleError as error:
+            if native is None:
+                raise
+            way = f"; on_mismatch=use_config goes on with the configured schedule at its last_epoch, {native}"
+            raise lrcore.ScheduleError(error.where, error.problem + way) from None
+
+    # --- what is watched ----------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Look for a composite, for a step before the first update, and for several steps in each update."""
+        if self._step_count == 1:
+            self._find_composite()
+            self._check_first_step()
+        if self._step_ratio is not None:
+            self._check_step_ratio(self._step_ratio)
+        needs_watching = self._step_ratio is not None or self._attachment is not None or bool(self._holders.tensors)
+        self._is_watchful = needs_watching or self._step_count < 1
+
+    def _find_composite(self) -> None:
+        """Find out whether a SequentialLR or ChainedScheduler calls, whose other children write the rate, too."""
+        self._in_composite = self._in_composite or not _composites.is_standalone(self)
+
+    def _suppress_first_step_warning(self, step: int) -> None:
+        """Count more steps than `step`: only at count 1 is an earlier update expected."""
+        self._step_count = max(self._step_count, step + 1)
+
+    def _check_first_step(self) -> None:
+        """Warn, as torch's schedulers do, if the optimizer has made no update before the first step.
+
+        Torch's constructor wraps `optimizer.step` to see its calls. Around another optimizer there may be other ways to
+        update.
+        """
+        _, *inner = _hooks.wrapped_optimizers(self.optimizer)
+        sees_updates = not inner and hasattr(self.optimizer.step, "_wrapped_by_lr_sched")
+        if sees_updates and not getattr(self.optimizer, "_opt_called", False) and self._attachment is None:
+            adapting.warn(
+                f"{WHERE}.step: expected a call after `optimizer.step()`; got one before `optimizer.step()`, so that no update "
+                "uses the first value of the schedule"
+            )
 
     def _check_step_ratio(self, ratio: StepRatio) -> None:
         """Warn once if the caller steps several times for each update."""
@@ -411,56 +514,59 @@ class LRScheduler(optim.lr_scheduler.LRScheduler):
         if found is not None:
             self._step_ratio = None
         if found is not None and found > 1:
-            warnings.warn(
+            adapting.warn(
                 f"{WHERE}.step: expected one call for each update; got {found}, so that the schedule runs {found} times as "
-                "fast; attach() the scheduler instead, or sync() it with the number of updates",
-                stacklevel=4,
+                "fast; attach() the scheduler instead, or sync() it with the number of updates"
             )
 
     def _warn_of_foreign_rate(self, rates: Sequence[float]) -> None:
         """Warn once if other code has written a rate since the last step."""
-        if not self._may_warn_of_foreign_rate or not _composites.is_standalone(self):
+        if self._in_composite:
             return
         groups = self.optimizer.param_groups
         for number, (group, last, rate) in enumerate(zip(groups, self._last_lr, rates, strict=False)):
             if not _rate_cells.equals(group["lr"], last):
-                self._may_warn_of_foreign_rate = False
-                warnings.warn(
+                self._warn_once(
+                    "foreign",
                     f"{WHERE}: expected the rate {last} that was written into group {number}; got {float(group['lr'])}, "
                     f"written by something else; the schedule rules and sets {rate} (set a group's lr_scale to scale it)",
-                    stacklevel=4,
                 )
                 return
 
-    def _configure(self, schedule: Any, also: Mapping[str, Any], *, relative: bool) -> None:
-        """Set the schedules, and everything that is derived from them."""
-        self.relative = relative
-        self.plateau = schedule if isinstance(schedule, lrcore.Plateau) else None
-        followed: Any = self.plateau.schedule if self.plateau else schedule
-        self.schedule = _groups.as_schedules(followed, _SCHEDULE_ARGUMENT)
-        self._metric_state = self.plateau.initial() if self.plateau else None
-        self.also = _groups.also_schedules(also, self.optimizer.param_groups[0], WHERE)
-        self._targets = _groups.targets(self.also, self.optimizer.param_groups[0])
-        one = isinstance(self.schedule, lrcore.Schedule) and self.plateau is None
-        self._has_plain_schedule = one and not relative and not self._targets
+    def _warn_of_added_rates(self, added: Sequence[_given.Group]) -> None:
+        """Warn once if an added group has a rate that is neither the optimizer's default nor the present one."""
+        defaults = [getattr(one, "defaults", {}).get("lr") for one in _hooks.wrapped_optimizers(self.optimizer)]
+        known = {float(rate) for rate in (*defaults, *self._last_lr) if rate is not None}
+        for group in added:
+            if not self.relative and "lr_scale" not in group and float(group["lr"]) not in known:
+                self._warn_once(
+                    "added",
+                    f"{WHERE}: expected an added group without a rate of its own, which the schedule overwrites; got "
+                    f"{float(group['lr']):g}; set relative=True, an lr_scale in the group, or follow() a list with a schedule "
+                    "for each group",
+                )
 
-    def _configure_from_state(self, loaded: adapting.LoadedState, where: str) -> None:
-        """Set the schedules and the plateau's state from a saved state; the inverse of `_description`."""
-        described = loaded.schedule
-        also = dict(described) if isinstance(described, Mapping) else {"lr": described}
-        relative = "lr" not in also
-        rates = also.pop("relative_lr" if relative else "lr", None)
-        if rates is None:
-            raise lrcore.ScheduleError(where, f"expected a saved schedule of lr; got {', '.join(also)}")
-        self._configure(rates, also, relative=relative)
-        if self.plateau is not None and loaded.plateau is not None:
-            self._metric_state = lrcore.PlateauState.from_dict(loaded.plateau, where)
-        remembered = self._metric_state if loaded.plateau is not None else None
-        self._report_due = adapting.report_due(loaded.step, remembered) if self.plateau else inf
+    def _warn_of_missed_updates(self) -> None:
+        """Warn once if the optimizer is updated by something that calls no hook, after `attach`."""
+        if self._attachment is not None and self._attachment.has_missed_updates():
+            self._warn_once(
+                "missed",
+                f"{WHERE}.attach: expected updates by {type(self.optimizer).__name__}.step; got weights that change without "
+                "it, so that the schedule stands still; call step() after each update instead",
+            )
 
-    def _description(self) -> Any:
-        """The schedules as `lrcore.save_state` stores them: one schedule, or a mapping if there is more to save."""
-        schedule = self.plateau or self.schedule
-        if self.relative:
-            return {"relative_lr": schedule, **self.also}
-        return {"lr": schedule, **self.also} if self.also else schedule
+    def _warn_once(self, what: str, message: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            adapting.warn(message)
+
+
+def _native_step(state: Any) -> int | None:
+    """The updates that the state of a native scheduler counts; None for another state, or one that counts metrics."""
+    if not isinstance(state, Mapping) or "format" in state or "num_bad_epochs" in state:
+        return None
+    children = state.get("_schedulers")
+    if "last_epoch" not in state and isinstance(children, list) and children:  # a ChainedScheduler
+        return _native_step(children[0])
+    step = state.get("last_epoch")
+    return step if isinstance(step, int) and step >= 0 else None

@@ -16,7 +16,7 @@ PATTERN = r"^\s*[0-9._eE+]+\s*((update|epoch|sample|token)(s|\(s\))?|%)\s*$"
 
 _WRITTEN = re.compile(
     r"""\s*
-    (?P<amount> [+-]? (?: \d+(?:_\d+)* (?: \.\d+(?:_\d+)* )? | \.\d+(?:_\d+)* ) (?: [eE][+-]?\d+ )? )
+    (?P<amount> [+-]? (?: \d+(?:_\d+)* (?: \.\d+(?:_\d+)* )? | \.\d+(?:_\d+)* ) (?: [eE] (?P<exponent> [+-]?\d+ ) )? )
     \s*
     (?: (?P<unit> update|epoch|sample|token ) (?: s | \(s\) )? | (?P<share> % ) )
     \s*""",
@@ -65,8 +65,8 @@ def parsed(text: Any, where: str = "length") -> Length:
     """
     if isinstance(text, (int, float)) and not isinstance(text, bool) and 0 <= text < float("inf"):
         return Length(Fraction(text), "updates", str(text))
-    match = _WRITTEN.fullmatch(text) if isinstance(text, str) and len(text) <= _MAX_CHARACTERS else None
-    if match is None or abs(int(re.sub(r".*[eE]|^[^eE]*$", "", match["amount"]) or 0)) > _MAX_EXPONENT:
+    match = _match(text)
+    if match is None:
         raise ScheduleError(
             where,
             "expected a number of updates, or a number and one of updates, epochs, samples, tokens, %; got "
@@ -75,7 +75,15 @@ def parsed(text: Any, where: str = "length") -> Length:
     amount = Fraction(match["amount"].replace("_", ""))
     if amount < 0:
         raise ScheduleError(where, f"expected a length >= 0; got {text!r}")
-    return Length(amount, "%" if match["share"] else f"{match['unit']}s", text.strip())
+    return Length(amount, "%" if match["share"] else f"{match['unit']}s", match[0].strip())
+
+
+def _match(text: Any) -> re.Match[str] | None:
+    """The parts of a text that is a length; None for anything else."""
+    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
+        return None
+    match = _WRITTEN.fullmatch(text)
+    return None if match is None or abs(int(match["exponent"] or 0)) > _MAX_EXPONENT else match
 
 
 def _advice(text: Any) -> str:

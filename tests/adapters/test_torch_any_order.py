@@ -29,7 +29,10 @@ class AnyOrder(RuleBasedStateMachine):
         form=st.sampled_from(["one", "list", "plateau", "also"]),
     )
     def begin(self, bases: list[float], form: str, *, relative: bool, tensors: bool) -> None:
-        self.bases, self.relative, self.tensors, self.form = bases, relative, tensors, form
+        self.relative, self.tensors, self.form = relative, tensors, form
+        self.bases = (
+            bases if relative or form == "list" else bases[:1] * len(bases)
+        )  # others would be overwritten, with a warning
         self.plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
         self.state = self.plateau.initial()
         self.step = 0
@@ -37,7 +40,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.make()
 
     def make(self) -> None:
-        groups = [{"params": [parameter()], "lr": self.held(base)} for base in self.bases]
+        groups = [
+            {"params": [parameter()], "lr": self.held(base), **({"lr_scale": scale} if scale != 1 else {})}
+            for base, scale in zip(self.bases, self.scales, strict=True)
+        ]
         self.optimizer: torch.optim.Optimizer = torch.optim.SGD(groups)
         schedules = [SCHEDULE if number % 2 else FALLING for number in range(len(self.bases))]
         schedule: Any = {"list": schedules, "plateau": self.plateau}.get(self.form, SCHEDULE)
@@ -102,9 +108,15 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.form != "list" and len(self.bases) < 5)
     @rule()
     def add_a_group(self) -> None:
-        self.optimizer.add_param_group({"params": [parameter()], "lr": self.held(4.0)})
-        self.bases.append(4.0)
+        own = {"lr": self.held(4.0)} if self.relative else {}
+        self.optimizer.add_param_group({"params": [parameter()], **own})
+        self.bases.append(4.0 if self.relative else self.bases[0])
         self.scales.append(1.0)
+
+    @precondition(lambda self: self.form == "one")
+    @rule()
+    def follow_the_same_again(self) -> None:
+        self.scheduler.follow(SCHEDULE)
 
     @precondition(lambda self: self.form == "plateau")
     @rule(metric=st.floats(0, 1))

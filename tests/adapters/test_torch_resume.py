@@ -131,7 +131,7 @@ def test_a_relative_run_resumes(done: int) -> None:
 @pytest.mark.parametrize("scheduler_first", [False, True])
 def test_a_run_that_added_a_group_resumes(with_group: str, *, scheduler_first: bool) -> None:
     def made(groups: int) -> tuple[torch.optim.Optimizer, lrcore_torch.LRScheduler]:
-        optimizer = sgd(groups, lr=2.0)
+        optimizer = torch.optim.SGD([{"params": [parameter()], "lr": rate} for rate in (2.0, 1.0)[:groups]])
         return optimizer, lrcore_torch.LRScheduler(optimizer, FALLING, relative=True)
 
     optimizer, scheduler = made(1)
@@ -402,7 +402,9 @@ def test_report_requires_a_plateau_and_a_number() -> None:
     optimizer = sgd()
     scheduler = lrcore_torch.LRScheduler(optimizer, FALLING)
     used_rates(optimizer, scheduler, 3)
-    with pytest.raises(lrcore.ScheduleError, match=r"report: expected a lrcore.Plateau to tell; got Exponential"):
+    with pytest.raises(
+        lrcore.ScheduleError, match=r"report: expected a lrcore.Plateau, which alone uses metrics; got Exponential"
+    ):
         scheduler.step(metrics=0.5)
     assert scheduler.last_epoch == 3
     scheduler = lrcore_torch.LRScheduler(optimizer, plateau())
@@ -485,3 +487,58 @@ def test_only_a_plateau_that_waits_for_a_metric_warns(form: Any) -> None:
     scheduler.sync(10**6)
     scheduler = lrcore_torch.LRScheduler(sgd(), plateau(), last_epoch=9_998)
     scheduler.sync(19_998)  # it began at step 9,999
+
+
+# --- the state of a native scheduler ----------------------------------------------------------------------------------
+
+
+def native_state(kind: str) -> dict[str, Any]:
+    optimizer = sgd()
+    step = torch.optim.lr_scheduler.StepLR(optimizer, 10)
+    chain = torch.optim.lr_scheduler.ChainedScheduler([step, torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)])
+    native: Any = {"StepLR": step, "ChainedScheduler": chain}[kind]
+    for _ in range(7):
+        update(optimizer)
+        native.step()
+    return native.state_dict()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", ["StepLR", "ChainedScheduler"])
+def test_the_configured_schedule_goes_on_at_the_step_of_a_native_state(kind: str) -> None:
+    state = native_state(kind)
+    with pytest.raises(
+        lrcore.ScheduleError, match="use_config goes on with the configured schedule at its last_epoch, 7"
+    ):
+        lrcore_torch.LRScheduler(sgd(), FALLING).load_state_dict(state)
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, FALLING, on_mismatch="use_config")
+    with pytest.warns(UserWarning, match="its last_epoch 7 is taken as the updates already made"):
+        scheduler.load_state_dict(state)
+    assert used_rates(optimizer, scheduler, 3) == expected(FALLING, range(7, 10))
+
+
+def test_the_state_of_a_native_plateau_gives_no_step() -> None:
+    """Its last_epoch counts metrics, not updates."""
+    native = torch.optim.lr_scheduler.ReduceLROnPlateau(sgd())
+    native.step(1.0)
+    scheduler = lrcore_torch.LRScheduler(sgd(), FALLING, on_mismatch="use_config")
+    with pytest.raises(lrcore.ScheduleError, match=r"this is the state of a native scheduler$"):
+        scheduler.load_state_dict(native.state_dict())
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_an_attached_plateau_takes_a_metric_by_step_and_makes_none(by_name: bool) -> None:
+    """Trainers pass a metric to `step` once an epoch, while the scheduler counts the updates itself."""
+    optimizer = sgd()
+    scheduler = lrcore_torch.LRScheduler(optimizer, plateau(), attach=True)
+    state = plateau().initial()
+    for metric in METRICS:
+        for _ in range(PER_EPOCH):
+            assert update(optimizer) == [plateau().value(scheduler.last_epoch - 1, state)]
+        state = plateau().update(state, metric)
+        if by_name:
+            scheduler.step(metrics=metric)
+        else:
+            scheduler.step(metric)
+    assert scheduler.last_epoch == len(METRICS) * PER_EPOCH
+    assert scheduler.plateau_state == state

@@ -16,6 +16,7 @@ from tests.benchmarks.measure import Bench, Call, output, seconds
 STEPS = 10**8  # no measurement comes to the end
 GROUPS = (1, 10, 100)
 MARK = 0.35
+FORMS_MARK = 1.0
 Native = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 
 
@@ -42,7 +43,23 @@ def pairs() -> dict[str, tuple[Schedule, Native]]:
         ),
         "ConstantLR": (Constant(0.1), lambda one: lr_scheduler.ConstantLR(one, 1.0, 1)),
         "SequentialLR(LinearLR, CosineAnnealingLR)": (Cosine(init_value=0.1, decay_steps=STEPS).warmup(1000, 1e-4), joined),
+        **{name: (lrcore_torch.from_native(native(optimizer(1))), native) for name, native in imported().items()},
     }  # fmt: skip
+
+
+def imported() -> dict[str, Native]:
+    """More natives, whose schedule `from_native` gives."""
+    return {
+        "MultiStepLR": lambda one: lr_scheduler.MultiStepLR(one, [10_000, 20_000], 0.1),
+        "CosineAnnealingWarmRestarts": lambda one: lr_scheduler.CosineAnnealingWarmRestarts(one, 10_000),
+        "OneCycleLR": lambda one: lr_scheduler.OneCycleLR(one, 0.5, STEPS, cycle_momentum=False),
+        "CyclicLR": lambda one: lr_scheduler.CyclicLR(one, 0.1, 0.5, 10_000, cycle_momentum=False),
+        "LambdaLR": lambda one: lr_scheduler.LambdaLR(one, fading),
+    }
+
+
+def fading(step: int) -> float:
+    return 1 / (1 + step)
 
 
 def optimizer(groups: int, *, tensor: bool = False) -> torch.optim.Optimizer:
@@ -58,8 +75,9 @@ def steps(schedule: Schedule, native: Native, groups: int, *, tensor: bool = Fal
 def costs(bench: Bench) -> None:
     """Float rates for every scheduler, tensor rates for one."""
     for name, (schedule, native) in pairs().items():
+        mark = 1.0 if name in imported() else MARK
         for groups in GROUPS:
-            bench.ratio("torch scheduler.step()", f"{name}, {groups} groups", *steps(schedule, native, groups), MARK)
+            bench.ratio("torch scheduler.step()", f"{name}, {groups} groups", *steps(schedule, native, groups), mark)
     schedule, native = pairs()["CosineAnnealingLR"]
     for groups in GROUPS:
         both = steps(schedule, native, groups, tensor=True)
@@ -87,6 +105,8 @@ def forms(bench: Bench) -> None:
                 f"{name}, {groups} groups",
                 Call(scheduler.step),
                 theirs,
+                FORMS_MARK,
+                limit="it writes two numbers into each group, where the native writes one" if "also" in name else "",
             )
 
 

@@ -66,7 +66,7 @@ def compare(conformance: Conformance, name: str, updates: int, **options: Any) -
 
 @pytest.mark.parametrize("name", OPTIONS)
 @given(data=st.data())
-def test_name_gives_the_values_of_transformers(conformance: Conformance, name: str, data: st.DataObject) -> None:
+def test_a_name_gives_the_values_of_transformers(conformance: Conformance, name: str, data: st.DataObject) -> None:
     warmup, total = data.draw(LENGTHS)
     assume(name != "polynomial" or total > warmup)  # theirs divides 0 by 0
     past = 0 if name.startswith("cosine") else 20  # theirs rebounds
@@ -105,30 +105,30 @@ BEYOND: dict[str, dict[str, Any]] = {
 
 @known_difference("transformers-beyond-the-end")
 @pytest.mark.parametrize("name", BEYOND)
-def test_beyond_the_end_theirs_rebounds(name: str) -> None:
+def test_the_schedule_of_transformers_rises_again_beyond_its_end(name: str) -> None:
     options = {"num_warmup_steps": 5, "num_training_steps": 25, **BEYOND[name]}
     assert theirs(name, 46, **options)[45] == pytest.approx(ours(name, 46, **options)[45])
 
 
 @pytest.mark.parametrize("name", BEYOND)
-def test_beyond_the_end_ours_holds(name: str) -> None:
+def test_our_schedule_holds_beyond_its_end(name: str) -> None:
     rates = ours(name, 46, num_warmup_steps=5, num_training_steps=25, **BEYOND[name])
     assert set(rates[25:]) == {min(rates[1:])}
 
 
 @known_difference("transformers-restart-missed")
-def test_restart_that_theirs_misses() -> None:
+def test_transformers_misses_a_restart() -> None:
     options = {"num_warmup_steps": 0, "num_training_steps": 44, "num_cycles": 22}
     assert theirs("cosine_with_restarts", 31, **options)[30] == pytest.approx(RATE)
 
 
-def test_restart_that_ours_does_not_miss() -> None:
+def test_our_schedule_does_not_miss_the_restart() -> None:
     rates = ours("cosine_with_restarts", 44, num_warmup_steps=0, num_training_steps=44, num_cycles=22)
     assert rates[::2] == [RATE] * 22
 
 
 @known_difference("transformers-polynomial-without-decay")
-def test_polynomial_without_decay() -> None:
+def test_a_polynomial_of_transformers_without_decay_steps_stays_at_its_peak() -> None:
     try:
         rates = theirs("polynomial", 9, num_warmup_steps=5, num_training_steps=5)
     except ZeroDivisionError:
@@ -136,7 +136,7 @@ def test_polynomial_without_decay() -> None:
     assert rates == pytest.approx(ours("polynomial", 9, num_warmup_steps=5, num_training_steps=5))
 
 
-def test_polynomial_without_decay_is_at_its_end_after_the_warmup() -> None:
+def test_our_polynomial_without_decay_steps_is_at_its_end_after_the_warmup() -> None:
     rates = ours("polynomial", 9, num_warmup_steps=5, num_training_steps=5)
     assert rates == pytest.approx([RATE * step / 5 for step in range(5)] + [1e-7] * 4)
 
@@ -159,7 +159,7 @@ def test_polynomial_without_decay_is_at_its_end_after_the_warmup() -> None:
         },
     ),
 )
-def test_reduce_lr_on_plateau_is_torchs_machine(
+def test_reduce_lr_on_plateau_gives_the_rates_of_torch(
     conformance: Conformance, metrics: list[float], options: dict[str, Any]
 ) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=RATE)

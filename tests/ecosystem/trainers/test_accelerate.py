@@ -114,7 +114,7 @@ def run_in_two_processes(folder: str) -> None:
         Path(folder, f"{way} {accelerator.process_index}").write_text(json.dumps(movements(weights)), encoding="utf-8")
 
 
-def test_two_processes(tmp_path: Path) -> None:
+def test_two_processes_use_the_schedule_at_each_update(tmp_path: Path) -> None:
     debug_launcher(run_in_two_processes, (str(tmp_path),), num_processes=2)
     for way, rate in WAYS.items():
         for process in range(2):

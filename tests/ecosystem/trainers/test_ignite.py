@@ -45,7 +45,7 @@ def test_attached_it_needs_no_handler() -> None:
     assert scheduler.state_dict() == lrcore.save_state(EPOCHS * BATCHES, SCHEDULE)
 
 
-def test_under_the_warmup_of_ignite() -> None:
+def test_the_schedule_follows_a_warmup_of_ignite() -> None:
     model, optimizer, scheduler = made()
     warmup = create_lr_scheduler_with_warmup(scheduler, warmup_start_value=0.0, warmup_end_value=0.5, warmup_duration=6)
     moved = run(model, optimizer, warmup)

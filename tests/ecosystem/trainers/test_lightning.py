@@ -70,7 +70,7 @@ def test_each_update_uses_the_schedule(tmp_path: Path) -> None:
     assert movements(weights.seen) == pytest.approx(rates(range(EPOCHS * BATCHES)), rel=1e-12)
 
 
-def test_by_epoch(tmp_path: Path) -> None:
+def test_each_epoch_uses_the_schedule_where_the_interval_is_an_epoch(tmp_path: Path) -> None:
     weights = Weights()
     fit(tmp_path, Module(interval="epoch"), [weights], max_epochs=4)
     by_epoch = [SCHEDULE(epoch) for epoch in range(4) for _ in range(BATCHES)]
@@ -152,3 +152,34 @@ def test_a_plateau_goes_on_from_a_checkpoint(epochs: int, tmp_path: Path) -> Non
     fit(tmp_path, ToldOfEpochs(plateau), [second], tmp_path / "half.ckpt", max_epochs=8)
     assert first.seen + second.seen == whole.seen
     assert movements(whole.seen)[-1] == pytest.approx(SCHEDULE(10**6) * 0.5**4, rel=1e-9)
+
+
+class Monitored(Module):
+    """Logs a loss that stops getting better, for Lightning to pass to a plateau; the scheduler counts the updates itself."""
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters())
+        scheduler = lrcore_torch.LRScheduler(optimizer, self.schedule, attach=True)
+        monitored = {"scheduler": scheduler, "monitor": "loss", "reduce_on_plateau": True, "interval": "epoch"}
+        return {"optimizer": optimizer, "lr_scheduler": monitored}
+
+    def on_train_epoch_end(self) -> None:
+        self.log("loss", float(max(2 - self.current_epoch, 0)))
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_monitored_plateau_has_a_warmup_by_update(accumulated: int, tmp_path: Path) -> None:
+    plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0)
+    weights, first, second = Weights(), Weights(), Weights()
+    options: dict[str, Any] = {"accumulate_grad_batches": accumulated}
+    fit(tmp_path, Monitored(plateau), [weights], max_epochs=8, **options)
+    used, state = [], plateau.initial()
+    for epoch in range(8):
+        updates = BATCHES // accumulated
+        used += [plateau.value(epoch * updates + update, state) for update in range(updates)]
+        state = plateau.update(state, float(max(2 - epoch, 0)))
+    assert movements(weights.seen[accumulated - 1 :: accumulated]) == pytest.approx(used, rel=1e-9)
+    trainer = fit(tmp_path, Monitored(plateau), [first], max_epochs=5, **options)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    fit(tmp_path, Monitored(plateau), [second], tmp_path / "half.ckpt", max_epochs=8, **options)
+    assert first.seen + second.seen == weights.seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ class Weights(TrainerCallback):
 
 def trained(
     folder: Path,
-    schedule: lrcore.Schedule = SCHEDULE,
+    schedule: lrcore.Schedule | lrcore.Plateau = SCHEDULE,
     resume: Path | None = None,
     scheduler: Any = None,
+    callbacks: Sequence[TrainerCallback] = (),
     **options: Any,
 ) -> tuple[list[float], Trainer]:
     """What the weight was after each update, and the Trainer."""
@@ -62,7 +64,14 @@ def trained(
         **{"save_strategy": "no", **options},
     )
     data: Any = [{"ones": torch.ones(1, dtype=torch.float64)}] * 8
-    trainer = Trainer(model, arguments, train_dataset=data, optimizers=(optimizer, scheduler), callbacks=[weights])
+    trainer = Trainer(
+        model,
+        arguments,
+        train_dataset=data,
+        eval_dataset=data,
+        optimizers=(optimizer, scheduler),
+        callbacks=[weights, *callbacks],
+    )
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return weights.seen, trainer
 
@@ -98,3 +107,27 @@ def test_another_schedule_is_not_taken_in_silence(tmp_path: Path) -> None:
         trained(tmp_path, other, tmp_path / "checkpoint-10")
     weights, _ = trained(tmp_path, other, tmp_path / "checkpoint-10", {"on_mismatch": "use_config"})
     assert movements(weights)[1:] == [0.125] * 5
+
+
+class Report(TrainerCallback):
+    """Gives each evaluation's loss to the plateau of the Trainer's scheduler."""
+
+    def on_evaluate(self, *_: Any, metrics: Any, lr_scheduler: Any, **__: Any) -> None:
+        lr_scheduler.report(metrics["eval_loss"])
+
+
+def test_the_metrics_of_evaluations_reach_a_plateau(tmp_path: Path) -> None:
+    """The loss is the weight itself, which falls: with mode max no evaluation is an improvement."""
+    plateau = lrcore.Plateau(SCHEDULE, factor=0.5, patience=0, mode="max")
+    weights, trainer = trained(
+        tmp_path,
+        plateau,
+        callbacks=[Report()],
+        eval_strategy="steps",
+        eval_steps=4,
+        eval_on_start=True,
+        label_names=["ones"],
+    )
+    scales = [1.0] * 4 + [0.5] * 4 + [0.25] * 4 + [0.125] * 4
+    assert movements(weights) == pytest.approx([SCHEDULE(step) * scales[step] for step in range(UPDATES)], rel=1e-12)
+    assert trainer.lr_scheduler.plateau_state.reports == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import lightning
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -42,3 +43,20 @@ def rates(steps: range) -> list[float]:
 def movements(weights: list[float]) -> list[float]:
     """What each update moved the weight by, from what it was after each; the first began at 0."""
     return [before - after for before, after in zip([0.0, *weights], weights, strict=False)]
+
+
+class LoggedWeight(lightning.LightningModule):
+    """The weight as Lightning trains it, without optimizers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Weight()
+
+    def training_step(self, batch: Any, number: int) -> torch.Tensor:
+        loss: torch.Tensor = self.model(batch[0])
+        return loss
+
+
+class Data(lightning.LightningDataModule):
+    def train_dataloader(self) -> DataLoader[Any]:
+        return loader()
