@@ -50,7 +50,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons = lacking()
     for item in items:
-        reason = reasons.get(item.nodeid.split("[")[0])
+        reason = reasons.get(item.nodeid, reasons.get(item.nodeid.split("[")[0]))
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
