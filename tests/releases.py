@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.frameworks import NAMES, ROOT, TABLE
+from tests.frameworks import NAMES, ROOT, TABLE, accelerator
 
 ROWS: list[dict[str, Any]] = tomllib.loads((ROOT / "tests" / "releases.toml").read_text(encoding="utf-8"))["row"]
 RESULTS = ROOT / "build" / "releases"
 COMMITTED = ROOT / "docs" / "versions.json"
 PAGE = ROOT / "docs" / "versions.md"
-SESSIONS = ("oldest", "newest")
+SESSIONS = ("oldest", "newest", "gpu")
 
 
 # --- the plugin -------------------------------------------------------------------------------------------------------
@@ -92,6 +92,7 @@ class Record:
         result = {
             "framework": self.framework,
             "packages": {name: metadata.version(name) for name in map(_name, TABLE[self.framework]["pins"])},
+            "device": accelerator(self.framework) or "CPU",
             "python": platform.python_version(),
             "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
             "outcomes": dict(self.outcomes),
@@ -125,18 +126,19 @@ def page(results: dict[str, Any]) -> str:
         "",
         "The oldest and the newest release of each framework that lrcore's tests of adapter, contract, parity and training were run",
         "with, beside the one of the ordinary run (in `adapters/frameworks.toml`). Written by `python -m tests.releases` from the",
-        "results of `nox -s oldest newest`. A test is skipped where the release lacks what it tests; the reasons are below.",
+        "results of `nox -s oldest newest`. A test is skipped where the release lacks what it tests, and where a machine lacks what",
+        "the test needs.",
         "",
-        "| framework | releases | Python | passed | known differences | skipped | failed | date |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name in NAMES:
-        for session in SESSIONS:
-            row = results.get(f"{name}-{session}")
-            lines.append(f"| {TABLE[name]['title']} | {_cells(row) if row else f'{session}: not run'} |")
-    lines += [
+        "| framework | run | releases | Python | device | passed | known differences | skipped | failed | date |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {TABLE[name]['title']} | {session} | {_cells(results[f'{name}-{session}'])} |"
+            for name in NAMES
+            for session in SESSIONS
+            if f"{name}-{session}" in results
+        ),
         "",
-        "No test has run on a GPU yet; `tests/gpu.py` is the program for a machine that has one.",
+        f"Not run yet: {', '.join(_not_run(results)) or 'none'}. The runs on a GPU are made by `tests/gpu.py`.",
         "",
         "## What is left out where",
         "",
@@ -150,7 +152,15 @@ def page(results: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any]) -> str:
     releases = ", ".join(f"{name} {version}" for name, version in row["packages"].items())
     counts = [row["outcomes"].get(one, 0) for one in ("passed", "expected to fail", "skipped", "failed")]
-    return " | ".join(map(str, [releases, row["python"], *counts, row["date"]]))
+    return " | ".join(map(str, [releases, row["python"], row["device"], *counts, row["date"]]))
+
+
+def _not_run(results: dict[str, Any]) -> list[str]:
+    """The sessions without a result; torch and optax are those with tests for a GPU."""
+    every = [
+        f"{name}-{session}" for name in NAMES for session in SESSIONS if session != "gpu" or name in {"torch", "optax"}
+    ]
+    return [one.replace("-", " ") for one in every if one not in results]
 
 
 def main() -> None:
