@@ -246,7 +246,7 @@ class LRScheduler(paddle.optimizer.lr.LRScheduler):
         """Return a copy that shares its tensors with an optimizer that is copied together with it."""
         copied = memo[id(self)] = type(self).__new__(type(self))
         copied.__setstate__(copy.deepcopy(self.__getstate__(), memo))
-        copied._tensors = copy.deepcopy(self._tensors, memo)
+        copied.__dict__.update(_tensors=copy.deepcopy(self._tensors, memo))
         return copied
 
     def _go_to(self, step: int, follower: Follower) -> None:

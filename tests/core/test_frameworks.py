@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from lrcore.schedules.steps import ADAPTERS
 from tests.frameworks import NAMES, ROOT, TABLE
