@@ -21,7 +21,7 @@ import lrcore
 import lrcore_optax
 
 # A context manager; JAX before 0.8 has it among its experiments.
-enable_x64: Any = getattr(jax, "enable_x64", None) or importlib.import_module("jax.experimental").enable_x64
+enable_x64: Any = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
 
 UPDATES = 60
 EPOCH = 6  # number of updates between two metrics
