@@ -175,10 +175,14 @@ def _searchsorted(starts: Any, entries: jax.Array, *, side: Literal["right"]) ->
     and three times as many operations. On a CPU, XLA runs fewer than a thousand operations without another thread.
     """
     highest = (len(starts) - 1).bit_length()
-    last = jnp.zeros_like(entries)
-    for stride in (1 << bit for bit in reversed(range(highest))):
+    strides = np.array([1 << bit for bit in reversed(range(highest))], dtype=np.int32)
+
+    def with_bit(last: jax.Array, stride: Any) -> tuple[jax.Array, None]:
         reached = jnp.take(starts, last + stride, mode="clip") <= entries
-        last = last + jnp.where(reached, stride, 0)
+        return last + jnp.where(reached, stride, 0), None
+
+    # Inside a shard_map, JAX before 0.8 takes zeros for the same on each device, and refuses a result that is not.
+    last, _ = jax.lax.scan(with_bit, entries * 0, strides, unroll=True)
     return jnp.minimum(last + 1, len(starts))
 
 

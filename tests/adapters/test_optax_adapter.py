@@ -688,7 +688,7 @@ def test_a_state_of_another_schedule_is_reported() -> None:
     ],
 )
 def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> None:
-    with pytest.raises(ScheduleError, match=r"got .*(Tracer|Array).*lrcore_optax\.as_schedule\(schedule\)"):
+    with pytest.raises(ScheduleError, match=r"got .*(Trace[dr]|Array).*lrcore_optax\.as_schedule\(schedule\)"):
         ask()
 
 
@@ -709,7 +709,7 @@ def test_a_schedule_that_is_traced_names_the_adapter(ask: Callable[[], Any]) -> 
 )
 def test_a_traced_parameter_is_refused_with_the_form_that_is_right(make: Callable[[Any], Any]) -> None:
     with pytest.raises(
-        ScheduleError, match=r"got .*Tracer.* (scale \* learning_rate\(count\)|lambda count: factor \*)"
+        ScheduleError, match=r"got .*Trace[dr].* (scale \* learning_rate\(count\)|lambda count: factor \*)"
     ) as caught:
         jax.jit(make)(2.0)
     assert "\n" not in str(caught.value)
