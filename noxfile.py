@@ -35,6 +35,8 @@ DEMO = Path("build/demo")
 BENCH = Path("build/bench")
 DIST = Path("build/dist")
 SITE = Path("build/site")
+RELEASES = Path("build/releases")
+RELEASE_TESTS = ("tests/adapters", "tests/contract", "tests/parity", "tests/training")
 MOVE = Path("build/move/run.json")
 MOVES = ["torch", "paddle", "optax", "check"]
 
@@ -182,6 +184,52 @@ def framework(session: nox.Session, name: str) -> None:
     session.run("pytest", f"--framework={name}", *session.posargs, env=ENVIRONMENT)
     session.run("mypy", "--follow-imports=silent", f"adapters/lrcore_{name}")
     leave(session)
+
+
+@nox.session(default=False)
+@nox.parametrize(
+    ("name", "python"),
+    [nox.param(name, interpreter(row["oldest"]["python"]), id=name) for name, row in FRAMEWORKS.items()],
+)
+def oldest(session: nox.Session, name: str) -> None:
+    """Test one adapter with the oldest releases that pyproject.toml allows; `nox -s versions` writes the table."""
+    test_release(session, name, "oldest")
+
+
+@nox.session(default=False)
+@nox.parametrize(
+    ("name", "python"),
+    [nox.param(name, interpreter(row["newest"]["python"]), id=name) for name, row in FRAMEWORKS.items()],
+)
+def newest(session: nox.Session, name: str) -> None:
+    """Test one adapter with the newest releases that were tried; `nox -s versions` writes the table."""
+    test_release(session, name, "newest")
+
+
+def test_release(session: nox.Session, name: str, age: str) -> None:
+    """Run the tests of an adapter with the releases in its table of frameworks.toml, and write how many passed."""
+    row = FRAMEWORKS[name][age]
+    bare = row.get("bare", [])
+    session.install("-e", ".[cli,yaml]" if bare else f".[{name},cli,yaml]", *row["pins"], *group("test"))
+    if bare:
+        session.install("--no-deps", *bare)
+        [site] = Path(session.virtualenv.location).glob("lib/python*/site-packages")
+        session.run("python", "tests/cuda_stubs.py", str(site / "torch" / "lib"))
+    folder = Path(session.create_tmp()) if session.posargs else RELEASES  # a part of the tests is no result
+    session.run(
+        *("python", "-m", "pytest", "-p", "tests.releases", f"--framework={name}"),
+        f"--result={folder / f'{name}-{age}.json'}",
+        *(session.posargs or RELEASE_TESTS),
+        env=ENVIRONMENT,
+    )
+    leave(session)
+
+
+@nox.session(default=False)
+def versions(session: nox.Session) -> None:
+    """Write docs/versions.md from the results of `oldest` and `newest`."""
+    session.install("-e", ".", *group("test"))
+    session.run("python", "-m", "tests.releases")
 
 
 @nox.session

@@ -79,7 +79,7 @@ def main(output: Path) -> None:
     data = digits.load(output.with_name("digits.npz"))
     schedule = lrcore.load(Path(__file__).with_name("schedule.toml"))
     assert isinstance(schedule, lrcore.Schedule)  # a file with a table `plateau` gives a lrcore.Plateau
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     record = Record("torch", torch.__version__, str(device), data.updates)
     network = train(data, schedule, device, record)
     record.write(output, accuracy(network, data, device))

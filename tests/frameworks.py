@@ -23,6 +23,10 @@ def load(name: str) -> ModuleType:
 
 def describe(name: str) -> str:
     """One line: the framework, its version, and the device its tests use."""
-    module = load(name)
-    accelerator = importlib.import_module(f"tests.contract.harness_{name}").accelerator()
-    return f"{name} {module.__version__} on {accelerator or 'the CPU: it reports no accelerator'}"
+    return f"{name} {load(name).__version__} on {accelerator(name) or 'the CPU: it reports no accelerator'}"
+
+
+def accelerator(name: str) -> str:
+    """The name of the accelerator that the framework's tests use; empty if there is none."""
+    found: str = importlib.import_module(f"tests.contract.harness_{name}").accelerator()
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 
 import lrcore
 from lrcore import adapting
+from lrcore_keras._operations import OPERATIONS
 from lrcore_keras._optimizers import count_on_host, find_caller, is_of_keras_2
 
 WHERE = "lrcore_keras.LearningRateSchedule"
@@ -101,7 +102,7 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
             return keras.ops.convert_to_tensor(rate)  # naming the dtype would make JAX warn where it has no float64
         if accumulation > 1:
             steps = keras.ops.floor_divide(steps, accumulation)
-        return self._table.evaluate(keras.ops, steps, keras.ops.cast, self._dtype())
+        return self._table.evaluate(OPERATIONS, steps, keras.ops.cast, self._dtype())
 
     def _evaluate_on_host(self, step: int) -> Any:
         """The rate as an array of numpy: from a lookup its entry, for cubics the value that they approximate."""

@@ -221,7 +221,7 @@ def _restarts(native: torch_lr.CosineAnnealingWarmRestarts, start: _Start) -> lr
 
 
 def _swa(native: SWALR, start: _Start) -> lrcore.Schedule:
-    make = {"cos": lrcore.Cosine, "linear": lrcore.Linear}[native._anneal_strategy]
+    make = lrcore.Linear if native.anneal_func(0.25) == 0.25 else lrcore.Cosine  # older releases do not keep its name
     end = float(_groups(native)[start.group]["swa_lr"])
     return make(init_value=start.rate, end_value=end, decay_steps=native.anneal_epochs)
 

@@ -34,7 +34,9 @@ SCHEDULES = [
     adapting.as_schedule(lambda step: 0.1 / (step + 1)),
 ]
 OPTIMIZERS = [
-    name for name in torch.optim.__all__ if name != "Optimizer" and isinstance(getattr(torch.optim, name), type)
+    name
+    for name, kind in vars(torch.optim).items()
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
 ]
 
 

@@ -11,7 +11,7 @@ import torch
 import lrcore
 import lrcore_torch
 
-DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 UPDATES = 60
 SCHEDULE = lrcore.Cosine(init_value=0.3, end_value=0.01, decay_steps=40).warmup(10)
 

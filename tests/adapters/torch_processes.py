@@ -19,7 +19,6 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 import lrcore
@@ -120,6 +119,8 @@ class Sharded:
 
     def __init__(self, schedule: lrcore.Schedule, **options: Any) -> None:
         self.model = linear()
+        from torch.distributed.fsdp import fully_shard  # which torch has since 2.6
+
         fully_shard(self.model, mesh=init_device_mesh("cpu", (PROCESSES,)))
         self.optimizer = torch.optim.SGD(self.model.parameters())
         self.scheduler = lrcore_torch.LRScheduler(self.optimizer, schedule, **options)

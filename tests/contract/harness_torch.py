@@ -7,7 +7,7 @@ import torch
 import lrcore_torch
 from tests.contract.harness import Loop, Loops, Trained, Training
 
-DEVICE = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def accelerator() -> str:

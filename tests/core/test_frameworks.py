@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from lrcore.schedules.steps import ADAPTERS
 from tests.frameworks import NAMES, ROOT, TABLE
@@ -22,6 +24,30 @@ def test_each_folder_of_an_adapter_has_a_row() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_extra_of_that_name_installs_the_framework(name: str) -> None:
     assert name in PYPROJECT["project"]["optional-dependencies"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_oldest_release_that_is_tested_is_the_floor_of_the_requirement(name: str) -> None:
+    floors = {
+        requirement.name: next(one.version for one in requirement.specifier if one.operator == ">=")
+        for requirement in map(Requirement, PYPROJECT["project"]["optional-dependencies"][name])
+        if ">=" in str(requirement.specifier)
+    }
+    oldest = TABLE[name]["oldest"]
+    pins = {one.name: one.specifier for one in map(Requirement, [*oldest["pins"], *oldest.get("bare", [])])}
+    assert floors
+    for package, floor in floors.items():
+        [pin] = pins[package]
+        assert pin.operator == "=="
+        assert SpecifierSet(f"=={floor}.*").contains(pin.version), package
+
+
+def test_what_older_releases_lack_names_tests_that_exist() -> None:
+    rows = tomllib.loads((ROOT / "tests" / "releases.toml").read_text(encoding="utf-8"))["row"]
+    for test in (test for row in rows for test in row.get("tests", [])):
+        path, _, function = test.partition("::")
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert all(f" {part.split('[')[0]}(" in text for part in function.split("::") if part), test
 
 
 @pytest.mark.parametrize("name", NAMES)
