@@ -7,7 +7,7 @@ difference of its rounded ends, so that parts meet, and shares of 100 % fill the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lrcore.errors import ScheduleError
 from lrcore.files.keys import at
 from lrcore.files.placement import BESIDE, fields_of
-from lrcore.records import annotations_of, holds_integers, unit_of
+from lrcore.records import annotations_of, holds_integers, unit_of, without_numpy
 from lrcore.runs.length import parsed
 from lrcore.runs.run import Run, is_total
 from lrcore.schedules.kinds import KINDS
@@ -57,7 +57,7 @@ def has_texts(table: Any, seen: set[int] | None = None) -> bool:
     return (
         any(_is_text(table.get(name)) for name in ("total_steps", *_lengths_of_kind(table.get("kind"))))
         or any(isinstance(ramp, Mapping) and any(_is_text(ramp.get(name)) for name in names) for ramp, names in beside)
-        or any(has_texts(one, seen) for one in [table.get("schedule"), *_list(table.get("schedules"))])
+        or any(has_texts(one, seen) for one in [table.get("schedule"), *_list(_plain(table.get("schedules")))])
     )
 
 
@@ -99,8 +99,10 @@ class _Resolver:
     def schedule(self, given: Any, path: str, zero: _Point, tick: int) -> tuple[Any, _Point]:
         """Return a schedule's table with numbers, and the place where it ends; its beginning if it has no end."""
         kind = given.get("kind") if isinstance(given, Mapping) else None
-        if not isinstance(kind, str) or kind not in KINDS or self.depth > DEEPEST:
+        if not isinstance(kind, str) or kind not in KINDS:
             return given, zero
+        if self.depth == DEEPEST:  # a table of YAML may contain itself
+            raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         self.depth += 1
         resolved = self.known_schedule(given, kind, path, zero, tick)
         self.depth -= 1
@@ -111,7 +113,7 @@ class _Resolver:
     ) -> tuple[dict[str, Any], _Point]:
         """Resolve the ramps, the total and the body of a schedule whose kind is known."""
         table = {
-            name: dict(value) if name in BESIDE and isinstance(value, Mapping) else value
+            name: _plain_table(value) if name in BESIDE and isinstance(value, Mapping) else _plain(value)
             for name, value in given.items()
         }
         warmup, cooldown = (_table(table.get(name)) for name in ("warmup", "cooldown"))
@@ -134,7 +136,7 @@ class _Resolver:
             return end
         ends = [zero]
         for name, whole in _lengths_of_kind(kind).items():
-            if isinstance(table.get(name), (list, tuple)):
+            if isinstance(table.get(name), list):
                 ends += self.places(table, name, at(path, name), zero, tick, whole=whole)
             else:
                 ends.append(self.length(table, name, path, zero, tick, whole=whole))
@@ -150,7 +152,7 @@ class _Resolver:
 
     def join(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
         """Resolve a `join`, whose parts begin at its boundaries; without them, where the part before ends."""
-        given = isinstance(table.get("boundaries"), (list, tuple))
+        given = isinstance(table.get("boundaries"), list)
         begins = self.places(table, "boundaries", at(path, "boundaries"), zero, tick) if given else []
         end, parts = zero, _list(table.get("schedules"))
         for number, one in enumerate(parts):
@@ -255,7 +257,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, (list, tuple)) and str in map(type, value))
+    value = _plain(value)
+    return isinstance(value, str) or any(issubclass(one, str) for one in set(map(type, _list(value))))
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python's own number, text or list, where it is one of numpy or another sequence."""
+    value = without_numpy(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else value
+
+
+def _plain_table(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in table.items()}
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -263,4 +276,4 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
+    return value if isinstance(value, list) else []

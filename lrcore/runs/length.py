@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from lrcore.errors import ScheduleError
-from lrcore.records import short
+from lrcore.records import short, without_numpy
 
 UNITS = ("updates", "epochs", "samples", "tokens", "%")
 
@@ -63,6 +63,7 @@ def parsed(text: Any, where: str = "length") -> Length:
         >>> parsed("2.5 epochs")
         Length(amount=Fraction(5, 2), unit='epochs', text='2.5 epochs')
     """
+    text = without_numpy(text)
     if isinstance(text, (int, float)) and not isinstance(text, bool) and 0 <= text < float("inf"):
         return Length(Fraction(text), "updates", str(text))
     match = _match(text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import UserList
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -275,6 +277,36 @@ def test_a_text_in_a_constructor_says_what_to_use() -> None:
     for call in (lambda: Cosine(init_value=1.0, decay_steps="10%"), lambda: Constant(1.0).warmup("10%")):  # type: ignore[arg-type]
         assert refusal(call).endswith("got '10%'; here lengths are numbers: use run.steps('10%') of a lrcore.Run")
     assert Cosine(init_value=1.0, decay_steps=Run(total=50).steps("10%")).decay_steps == 5
+
+
+RAMP = {"kind": "piecewise_constant", "boundaries": [100], "values": [10, 20]}  # of the batch size
+
+
+def test_numbers_and_lists_of_numpy_count_as_those_of_python() -> None:
+    inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
+    for steps in (5_004, np.int64(5_004), np.float32(5_004)):
+        every = {"kind": "every", "steps": steps, "schedule": inner}
+        assert read(every, run=Run(updates_per_epoch=5_004)).schedule.decay_steps == 2.4
+        whole = {**LINEAR, "total_steps": steps, "warmup": {"steps": "50%"}}
+        assert read(whole) == Linear(init_value=0.1, decay_steps=2_502).warmup(2_502)
+    for ahead in (100, np.int64(100)):  # from there on an update has 20 samples
+        table = {**LINEAR, "decay_steps": "2000 samples", "warmup": {"steps": ahead}}
+        assert read(table, run=Run(batch_size=RAMP)) == Linear(init_value=0.1, decay_steps=100).warmup(100)
+    assert Run(total=100).steps(np.int64(5)) == 5
+
+
+@pytest.mark.parametrize("boundaries", [("10%", "20%"), UserList(["10%", "20%"]), np.array(["10%", "20%"]), list(np.array(["10%", "20%"]))])  # fmt: skip
+def test_any_list_may_hold_texts(boundaries: Any) -> None:
+    stairs = {"kind": "piecewise_constant", "boundaries": boundaries, "values": [3, 2, 1]}
+    assert read(stairs, run=Run(total=100)) == PiecewiseConstant(boundaries=[10, 20], values=[3, 2, 1])
+    joined = {"kind": "join", "boundaries": boundaries, "schedules": UserList([{**LINEAR, "decay_steps": "5%"}] * 3)}
+    assert read(joined, run=Run(total=100)).boundaries == (10, 20)
+
+
+def test_a_table_that_contains_itself_twice_is_refused_at_once() -> None:
+    table: dict[str, Any] = {"kind": "join"}
+    table["schedules"] = [table, table, {**LINEAR, "decay_steps": "5%"}]
+    assert "expected at most 100 schedules inside one another; got more" in refusal(read, table, run=Run(total=100))
 
 
 def test_a_run_stands_in_the_outermost_table_alone() -> None:
