@@ -39,12 +39,17 @@ class _Point(NamedTuple):
     whole: int
     text: str = ""
 
-    def moved(self, length: float) -> _Point:
-        """The place that a number of updates is away; a schedule with a real length ends at the next whole update."""
-        return _Point(self.exact + Fraction(length), self.whole + math.ceil(length))
+    def moved(self, length: float, tick: int = 1) -> _Point:
+        """The place that a number of ticks is away; a schedule with a real length ends at the next whole tick."""
+        return _Point(self.exact + Fraction(length) * tick, self.whole + math.ceil(length) * tick)
 
 
 _START = _Point(Fraction(0), 0)
+
+
+def _order(point: _Point) -> tuple[int, Fraction]:
+    """The order of ends: where two fall on one update, the later exact one is the end."""
+    return point.whole, point.exact
 
 
 def has_texts(table: Any, seen: set[int] | None = None) -> bool:
@@ -148,7 +153,7 @@ class _Resolver:
             ends.append(end)
         if parts:
             table["schedules"] = parts
-        return max(ends, key=lambda point: point.whole)
+        return max(ends, key=_order)
 
     def join(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
         """Resolve a `join`, whose parts begin at its boundaries; without them, where the part before ends."""
@@ -173,10 +178,10 @@ class _Resolver:
         """Resolve a `shift`, whose schedule begins before it; after it, if the number is negative."""
         moved = self.length(table, "steps", path, zero, tick)
         if _is_number(table.get("steps")) and table["steps"] < 0:
-            moved = zero.moved(table["steps"])
+            moved = zero.moved(table["steps"], tick)
         earlier = _Point(2 * zero.exact - moved.exact, 2 * zero.whole - moved.whole)
         table["schedule"], end = self.schedule(table.get("schedule"), at(path, "schedule"), earlier, tick)
-        return end
+        return max(zero, end, key=_order)  # the schedule may be over before it is entered
 
     def places(
         self, table: dict[str, Any], name: str, where: str, zero: _Point, tick: int, *, whole: bool = True
@@ -185,7 +190,8 @@ class _Resolver:
         numbers, found = list(table[name]), [zero]
         for number in range(len(numbers)):
             found.append(self.number(numbers, number, f"{where}[{number}]", zero, tick, whole=whole))
-            self.check_apart(found[-2], found[-1], f"{where}[{number}]")
+            if whole:
+                self.check_apart(found[-2], found[-1], f"{where}[{number}]")
         table[name] = numbers
         return found[1:]
 
@@ -209,19 +215,22 @@ class _Resolver:
         """Replace a text by the number of updates, or ticks, from `begin` on; before it with sign -1; return the other end."""
         text = holder[key]
         if not isinstance(text, str):
-            return begin.moved(sign * text * tick) if _is_number(text) and text >= 0 else begin
+            return begin.moved(sign * text, tick) if _is_number(text) and text >= 0 else begin
         try:
             exact = self.run.after(begin.exact, parsed(text), where, sign)
         except ScheduleError as error:
             raise self.error(where, error.problem) from None
         length, end = sign * (exact - begin.exact), _Point(exact, self.run.rounded(exact), text)
         if not whole:
-            number: int | float = float(length / tick)
+            number: int | float = _real(length / tick)
+            end = end._replace(whole=begin.moved(number, tick).whole)
         elif tick > 1:
             number = self.whole_ticks(length / tick, text, where, tick)
         else:
-            if exact != begin.exact and sign * (end.whole - begin.whole) < 1:  # a length that is not 0 takes an update
-                end = end._replace(whole=begin.whole + sign)
+            if exact != begin.exact and sign * (end.whole - begin.whole) < 1:
+                if begin.exact != begin.whole:  # both were rounded
+                    self.check_apart(*((begin, end) if sign > 0 else (end, begin)), where)
+                end = end._replace(whole=begin.whole + sign)  # a single length that is not 0 takes an update
             number = abs(end.whole - begin.whole)
         holder[key] = number
         self.found.append(Resolved(where, text, number))
@@ -254,6 +263,11 @@ def _lengths_of_kind(kind: Any) -> dict[str, bool]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _real(number: Fraction) -> float:
+    """A number as a float; one that is too large for float64 as a number that no field takes."""
+    return float(min(number, Fraction(10**300)))
 
 
 def _is_text(value: Any) -> bool:

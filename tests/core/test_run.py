@@ -241,6 +241,34 @@ def test_where_real_numbers_are_taken_nothing_is_rounded() -> None:
     assert read(decay, run=Run(updates_per_epoch=5)) == Exponential(init_value=1.0, decay_rate=0.5, decay_steps=2.5)
 
 
+def test_knots_within_one_update_are_two_places() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "0.04%", "100%"], "values": [0, 1, 0]}
+    assert read(knots, run=Run(total=1_001)).boundaries == (0, 0.4004, 1_001)
+
+
+def test_a_part_with_real_knots_is_followed_at_the_next_whole_update() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "25.04%"], "values": [0, 1]}
+    joined = {"kind": "join", "schedules": [knots, {**LINEAR, "decay_steps": "74.96%"}]}
+    assert [part.length for part in read(joined, run=Run(total=1_000)).schedules] == [251, 749]
+    ticks = {"kind": "every", "steps": 10, "schedule": {**knots, "boundaries": [0, 2.5]}}
+    filled = {"kind": "sum", "schedules": [ticks], "cooldown": {"steps": "1000 samples"}}
+    # The ticks end at update 30; from there 70 updates of 10 samples are left, then come updates of 20.
+    assert read(filled, run=Run(batch_size=RAMP)).cooldown_.steps == 70 + 15
+
+
+def test_of_ends_on_one_update_the_later_counts() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "3.5 updates", "4 updates"], "values": [0, 1, 0]}
+    table = {**knots, "cooldown": {"steps": "2.2 updates"}}
+    assert read(table, run=Run(rounding="up")).cooldown_.steps == 3
+
+
+def test_a_shift_behind_counts_the_ticks_of_its_clock() -> None:
+    inner = {"kind": "shift", "steps": -2, "schedule": {**LINEAR, "decay_steps": "500 samples"}}
+    table = {"kind": "every", "steps": 50, "schedule": inner}
+    # The first 100 updates have 10 samples, and the two ticks of the shift are these.
+    assert read(table, run=Run(batch_size={**RAMP, "values": [5, 10]})).schedule.schedule.decay_steps == 1
+
+
 def test_inside_every_a_text_counts_ticks() -> None:
     inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
     table, run = {"kind": "every", "steps": "1 epoch", "schedule": inner}, Run(updates_per_epoch=5_004)
@@ -264,6 +292,19 @@ def test_two_places_on_one_update_are_refused_as_they_were_written() -> None:
     assert "got '99.9%' and '100%', both at update 100" in refusal(
         read, {**COSINE, "warmup": {"steps": "99.9%"}}, run=run
     )
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "up"])
+def test_parts_that_end_on_one_update_are_refused(rounding: Any) -> None:
+    parts = [{**LINEAR, "decay_steps": "99.99%"}, {**LINEAR, "decay_steps": "0.01%"}]
+    assert refusal(read, {"kind": "join", "schedules": parts}, run=Run(total=100, rounding=rounding)) == (
+        "schedules[1].decay_steps: expected places at least one update apart; got '99.99%' and '0.01%', both at update 100"
+    )
+
+
+def test_a_length_that_no_number_can_be_is_refused() -> None:
+    table = {"kind": "exponential", "init_value": 1, "decay_rate": 0.5, "decay_steps": "1e60 epochs"}
+    assert "expected a number > 0, up to 2**53" in refusal(read, table, run=Run(updates_per_epoch=1e300))
 
 
 def test_a_length_that_is_not_zero_takes_an_update() -> None:
