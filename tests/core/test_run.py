@@ -30,6 +30,7 @@ from lrcore import (
 COSINE = {"kind": "cosine", "init_value": 3e-4, "end_value": 3e-5, "total_steps": "100%", "warmup": {"steps": "2%"}}
 read: Any = lrcore.from_dict  # gives a schedule or a plateau; each test knows which
 LINEAR = {"kind": "linear", "init_value": 0.1}
+RAMP = {"kind": "piecewise_constant", "boundaries": [100], "values": [10, 20]}  # of the batch size
 
 
 def refusal(call: Any, *args: Any, **named: Any) -> str:
@@ -165,6 +166,8 @@ def test_rounding_is_chosen_by_the_run(rounding: Any, steps: int) -> None:
         ({"updates_per_epoch": 0}, "Run.updates_per_epoch: expected a finite number > 0; got 0"),
         ({"batch_size": 0}, "Run.batch_size: expected an integer >= 1; got 0"),
         ({"batch_size": 2.5}, "Run.batch_size: expected an integer >= 1; got 2.5"),
+        ({"batch_size": float("nan")}, "Run.batch_size: expected an integer >= 1; got nan"),
+        ({"batch_size": {**RAMP, "boundaries": 5}}, "Run.batch_size.boundaries: expected a list; got 5"),
         ({"batch_size": {"kind": "linear"}}, "Run.batch_size: expected an integer >= 1, or a piecewise_constant"),
         ({"batch_size": {"kind": "piecewise_constant", "boundaries": [5, 5], "values": [1, 2, 3]}}, "Run.batch_size.boundaries[1]: expected a place after update 5"),
         ({"batch_size": {"kind": "piecewise_constant", "boundaries": ["1 epoch"], "values": [1, 2]}}, "Run.batch_size.boundaries[0]: expected updates or samples"),
@@ -181,6 +184,22 @@ def test_a_wrong_run_is_refused(known: dict[str, Any], message: str) -> None:
 def test_a_run_that_drops_every_batch_is_refused() -> None:
     run = Run(dataset_size=5, batch_size=10, drop_last=True)
     assert "expected an epoch of at least one update; got 0.5 with drop_last" in refusal(run.steps, "1 epoch")
+
+
+def test_a_number_of_the_run_is_the_decimal_that_is_written() -> None:
+    assert Run(updates_per_epoch=0.1, rounding="up").steps("10 epochs") == 1
+
+
+def test_a_batch_ramp_may_hold_numbers_of_numpy() -> None:
+    ramp = {"kind": "piecewise_constant", "boundaries": np.array([100]), "values": np.array([10, 20])}
+    assert Run(batch_size=ramp).steps("2000 samples") == 150
+
+
+def test_what_a_batch_ramp_would_not_follow_is_refused() -> None:
+    ramp = PiecewiseConstant(boundaries=[100], values=[10, 20])
+    assert "a piecewise_constant with boundaries and values; got" in refusal(Run, batch_size=ramp.warmup(5))
+    run = Run(batch_size=ramp, dataset_size=1_005, drop_last=True)
+    assert "Run.drop_last: has no effect with a batch_size that changes" in refusal(run.steps, "1 epoch")
 
 
 def test_what_would_have_no_effect_is_refused() -> None:
@@ -320,9 +339,6 @@ def test_a_text_in_a_constructor_says_what_to_use() -> None:
     assert Cosine(init_value=1.0, decay_steps=Run(total=50).steps("10%")).decay_steps == 5
 
 
-RAMP = {"kind": "piecewise_constant", "boundaries": [100], "values": [10, 20]}  # of the batch size
-
-
 def test_numbers_and_lists_of_numpy_count_as_those_of_python() -> None:
     inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
     for steps in (5_004, np.int64(5_004), np.float32(5_004)):
@@ -401,6 +417,18 @@ def test_an_upper_layer_replaces_a_lower_one(lower: dict[str, Any], upper: dict[
     table = {**LINEAR, "decay_steps": "1 epoch", "run": lower}
     for run in (Run(**upper), upper):
         assert read(table, run=run) == Linear(init_value=0.1, decay_steps=updates)
+
+
+def test_the_default_rounding_replaces_one_below() -> None:
+    table = {**LINEAR, "decay_steps": "1.21%", "run": {"total": 1_000, "rounding": "up"}}
+    assert read(table).decay_steps == 13
+    assert read(table, run=Run(rounding="nearest")).decay_steps == 12
+
+
+@pytest.mark.parametrize("run", [5, "90 epochs", [], {5: 5}])
+def test_what_is_no_run_is_refused(run: Any) -> None:
+    message = refusal(read, {**LINEAR, "decay_steps": "10%"}, run=run)
+    assert message == f"run: expected a lrcore.Run or a dict of its arguments; got {run!r}"
 
 
 def test_a_batch_size_above_leaves_no_updates_per_epoch_below() -> None:
