@@ -87,7 +87,7 @@ def exactly(number: float) -> Fraction:
         >>> exactly(0.1)
         Fraction(1, 10)
     """
-    return Fraction(repr(float(number))) if isinstance(number, float) else Fraction(number)
+    return Fraction(repr(number))
 
 
 def _match(text: Any) -> re.Match[str] | None:

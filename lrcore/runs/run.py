@@ -250,18 +250,17 @@ def layered(upper: Run | Mapping[str, Any], lower: Run | None) -> Run:
         >>> layered({"updates_per_epoch": 7}, Run(total="3 epochs", dataset_size=1_000, batch_size=10))
         Run(total='3 epochs', updates_per_epoch=7.0, batch_size=10)
     """
-    if isinstance(upper, Run):
-        upper = upper.given()
-    if not isinstance(upper, Mapping) or not all(isinstance(name, str) for name in upper):
+    given: Any = upper.given() if isinstance(upper, Run) else upper
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         raise ScheduleError("run", f"expected a lrcore.Run or a dict of its arguments; got {short(upper)}")
     below = {} if lower is None else lower.given()
-    stated = [fields for fields in _EPOCH_WAYS.values() if any(name in upper for name in fields)]
+    stated = [fields for fields in _EPOCH_WAYS.values() if any(name in given for name in fields)]
     if stated:
         kept = {name for fields in stated for name in fields}
         below = {name: value for name, value in below.items() if name in kept or name not in _EPOCH_FIELDS}
-    if "batch_size" in upper:
+    if "batch_size" in given:
         below.pop("updates_per_epoch", None)
-    return Run(**{**below, **upper})
+    return Run(**{**below, **given})
 
 
 def is_total(value: Any) -> bool:
