@@ -193,7 +193,7 @@ def check_of(annotation: Any, field: str) -> Check:
 
 def _list(annotation: Any, check: Check, value: Any) -> tuple[Any, ...]:
     """The list as a tuple. Plain numbers are checked all at once; anything unusual is checked one by one."""
-    value = _without_numpy(value)
+    value = without_numpy(value)
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         raise ScheduleError("", f"expected a list; got {short(value)}")
     if get_origin(annotation) is Annotated and (ordinary := _ordinary_numbers(annotation, value)) is not None:
@@ -224,7 +224,7 @@ def _ordinary_numbers(annotation: Any, values: Sequence[Any]) -> tuple[float, ..
 
 def _scalar(annotation: Any, convert: Callable[[Any, Any], Any], field: str, value: Any) -> Any:
     """A value that is not a list, converted; the error says what the annotation requires."""
-    value = _without_numpy(value)
+    value = without_numpy(value)
     try:
         return convert(annotation, value)
     except (msgspec.ValidationError, OverflowError):
@@ -233,7 +233,7 @@ def _scalar(annotation: Any, convert: Callable[[Any, Any], Any], field: str, val
         ) from None
 
 
-def _without_numpy(value: Any) -> Any:
+def without_numpy(value: Any) -> Any:
     """A numpy number or array as a Python number or list; anything else as it is."""
     try:
         return value.tolist() if hasattr(value, "tolist") else value

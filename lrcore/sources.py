@@ -11,7 +11,7 @@ from lrcore.files.reader import from_dict, load, read_text
 from lrcore.records import short
 from lrcore.schedules.kinds import as_schedule as _checked_schedule
 from lrcore.schedules.plateau import Plateau
-from lrcore.schedules.schedule import Schedule
+from lrcore.schedules.schedule import DEEPEST, Schedule
 
 Source: TypeAlias = Schedule | Callable[[int], float] | Mapping[str, Any] | str | PathLike[str]
 """What `as_schedule` takes. A mapping comes before str, as jsonargparse takes the first type that fits, and anything fits str."""
@@ -66,6 +66,8 @@ def as_schedule_or_plateau(
             return load(given)
     except ScheduleError as error:
         raise ScheduleError(where, str(error)) from None
+    except RecursionError:
+        raise ScheduleError(where, f"expected at most {DEEPEST} schedules inside one another; got more") from None
     if isinstance(given, type) or not callable(given):
         raise ScheduleError(
             where,

@@ -78,8 +78,8 @@ class Record:
     """Counts the results, and writes them when the tests have run."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.path: Path = config.getoption("result")
-        self.framework: str = config.getoption("framework")
+        self.path = Path(str(config.getoption("result")))
+        self.framework = str(config.getoption("framework"))
         self.outcomes: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -7,7 +7,7 @@ difference of its rounded ends, so that parts meet, and shares of 100 % fill the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lrcore.errors import ScheduleError
 from lrcore.files.keys import at
 from lrcore.files.placement import BESIDE, fields_of
-from lrcore.records import annotations_of, holds_integers, unit_of
+from lrcore.records import annotations_of, holds_integers, unit_of, without_numpy
 from lrcore.runs.length import parsed
 from lrcore.runs.run import Run, is_total
 from lrcore.schedules.kinds import KINDS
@@ -39,12 +39,17 @@ class _Point(NamedTuple):
     whole: int
     text: str = ""
 
-    def moved(self, length: float) -> _Point:
-        """The place that a number of updates is away; a schedule with a real length ends at the next whole update."""
-        return _Point(self.exact + Fraction(length), self.whole + math.ceil(length))
+    def moved(self, length: float, tick: int = 1) -> _Point:
+        """The place that a number of ticks is away; a schedule with a real length ends at the next whole tick."""
+        return _Point(self.exact + Fraction(length) * tick, self.whole + math.ceil(length) * tick)
 
 
 _START = _Point(Fraction(0), 0)
+
+
+def _order(point: _Point) -> tuple[int, Fraction]:
+    """The order of ends: where two fall on one update, the later exact one is the end."""
+    return point.whole, point.exact
 
 
 def has_texts(table: Any, seen: set[int] | None = None) -> bool:
@@ -57,7 +62,7 @@ def has_texts(table: Any, seen: set[int] | None = None) -> bool:
     return (
         any(_is_text(table.get(name)) for name in ("total_steps", *_lengths_of_kind(table.get("kind"))))
         or any(isinstance(ramp, Mapping) and any(_is_text(ramp.get(name)) for name in names) for ramp, names in beside)
-        or any(has_texts(one, seen) for one in [table.get("schedule"), *_list(table.get("schedules"))])
+        or any(has_texts(one, seen) for one in [table.get("schedule"), *_list(_plain(table.get("schedules")))])
     )
 
 
@@ -99,8 +104,10 @@ class _Resolver:
     def schedule(self, given: Any, path: str, zero: _Point, tick: int) -> tuple[Any, _Point]:
         """Return a schedule's table with numbers, and the place where it ends; its beginning if it has no end."""
         kind = given.get("kind") if isinstance(given, Mapping) else None
-        if not isinstance(kind, str) or kind not in KINDS or self.depth > DEEPEST:
+        if not isinstance(kind, str) or kind not in KINDS:
             return given, zero
+        if self.depth == DEEPEST:  # a table of YAML may contain itself
+            raise self.error(path, f"expected at most {DEEPEST} schedules inside one another; got more")
         self.depth += 1
         resolved = self.known_schedule(given, kind, path, zero, tick)
         self.depth -= 1
@@ -111,7 +118,7 @@ class _Resolver:
     ) -> tuple[dict[str, Any], _Point]:
         """Resolve the ramps, the total and the body of a schedule whose kind is known."""
         table = {
-            name: dict(value) if name in BESIDE and isinstance(value, Mapping) else value
+            name: _plain_table(value) if name in BESIDE and isinstance(value, Mapping) else _plain(value)
             for name, value in given.items()
         }
         warmup, cooldown = (_table(table.get(name)) for name in ("warmup", "cooldown"))
@@ -134,7 +141,7 @@ class _Resolver:
             return end
         ends = [zero]
         for name, whole in _lengths_of_kind(kind).items():
-            if isinstance(table.get(name), (list, tuple)):
+            if isinstance(table.get(name), list):
                 ends += self.places(table, name, at(path, name), zero, tick, whole=whole)
             else:
                 ends.append(self.length(table, name, path, zero, tick, whole=whole))
@@ -146,11 +153,11 @@ class _Resolver:
             ends.append(end)
         if parts:
             table["schedules"] = parts
-        return max(ends, key=lambda point: point.whole)
+        return max(ends, key=_order)
 
     def join(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
         """Resolve a `join`, whose parts begin at its boundaries; without them, where the part before ends."""
-        given = isinstance(table.get("boundaries"), (list, tuple))
+        given = isinstance(table.get("boundaries"), list)
         begins = self.places(table, "boundaries", at(path, "boundaries"), zero, tick) if given else []
         end, parts = zero, _list(table.get("schedules"))
         for number, one in enumerate(parts):
@@ -171,10 +178,10 @@ class _Resolver:
         """Resolve a `shift`, whose schedule begins before it; after it, if the number is negative."""
         moved = self.length(table, "steps", path, zero, tick)
         if _is_number(table.get("steps")) and table["steps"] < 0:
-            moved = zero.moved(table["steps"])
+            moved = zero.moved(table["steps"], tick)
         earlier = _Point(2 * zero.exact - moved.exact, 2 * zero.whole - moved.whole)
         table["schedule"], end = self.schedule(table.get("schedule"), at(path, "schedule"), earlier, tick)
-        return end
+        return max(zero, end, key=_order)  # the schedule may be over before it is entered
 
     def places(
         self, table: dict[str, Any], name: str, where: str, zero: _Point, tick: int, *, whole: bool = True
@@ -183,7 +190,8 @@ class _Resolver:
         numbers, found = list(table[name]), [zero]
         for number in range(len(numbers)):
             found.append(self.number(numbers, number, f"{where}[{number}]", zero, tick, whole=whole))
-            self.check_apart(found[-2], found[-1], f"{where}[{number}]")
+            if whole:
+                self.check_apart(found[-2], found[-1], f"{where}[{number}]")
         table[name] = numbers
         return found[1:]
 
@@ -207,19 +215,22 @@ class _Resolver:
         """Replace a text by the number of updates, or ticks, from `begin` on; before it with sign -1; return the other end."""
         text = holder[key]
         if not isinstance(text, str):
-            return begin.moved(sign * text * tick) if _is_number(text) and text >= 0 else begin
+            return begin.moved(sign * text, tick) if _is_number(text) and text >= 0 else begin
         try:
             exact = self.run.after(begin.exact, parsed(text), where, sign)
         except ScheduleError as error:
             raise self.error(where, error.problem) from None
         length, end = sign * (exact - begin.exact), _Point(exact, self.run.rounded(exact), text)
         if not whole:
-            number: int | float = float(length / tick)
+            number: int | float = _real(length / tick)
+            end = end._replace(whole=begin.moved(number, tick).whole)
         elif tick > 1:
             number = self.whole_ticks(length / tick, text, where, tick)
         else:
-            if exact != begin.exact and sign * (end.whole - begin.whole) < 1:  # a length that is not 0 takes an update
-                end = end._replace(whole=begin.whole + sign)
+            if exact != begin.exact and sign * (end.whole - begin.whole) < 1:
+                if begin.exact != begin.whole:  # both were rounded
+                    self.check_apart(*((begin, end) if sign > 0 else (end, begin)), where)
+                end = end._replace(whole=begin.whole + sign)  # a single length that is not 0 takes an update
             number = abs(end.whole - begin.whole)
         holder[key] = number
         self.found.append(Resolved(where, text, number))
@@ -254,8 +265,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _real(number: Fraction) -> float:
+    """A number as a float; one that is too large for float64 as a number that no field takes."""
+    return float(min(number, Fraction(10**300)))
+
+
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, (list, tuple)) and str in map(type, value))
+    value = _plain(value)
+    return isinstance(value, str) or any(issubclass(one, str) for one in set(map(type, _list(value))))
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python's own number, text or list, where it is one of numpy or another sequence."""
+    value = without_numpy(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else value
+
+
+def _plain_table(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in table.items()}
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -263,4 +290,4 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else []
+    return value if isinstance(value, list) else []

@@ -50,7 +50,7 @@ def _with(holder: Any, way: list[str], value: Any, path: str) -> Any:
     if name not in copied and (rest or value is None):
         known = ", ".join(map(str, copied)) or "nothing"
         raise ScheduleError(
-            f"overrides: {place}", f"expected one of {known}; there is none{did_you_mean(name, copied)}"
+            f"overrides: {place}", f"expected one of {known}; there is none{did_you_mean(name, map(str, copied))}"
         )
     if rest:
         copied[name] = _with(copied[name], rest, value, place)

@@ -366,7 +366,7 @@ class _Reader:
             stated = self.record({"run": file_run}, "run", "", Run)
         known = stated or Run()
         if run is not None:
-            known = layered(run if isinstance(run, Mapping) else run.given(), stated)
+            known = layered(run, stated)
         try:
             known.check_acts("run")
         except ScheduleError as error:

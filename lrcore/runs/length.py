@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from lrcore.errors import ScheduleError
-from lrcore.records import short
+from lrcore.records import short, without_numpy
 
 UNITS = ("updates", "epochs", "samples", "tokens", "%")
 
-PATTERN = r"^\s*[0-9._eE+]+\s*((update|epoch|sample|token)(s|\(s\))?|%)\s*$"
+PATTERN = r"^\s*\+?[0-9._]+([eE][+-]?[0-9]+)?\s*((update|epoch|sample|token)(s|\(s\))?|%)\s*$"
 """The texts that are lengths, for the JSON Schema."""
 
 _WRITTEN = re.compile(
@@ -63,8 +64,9 @@ def parsed(text: Any, where: str = "length") -> Length:
         >>> parsed("2.5 epochs")
         Length(amount=Fraction(5, 2), unit='epochs', text='2.5 epochs')
     """
+    text = without_numpy(text)
     if isinstance(text, (int, float)) and not isinstance(text, bool) and 0 <= text < float("inf"):
-        return Length(Fraction(text), "updates", str(text))
+        return Length(exactly(text), "updates", str(text))
     match = _match(text)
     if match is None:
         raise ScheduleError(
@@ -78,6 +80,16 @@ def parsed(text: Any, where: str = "length") -> Length:
     return Length(amount, "%" if match["share"] else f"{match['unit']}s", match[0].strip())
 
 
+def exactly(number: float) -> Fraction:
+    """The number as it is written in decimals, not the nearest float: 0.1 as a tenth.
+
+    Example:
+        >>> exactly(0.1)
+        Fraction(1, 10)
+    """
+    return Fraction(repr(number))
+
+
 def _match(text: Any) -> re.Match[str] | None:
     """The parts of a text that is a length; None for anything else."""
     if not isinstance(text, str) or len(text) > _MAX_CHARACTERS:
@@ -88,7 +100,7 @@ def _match(text: Any) -> re.Match[str] | None:
 
 def _advice(text: Any) -> str:
     try:
-        number = float(text) if isinstance(text, str) else None
+        is_number = isinstance(text, str) and math.isfinite(float(text))
     except ValueError:
         return ""
-    return "" if number is None else f"; write {text.strip()} without quotes if it is a number of updates"
+    return "" if not is_number else f"; write {text.strip()} without quotes if it is a number of updates"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta
 
 from lrcore.errors import ScheduleError
-from lrcore.records import Positive, Record, short
-from lrcore.runs.length import PATTERN, Length, parsed
+from lrcore.records import Positive, Record, short, without_numpy
+from lrcore.runs.length import PATTERN, Length, exactly, parsed
 from lrcore.schedules.kinds import PiecewiseConstant
 
 Count: TypeAlias = Annotated[int, Meta(ge=1, description="an integer >= 1")]
@@ -57,7 +57,7 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         accumulate: batches that are accumulated for one update.
         drop_last: whether the last short batch, or the last short group of accumulated batches, makes no update.
         tokens_per_sample: tokens in one sample.
-        rounding: how a place that is no whole update is rounded: "nearest" (halves up), "up" or "down".
+        rounding: how a place that is no whole update is rounded: "up", "down" or "nearest" (halves up), the default.
 
     Raises:
         ScheduleError: a wrong value, or two ways to state the updates of an epoch.
@@ -76,7 +76,7 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
     accumulate: Count | None = None
     drop_last: bool | None = None
     tokens_per_sample: Positive | None = None
-    rounding: Rounding = "nearest"
+    rounding: Rounding | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,13 +94,17 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         """Refuse what has no effect without another argument; a layer may give one alone, the whole run may not.
 
         Raises:
-            ScheduleError: `accumulate` without batches_per_epoch, or `drop_last` without an epoch that it could shorten.
+            ScheduleError: `accumulate` without batches_per_epoch, or `drop_last` without an epoch that it could shorten, or with a
+                batch size that changes.
         """
         if self.accumulate is not None and self.batches_per_epoch is None:
             problem = "needs batches_per_epoch; batch_size counts the samples of a whole update"
             raise ScheduleError(f"{where}.accumulate", problem)
         if self.drop_last is not None and self.batches_per_epoch is None and self.dataset_size is None:
             raise ScheduleError(f"{where}.drop_last", "needs dataset_size or batches_per_epoch, which it rounds down")
+        if self.drop_last is not None and self._ramps:
+            problem = "has no effect with a batch_size that changes, where epochs are counted in samples; leave it out"
+            raise ScheduleError(f"{where}.drop_last", problem)
 
     def steps(self, length: str | float) -> int:
         """The updates that a length takes at the beginning of the run; at least 1, unless it is 0.
@@ -142,9 +146,9 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
 
     def rounded(self, place: Fraction) -> int:
         """A place as a whole update."""
-        if self.rounding == "nearest":
-            return math.floor(place + Fraction(1, 2))
-        return math.ceil(place) if self.rounding == "up" else math.floor(place)
+        if self.rounding == "up":
+            return math.ceil(place)
+        return math.floor(place if self.rounding == "down" else place + Fraction(1, 2))
 
     @cached_property
     def _total(self) -> Length | None:
@@ -153,7 +157,7 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
     def _epoch(self, where: str, length: Length) -> Fraction:
         """The updates of one epoch."""
         if self.updates_per_epoch is not None:
-            return Fraction(self.updates_per_epoch)
+            return exactly(self.updates_per_epoch)
         if self.batches_per_epoch is not None:
             ratio = Fraction(self.batches_per_epoch, self.accumulate or 1)
         elif self.dataset_size is not None and self.batch_size is not None:
@@ -171,7 +175,7 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         needed = {"epochs": "dataset_size", "tokens": "tokens_per_sample"}[length.unit]
         if getattr(self, needed) is None:
             raise self._lacks(where, length, needed)
-        size = Fraction(getattr(self, needed))
+        size = exactly(getattr(self, needed))
         return length.amount * size if length.unit == "epochs" else length.amount / size
 
     def _lacks(self, where: str, length: Length, name: str) -> ScheduleError:
@@ -193,8 +197,8 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         if given is None:
             return ()
         if isinstance(given, PiecewiseConstant):
-            boundaries, sizes = list[Any](given.boundaries), list[Any](given.values_)
-        elif isinstance(given, Mapping):
+            given = given.to_dict()
+        if isinstance(given, Mapping):
             boundaries, sizes = _ramp(given)
         else:
             boundaries, sizes = [], [given]
@@ -230,30 +234,33 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         return first + (samples - before) / size
 
 
-def layered(upper: Mapping[str, Any], lower: Run | None) -> Run:
+def layered(upper: Run | Mapping[str, Any], lower: Run | None) -> Run:
     """The run that an upper layer, such as the command line, makes of a lower one, such as the file.
 
     An upper layer that states the updates of an epoch in one way replaces another way of the lower layer.
 
     Args:
-        upper: arguments of `Run`.
+        upper: a run, or arguments of `Run`.
         lower: the run below; None if there is none.
 
     Raises:
-        ScheduleError: as `Run`.
+        ScheduleError: as `Run`; or it is neither.
 
     Example:
         >>> layered({"updates_per_epoch": 7}, Run(total="3 epochs", dataset_size=1_000, batch_size=10))
         Run(total='3 epochs', updates_per_epoch=7.0, batch_size=10)
     """
+    given: Any = upper.given() if isinstance(upper, Run) else upper
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ScheduleError("run", f"expected a lrcore.Run or a dict of its arguments; got {short(upper)}")
     below = {} if lower is None else lower.given()
-    stated = [fields for fields in _EPOCH_WAYS.values() if any(name in upper for name in fields)]
+    stated = [fields for fields in _EPOCH_WAYS.values() if any(name in given for name in fields)]
     if stated:
         kept = {name for fields in stated for name in fields}
         below = {name: value for name, value in below.items() if name in kept or name not in _EPOCH_FIELDS}
-    if "batch_size" in upper:
+    if "batch_size" in given:
         below.pop("updates_per_epoch", None)
-    return Run(**{**below, **upper})
+    return Run(**{**below, **given})
 
 
 def is_total(value: Any) -> bool:
@@ -276,10 +283,19 @@ def _ramp(given: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
             "Run.batch_size",
             f"expected an integer >= 1, or a piecewise_constant with boundaries and values; got {short(dict(given))}",
         )
-    return list(given["boundaries"]), list(given["values"])
+    return _list(given["boundaries"], "boundaries"), _list(given["values"], "values")
+
+
+def _list(given: Any, name: str) -> list[Any]:
+    given = without_numpy(given)
+    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
+        raise ScheduleError(f"Run.batch_size.{name}", f"expected a list; got {short(given)}")
+    return list(given)
 
 
 def _size(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < 1:
+    value = without_numpy(value)
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole or value < 1:
         raise ScheduleError("Run.batch_size", f"expected an integer >= 1; got {short(value)}")
     return int(value)

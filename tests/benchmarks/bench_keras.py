@@ -67,7 +67,10 @@ def costs(bench: Bench) -> None:
             both = Call(update(sgd(rate), mode)), Call(update(sgd(native), mode))
             bench.ratio(f"Keras: an update of SGD with momentum in {mode}", what, *both, SGD_MARK)
         for mode in ("a graph", "XLA"):
-            both = (Call(update(keras.optimizers.AdamW(one), mode, DECAYED)) for one in (rate, native))
+            both = (
+                Call(update(keras.optimizers.AdamW(rate), mode, DECAYED)),
+                Call(update(keras.optimizers.AdamW(native), mode, DECAYED)),
+            )
             bench.ratio(f"Keras: an update of AdamW with {DECAYED} decayed weights in {mode}", what, *both, ADAMW_MARK)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import UserList
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,7 @@ from tests import strategies
 COSINE = {"kind": "cosine", "init_value": 3e-4, "end_value": 3e-5, "total_steps": "100%", "warmup": {"steps": "2%"}}
 read: Any = lrcore.from_dict  # gives a schedule or a plateau; each test knows which
 LINEAR = {"kind": "linear", "init_value": 0.1}
+RAMP = {"kind": "piecewise_constant", "boundaries": [100], "values": [10, 20]}  # of the batch size
 
 
 def refusal(call: Any, *args: Any, **named: Any) -> str:
@@ -169,6 +172,8 @@ def test_rounding_is_chosen_by_the_run(rounding: Any, steps: int) -> None:
         ({"updates_per_epoch": 0}, "Run.updates_per_epoch: expected a finite number > 0; got 0"),
         ({"batch_size": 0}, "Run.batch_size: expected an integer >= 1; got 0"),
         ({"batch_size": 2.5}, "Run.batch_size: expected an integer >= 1; got 2.5"),
+        ({"batch_size": float("nan")}, "Run.batch_size: expected an integer >= 1; got nan"),
+        ({"batch_size": {**RAMP, "boundaries": 5}}, "Run.batch_size.boundaries: expected a list; got 5"),
         ({"batch_size": {"kind": "linear"}}, "Run.batch_size: expected an integer >= 1, or a piecewise_constant"),
         ({"batch_size": {"kind": "piecewise_constant", "boundaries": [5, 5], "values": [1, 2, 3]}}, "Run.batch_size.boundaries[1]: expected a place after update 5"),
         ({"batch_size": {"kind": "piecewise_constant", "boundaries": ["1 epoch"], "values": [1, 2]}}, "Run.batch_size.boundaries[0]: expected updates or samples"),
@@ -185,6 +190,22 @@ def test_a_wrong_run_is_refused(known: dict[str, Any], message: str) -> None:
 def test_a_run_that_drops_every_batch_is_refused() -> None:
     run = Run(dataset_size=5, batch_size=10, drop_last=True)
     assert "expected an epoch of at least one update; got 0.5 with drop_last" in refusal(run.steps, "1 epoch")
+
+
+def test_a_number_of_the_run_is_the_decimal_that_is_written() -> None:
+    assert Run(updates_per_epoch=0.1, rounding="up").steps("10 epochs") == 1
+
+
+def test_a_batch_ramp_may_hold_numbers_of_numpy() -> None:
+    ramp = {"kind": "piecewise_constant", "boundaries": np.array([100]), "values": np.array([10, 20])}
+    assert Run(batch_size=ramp).steps("2000 samples") == 150
+
+
+def test_what_a_batch_ramp_would_not_follow_is_refused() -> None:
+    ramp = PiecewiseConstant(boundaries=[100], values=[10, 20])
+    assert "a piecewise_constant with boundaries and values; got" in refusal(Run, batch_size=ramp.warmup(5))
+    run = Run(batch_size=ramp, dataset_size=1_005, drop_last=True)
+    assert "Run.drop_last: has no effect with a batch_size that changes" in refusal(run.steps, "1 epoch")
 
 
 def test_what_would_have_no_effect_is_refused() -> None:
@@ -245,6 +266,34 @@ def test_where_real_numbers_are_taken_nothing_is_rounded() -> None:
     assert read(decay, run=Run(updates_per_epoch=5)) == Exponential(init_value=1.0, decay_rate=0.5, decay_steps=2.5)
 
 
+def test_knots_within_one_update_are_two_places() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "0.04%", "100%"], "values": [0, 1, 0]}
+    assert read(knots, run=Run(total=1_001)).boundaries == (0, 0.4004, 1_001)
+
+
+def test_a_part_with_real_knots_is_followed_at_the_next_whole_update() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "25.04%"], "values": [0, 1]}
+    joined = {"kind": "join", "schedules": [knots, {**LINEAR, "decay_steps": "74.96%"}]}
+    assert [part.length for part in read(joined, run=Run(total=1_000)).schedules] == [251, 749]
+    ticks = {"kind": "every", "steps": 10, "schedule": {**knots, "boundaries": [0, 2.5]}}
+    filled = {"kind": "sum", "schedules": [ticks], "cooldown": {"steps": "1000 samples"}}
+    # The ticks end at update 30; from there 70 updates of 10 samples are left, then come updates of 20.
+    assert read(filled, run=Run(batch_size=RAMP)).cooldown_.steps == 70 + 15
+
+
+def test_of_ends_on_one_update_the_later_counts() -> None:
+    knots = {"kind": "interpolate", "boundaries": [0, "3.5 updates", "4 updates"], "values": [0, 1, 0]}
+    table = {**knots, "cooldown": {"steps": "2.2 updates"}}
+    assert read(table, run=Run(rounding="up")).cooldown_.steps == 3
+
+
+def test_a_shift_behind_counts_the_ticks_of_its_clock() -> None:
+    inner = {"kind": "shift", "steps": -2, "schedule": {**LINEAR, "decay_steps": "500 samples"}}
+    table = {"kind": "every", "steps": 50, "schedule": inner}
+    # The first 100 updates have 10 samples, and the two ticks of the shift are these.
+    assert read(table, run=Run(batch_size={**RAMP, "values": [5, 10]})).schedule.schedule.decay_steps == 1
+
+
 def test_inside_every_a_text_counts_ticks() -> None:
     inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
     table, run = {"kind": "every", "steps": "1 epoch", "schedule": inner}, Run(updates_per_epoch=5_004)
@@ -270,6 +319,19 @@ def test_two_places_on_one_update_are_refused_as_they_were_written() -> None:
     )
 
 
+@pytest.mark.parametrize("rounding", ["nearest", "up"])
+def test_parts_that_end_on_one_update_are_refused(rounding: Any) -> None:
+    parts = [{**LINEAR, "decay_steps": "99.99%"}, {**LINEAR, "decay_steps": "0.01%"}]
+    assert refusal(read, {"kind": "join", "schedules": parts}, run=Run(total=100, rounding=rounding)) == (
+        "schedules[1].decay_steps: expected places at least one update apart; got '99.99%' and '0.01%', both at update 100"
+    )
+
+
+def test_a_length_that_no_number_can_be_is_refused() -> None:
+    table = {"kind": "exponential", "init_value": 1, "decay_rate": 0.5, "decay_steps": "1e60 epochs"}
+    assert "expected a number > 0, up to 2**53" in refusal(read, table, run=Run(updates_per_epoch=1e300))
+
+
 def test_a_length_that_is_not_zero_takes_an_update() -> None:
     assert read({**COSINE, "warmup": {"steps": "0.001%"}}, run=Run(total=100)).warmup_.steps == 1
     table = {**LINEAR, "total_steps": "100%", "cooldown": {"steps": "0.001%"}}
@@ -281,6 +343,34 @@ def test_a_text_in_a_constructor_says_what_to_use() -> None:
     for call in (lambda: Cosine(init_value=1.0, decay_steps="10%"), lambda: Constant(1.0).warmup("10%")):  # type: ignore[arg-type]
         assert refusal(call).endswith("got '10%'; here lengths are numbers: use run.steps('10%') of a lrcore.Run")
     assert Cosine(init_value=1.0, decay_steps=Run(total=50).steps("10%")).decay_steps == 5
+
+
+def test_numbers_and_lists_of_numpy_count_as_those_of_python() -> None:
+    inner = {"kind": "exponential", "init_value": 0.1, "decay_rate": 0.97, "decay_steps": "2.4 epochs"}
+    for steps in (5_004, np.int64(5_004), np.float32(5_004)):
+        every = {"kind": "every", "steps": steps, "schedule": inner}
+        assert read(every, run=Run(updates_per_epoch=5_004)).schedule.decay_steps == 2.4
+        whole = {**LINEAR, "total_steps": steps, "warmup": {"steps": "50%"}}
+        assert read(whole) == Linear(init_value=0.1, decay_steps=2_502).warmup(2_502)
+    for ahead in (100, np.int64(100)):  # from there on an update has 20 samples
+        table = {**LINEAR, "decay_steps": "2000 samples", "warmup": {"steps": ahead}}
+        assert read(table, run=Run(batch_size=RAMP)) == Linear(init_value=0.1, decay_steps=100).warmup(100)
+    numpy_count: Any = np.int64(5)
+    assert Run(total=100).steps(numpy_count) == 5
+
+
+@pytest.mark.parametrize("boundaries", [("10%", "20%"), UserList(["10%", "20%"]), np.array(["10%", "20%"]), list(np.array(["10%", "20%"]))])  # fmt: skip
+def test_any_list_may_hold_texts(boundaries: Any) -> None:
+    stairs = {"kind": "piecewise_constant", "boundaries": boundaries, "values": [3, 2, 1]}
+    assert read(stairs, run=Run(total=100)) == PiecewiseConstant(boundaries=[10, 20], values=[3, 2, 1])
+    joined = {"kind": "join", "boundaries": boundaries, "schedules": UserList([{**LINEAR, "decay_steps": "5%"}] * 3)}
+    assert read(joined, run=Run(total=100)).boundaries == (10, 20)
+
+
+def test_a_table_that_contains_itself_twice_is_refused_at_once() -> None:
+    table: dict[str, Any] = {"kind": "join"}
+    table["schedules"] = [table, table, {**LINEAR, "decay_steps": "5%"}]
+    assert "expected at most 100 schedules inside one another; got more" in refusal(read, table, run=Run(total=100))
 
 
 def test_a_run_stands_in_the_outermost_table_alone() -> None:
@@ -334,6 +424,18 @@ def test_an_upper_layer_replaces_a_lower_one(lower: dict[str, Any], upper: dict[
     table = {**LINEAR, "decay_steps": "1 epoch", "run": lower}
     for run in (Run(**upper), upper):
         assert read(table, run=run) == Linear(init_value=0.1, decay_steps=updates)
+
+
+def test_the_default_rounding_replaces_one_below() -> None:
+    table = {**LINEAR, "decay_steps": "1.21%", "run": {"total": 1_000, "rounding": "up"}}
+    assert read(table).decay_steps == 13
+    assert read(table, run=Run(rounding="nearest")).decay_steps == 12
+
+
+@pytest.mark.parametrize("run", [5, "90 epochs", [], {5: 5}])
+def test_what_is_no_run_is_refused(run: Any) -> None:
+    message = refusal(read, {**LINEAR, "decay_steps": "10%"}, run=run)
+    assert message == f"run: expected a lrcore.Run or a dict of its arguments; got {run!r}"
 
 
 def test_a_batch_size_above_leaves_no_updates_per_epoch_below() -> None:
