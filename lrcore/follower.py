@@ -77,7 +77,7 @@ class Follower(Struct, frozen=True, dict=True):
 
     @cached_property
     def functions(self) -> tuple[Callable[[int], float], ...]:
-        """The rate as a function of the step, one for each schedule of a list; without checks of the step, for loops."""
+        """The rate as a function of the step, one for each schedule of a list, and no dict; it does not check the step."""
         schedules = self.schedule if isinstance(self.schedule, list) else [self.schedule]
         return tuple(_rate_function(one, self.plateau_state) for one in schedules)
 

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from lrcore.errors import ScheduleError
 from lrcore.files.keys import at
 from lrcore.files.placement import BESIDE, fields_of
-from lrcore.records import annotations_of, holds_integers, unit_of, without_numpy
+from lrcore.records import annotations_of, holds_integers, short, unit_of, without_numpy
 from lrcore.runs.length import parsed
 from lrcore.runs.run import Run, is_total
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.schedule import DEEPEST
 
+Tick = int | Fraction
 Error = Callable[[str, str], ScheduleError]
 
 
@@ -39,9 +40,9 @@ class _Point(NamedTuple):
     whole: int
     text: str = ""
 
-    def moved(self, length: float, tick: int = 1) -> _Point:
+    def moved(self, length: float | Fraction, tick: Tick = 1) -> _Point:
         """The place that a number of ticks is away; a schedule with a real length ends at the next whole tick."""
-        return _Point(self.exact + Fraction(length) * tick, self.whole + math.ceil(length) * tick)
+        return _Point(self.exact + Fraction(length) * tick, self.whole + math.ceil(math.ceil(length) * tick))
 
 
 _START = _Point(Fraction(0), 0)
@@ -91,8 +92,8 @@ def resolve(table: Any, path: str, run: Run, error: Error) -> tuple[Any, list[Re
 class _Resolver:
     """Walks through the tables of a file.
 
-    `zero` is the place where the clock of a schedule reads 0, and `tick` the updates in one of its steps: more than one
-    inside an `every`, where no rounding is needed, since only whole ticks are taken.
+    `zero` is the place where the clock of a schedule reads 0, and `tick` the updates in one of its steps: not one inside an
+    `every` or a `clock`, where nothing is rounded, since only whole ticks are taken.
     """
 
     def __init__(self, run: Run, error: Error) -> None:
@@ -101,7 +102,7 @@ class _Resolver:
         self.found: list[Resolved] = []
         self.depth = 0
 
-    def schedule(self, given: Any, path: str, zero: _Point, tick: int) -> tuple[Any, _Point]:
+    def schedule(self, given: Any, path: str, zero: _Point, tick: Tick) -> tuple[Any, _Point]:
         """Return a schedule's table with numbers, and the place where it ends; its beginning if it has no end."""
         kind = given.get("kind") if isinstance(given, Mapping) else None
         if not isinstance(kind, str) or kind not in KINDS:
@@ -114,7 +115,7 @@ class _Resolver:
         return resolved
 
     def known_schedule(
-        self, given: Mapping[str, Any], kind: str, path: str, zero: _Point, tick: int
+        self, given: Mapping[str, Any], kind: str, path: str, zero: _Point, tick: Tick
     ) -> tuple[dict[str, Any], _Point]:
         """Resolve the ramps, the total and the body of a schedule whose kind is known."""
         table = {
@@ -134,9 +135,9 @@ class _Resolver:
         begun = self.length(cooldown, "start", cooling, zero, tick) if cooldown.get("start") is not None else end
         return table, self.length(cooldown, "steps", cooling, begun, tick)
 
-    def body(self, table: dict[str, Any], kind: str, path: str, zero: _Point, tick: int) -> _Point:
+    def body(self, table: dict[str, Any], kind: str, path: str, zero: _Point, tick: Tick) -> _Point:
         """Resolve the fields and the schedules of a kind, and return the place where it ends."""
-        if kind in ("every", "shift", "join"):
+        if kind in ("every", "clock", "shift", "join"):
             end: _Point = getattr(self, kind)(table, path, zero, tick)
             return end
         ends = [zero]
@@ -155,7 +156,7 @@ class _Resolver:
             table["schedules"] = parts
         return max(ends, key=_order)
 
-    def join(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
+    def join(self, table: dict[str, Any], path: str, zero: _Point, tick: Tick) -> _Point:
         """Resolve a `join`, whose parts begin at its boundaries; without them, where the part before ends."""
         given = isinstance(table.get("boundaries"), list)
         begins = self.places(table, "boundaries", at(path, "boundaries"), zero, tick) if given else []
@@ -167,14 +168,35 @@ class _Resolver:
             table["schedules"] = parts
         return end
 
-    def every(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
+    def every(self, table: dict[str, Any], path: str, zero: _Point, tick: Tick) -> _Point:
         """Resolve an `every`, whose schedule runs on a clock of its own."""
         self.length(table, "steps", path, zero, tick)
         steps = int(table["steps"]) if _is_number(table.get("steps")) and table["steps"] >= 1 else 1
         table["schedule"], end = self.schedule(table.get("schedule"), at(path, "schedule"), _START, tick * steps)
         return zero.moved(end.whole)
 
-    def shift(self, table: dict[str, Any], path: str, zero: _Point, tick: int) -> _Point:
+    def clock(self, table: dict[str, Any], path: str, zero: _Point, tick: Tick) -> _Point:
+        """Resolve a `clock`. With one knot its ticks are all alike, so that texts inside can be converted to them."""
+        if _is_text(table.get("times")):
+            raise self.error(
+                at(path, "times"),
+                f"expected numbers, for these are ticks of the clock itself; got {short(table['times'])}",
+            )
+        if isinstance(table.get("boundaries"), list):
+            self.places(table, "boundaries", at(path, "boundaries"), zero, tick)
+        knots = [table.get("boundaries"), table.get("times")]
+        if all(
+            isinstance(one, list) and len(one) == 1 and _is_number(one[0]) and one[0] > 0 for one in knots
+        ) and not table.get("hold"):
+            inner = tick * Fraction(table["boundaries"][0]) / Fraction(table["times"][0])
+            table["schedule"], end = self.schedule(table.get("schedule"), at(path, "schedule"), _START, inner)
+            return zero.moved(end.exact)
+        if has_texts(table.get("schedule")):
+            problem = "expected lengths in ticks of the clock, for it has several knots or holds; got a text; write numbers, or one knot"
+            raise self.error(at(path, "schedule"), problem)
+        return zero
+
+    def shift(self, table: dict[str, Any], path: str, zero: _Point, tick: Tick) -> _Point:
         """Resolve a `shift`, whose schedule begins before it; after it, if the number is negative."""
         moved = self.length(table, "steps", path, zero, tick)
         if _is_number(table.get("steps")) and table["steps"] < 0:
@@ -184,7 +206,7 @@ class _Resolver:
         return max(zero, end, key=_order)  # the schedule may be over before it is entered
 
     def places(
-        self, table: dict[str, Any], name: str, where: str, zero: _Point, tick: int, *, whole: bool = True
+        self, table: dict[str, Any], name: str, where: str, zero: _Point, tick: Tick, *, whole: bool = True
     ) -> list[_Point]:
         """Resolve a list of places on the clock of a schedule."""
         numbers, found = list(table[name]), [zero]
@@ -201,7 +223,7 @@ class _Resolver:
         name: str,
         path: str,
         begin: _Point,
-        tick: int,
+        tick: Tick,
         *,
         whole: bool = True,
         sign: int = 1,
@@ -210,7 +232,7 @@ class _Resolver:
         return self.number(table, name, at(path, name), begin, tick, whole=whole, sign=sign) if name in table else begin
 
     def number(
-        self, holder: Any, key: Any, where: str, begin: _Point, tick: int, *, whole: bool, sign: int = 1
+        self, holder: Any, key: Any, where: str, begin: _Point, tick: Tick, *, whole: bool, sign: int = 1
     ) -> _Point:
         """Replace a text by the number of updates, or ticks, from `begin` on; before it with sign -1; return the other end."""
         text = holder[key]
@@ -224,7 +246,7 @@ class _Resolver:
         if not whole:
             number: int | float = _real(length / tick)
             end = end._replace(whole=begin.moved(number, tick).whole)
-        elif tick > 1:
+        elif tick != 1:
             number = self.whole_ticks(length / tick, text, where, tick)
         else:
             if exact != begin.exact and sign * (end.whole - begin.whole) < 1:
@@ -236,9 +258,9 @@ class _Resolver:
         self.found.append(Resolved(where, text, number))
         return end
 
-    def whole_ticks(self, ticks: Fraction, text: str, where: str, tick: int) -> int:
+    def whole_ticks(self, ticks: Fraction, text: str, where: str, tick: Tick) -> int:
         if ticks.denominator != 1:
-            problem = f"expected a whole number of ticks, each of {tick} updates; got {text!r}, {float(ticks):g} ticks"
+            problem = f"expected a whole number of ticks, each of {_shown(tick)} updates; got {text!r}, {float(ticks):g} ticks"
             raise self.error(where, problem)
         return int(ticks)
 
@@ -268,6 +290,10 @@ def _is_number(value: Any) -> bool:
 def _real(number: Fraction) -> float:
     """A number as a float; one that is too large for float64 as a number that no field takes."""
     return float(min(number, Fraction(10**300)))
+
+
+def _shown(tick: Tick) -> str:
+    return str(tick) if isinstance(tick, int) else f"{float(tick):g}"
 
 
 def _is_text(value: Any) -> bool:

@@ -17,7 +17,7 @@ PATTERN = r"^\s*\+?[0-9._]+([eE][+-]?[0-9]+)?\s*((update|epoch|sample|token)(s|\
 
 _WRITTEN = re.compile(
     r"""\s*
-    (?P<amount> [+-]? (?: \d+(?:_\d+)* (?: \.\d+(?:_\d+)* )? | \.\d+(?:_\d+)* ) (?: [eE] (?P<exponent> [+-]?\d+ ) )? )
+    (?P<amount> [+-]? (?: [0-9]+(?:_[0-9]+)* (?: \.[0-9]+(?:_[0-9]+)* )? | \.[0-9]+(?:_[0-9]+)* ) (?: [eE] (?P<exponent> [+-]?[0-9]+ ) )? )
     \s*
     (?: (?P<unit> update|epoch|sample|token ) (?: s | \(s\) )? | (?P<share> % ) )
     \s*""",

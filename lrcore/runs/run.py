@@ -51,8 +51,8 @@ class Run(Record, frozen=True, kw_only=True, dict=True):
         total: the length of the run: a number of updates or a text, "90 epochs".
         updates_per_epoch: optimizer updates in one epoch; may be real, where short groups are carried over.
         dataset_size: samples in one epoch.
-        batch_size: samples in one update: micro-batch times accumulation times processes. Or a `PiecewiseConstant`, whose
-            boundaries may be texts in updates or samples, for a batch size that grows.
+        batch_size: samples in one update: micro-batch times accumulation times processes. Or a `PiecewiseConstant`, or
+            its dict, whose boundaries may be texts in updates or samples, for a batch size that grows.
         batches_per_epoch: batches that one process takes from its loader in one epoch: len(loader).
         accumulate: batches that are accumulated for one update.
         drop_last: whether the last short batch, or the last short group of accumulated batches, makes no update.

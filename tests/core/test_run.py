@@ -308,6 +308,28 @@ def test_inside_every_a_text_counts_ticks() -> None:
     )
 
 
+def test_inside_a_clock_of_one_knot_a_text_counts_its_ticks() -> None:
+    inner = {"kind": "cosine", "init_value": 0.1, "total_steps": "100%", "warmup": {"steps": "10 epochs"}}
+    table = {"kind": "clock", "boundaries": [1], "times": [512], "schedule": inner}
+    schedule = read(table, run=Run(total="90 epochs", updates_per_epoch=100))
+    samples = Cosine(init_value=0.1, decay_steps=80 * 51_200).warmup(10 * 51_200)
+    assert schedule == Clock(samples, boundaries=[1], times=[512])
+    assert schedule(1_000) == 0.1
+
+
+def test_inside_a_clock_of_several_knots_a_text_is_refused() -> None:
+    inner = {**LINEAR, "decay_steps": "10%"}
+    table: dict[str, Any] = {"kind": "clock", "boundaries": ["20%", "40%"], "times": [10, 30], "schedule": inner}
+    assert refusal(read, table, run=Run(total=100)).startswith(
+        "schedule: expected lengths in ticks of the clock, for it has"
+    )
+    plain = {**table, "schedule": {**LINEAR, "decay_steps": 40}}
+    assert read(plain, run=Run(total=100)) == Clock(Linear(init_value=0.1, decay_steps=40), [20, 40], [10, 30])
+    assert refusal(read, {**plain, "times": ["1%", "2%"]}, run=Run(total=100)).startswith(
+        "times: expected numbers, for"
+    )
+
+
 def test_two_places_on_one_update_are_refused_as_they_were_written() -> None:
     run = Run(total=100)
     stairs = {"kind": "piecewise_constant", "boundaries": ["10.1%", "10.2%"], "values": [3, 2, 1]}
