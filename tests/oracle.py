@@ -314,11 +314,11 @@ def knows_length(plain: Mapping[str, Any]) -> bool:
     """Whether `length` is sure.
 
     It is not where only values tell that a part without a length rests: a clip may end what goes on for ever, a cycle may
-    hold one value, and a product with 0 is 0.
+    hold one value, a product with 0 is 0, and a clock may stand still.
     """
     parts = _parts(plain)
     unsized = [part for part in parts if plain["kind"] in {"sum", "product"} and length(part) is None]
-    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat", "product"}) for part in unsized)
+    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat", "product", "clock"}) for part in unsized)
 
 
 def _has(plain: Mapping[str, Any], kinds: set[str]) -> bool:
@@ -357,6 +357,8 @@ def _every_rests(plain: Mapping[str, Any]) -> int | None:
 
 
 def _clock_rests(plain: Mapping[str, Any]) -> int | None:
+    if length(plain["schedule"]) is not None:  # the clock does not get there, or takes more than 2**62 updates
+        return None
     inner = rests(plain["schedule"])
     return inner if inner in {None, 0} else _clock_step(plain, inner or 0)
 

@@ -42,7 +42,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "run": {
         "total": None, "updates_per_epoch": None, "dataset_size": None, "batch_size": None, "batches_per_epoch": None,
-        "accumulate": None, "drop_last": None, "tokens_per_sample": None, "rounding": "nearest",
+        "accumulate": None, "drop_last": None, "tokens_per_sample": None, "rounding": None,
     },
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import UserList
 from fractions import Fraction
@@ -667,3 +668,32 @@ def test_a_run_with_another_past_is_told_how_to_keep_it() -> None:
     planned = Cosine(init_value=1.0, end_value=0.1, decay_steps=290).warmup(10)
     message = refusal(lrcore.load_state, state, planned, on_mismatch="same_past")
     assert "saved.extended(at=50, end=...) or .then keeps the past" in message
+
+
+def megatron_consumed(start: int, increment: int, ramp: int, last: int, updates: int) -> list[int]:
+    """Return the samples that Megatron's --rampup-batch-size has consumed before each update: brute force."""
+    per_increment, consumed, found = ramp / ((last - start) // increment), 0, []
+    for _ in range(updates):
+        found.append(consumed)
+        consumed += last if consumed > ramp else min(start + int(consumed / per_increment) * increment, last)
+    return found
+
+
+def test_a_batch_ramp_of_megatron_is_a_clock() -> None:
+    consumed = megatron_consumed(start=32, increment=32, ramp=100_000, last=512, updates=3_000)
+    sizes = np.diff(consumed)
+    bends = [1 + int(at) for at in np.flatnonzero(np.diff(sizes))]  # the first update of another size
+    clock = [*bends, len(consumed) - 1]
+    warmup, decay, top, low = 50_000, 1_200_000, 6e-4, 6e-5
+    in_samples = Cosine(init_value=top, end_value=low, decay_steps=decay - warmup).warmup(warmup)
+    schedule = Clock(in_samples, boundaries=clock, times=[consumed[one] for one in clock])
+
+    def megatron(samples: int) -> float:
+        if samples <= warmup:
+            return top * samples / warmup
+        share = min((samples - warmup) / (decay - warmup), 1.0)
+        return low + (top - low) * 0.5 * (math.cos(math.pi * share) + 1.0)
+
+    assert schedule.values(range(3_000)) == pytest.approx(
+        [megatron(one) for one in consumed], rel=1e-12, abs=1e-12 * top
+    )
