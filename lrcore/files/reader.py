@@ -20,8 +20,6 @@ import msgspec
 from lrcore.errors import MissingExtraError, ScheduleError
 from lrcore.files.formats import READERS, WRITERS
 from lrcore.files.keys import Key, at, beneath, parts
-from lrcore.files.lengths import Resolved, has_texts, resolve
-from lrcore.files.overrides import overridden
 from lrcore.files.placement import fields_of
 from lrcore.hints import did_you_mean, hint
 from lrcore.records import Record, short
@@ -32,6 +30,7 @@ from lrcore.schedules.schedule import DEEPEST, Cooldown, Schedule, Warmup
 
 if TYPE_CHECKING:
     from lrcore.files.advice import Advice
+    from lrcore.files.lengths import Resolved
 
 FORMAT = 1
 """The version of the format of files: docs/format/policy.md says when it rises."""
@@ -343,6 +342,8 @@ class _Reader:
             overrides: values by their places in the table.
         """
         if overrides:
+            from lrcore.files.overrides import overridden
+
             value = overridden(value, overrides)
         self.top = value, path
         self.check_has_kind(value, path)
@@ -357,6 +358,8 @@ class _Reader:
         self, table: dict[str, Any], path: str, file_run: Any, run: Run | Mapping[str, Any] | None
     ) -> tuple[dict[str, Any], list[Resolved]]:
         """Remove the table `run`, and replace lengths that are texts by numbers of updates."""
+        from lrcore.files.lengths import has_texts, resolve
+
         own, with_texts = "run" in table, has_texts(table)
         if not own and not with_texts and run is None:
             return table, []
