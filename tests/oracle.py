@@ -318,7 +318,9 @@ def knows_length(plain: Mapping[str, Any]) -> bool:
     """
     parts = _parts(plain)
     unsized = [part for part in parts if plain["kind"] in {"sum", "product"} and length(part) is None]
-    return all(map(knows_length, parts)) and not any(_has(part, {"clip", "repeat", "product", "clock"}) for part in unsized)
+    return all(map(knows_length, parts)) and not any(
+        _has(part, {"clip", "repeat", "product", "clock"}) for part in unsized
+    )
 
 
 def _has(plain: Mapping[str, Any], kinds: set[str]) -> bool:

@@ -80,6 +80,7 @@ def test_each_group_has_its_own_schedule() -> None:
     assert GroupsRun(*GROUPS).rates(UPDATES) == expected_of_groups(0, UPDATES)
 
 
+@pytest.mark.filterwarnings("ignore:Op .* is executed through:DeprecationWarning")  # Paddle 2.6, of its own Adagrad
 @pytest.mark.parametrize(
     "optimizer", ["Momentum", "Adam", "AdamW", "Adamax", "Adagrad", "RMSProp", "Lamb", "NAdam", "RAdam"]
 )
