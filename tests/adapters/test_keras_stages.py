@@ -107,7 +107,7 @@ def test_the_callback_warns_without_the_plateaus_state_of_a_loaded_model_which_l
     model.save(path)
     loaded = keras.models.load_model(path)
     with pytest.warns(
-        UserWarning, match=r"plateau: sgd\w* has made 6 updates.*told of no metric.*model.load_weights\(path\)"
+        UserWarning, match=r"plateau: (?i:sgd)\w* has made 6 updates.*told of no metric.*model.load_weights\(path\)"
     ):
         train(loaded, Metric(), reducing(per=per))
     loaded, fresh = keras.models.load_model(path), reducing(per=per)
@@ -122,7 +122,7 @@ def test_the_callback_warns_if_a_second_stage_begins_amid_its_schedule() -> None
     train(model, lrcore_keras.LearningRateScheduler(Constant(0.25)), updates=4)
     with pytest.warns(
         UserWarning,
-        match=r"step: sgd\w* has made 4 updates, so the schedule begins at step 4, but its last rate was 0\.25 and",
+        match=r"step: (?i:sgd)\w* has made 4 updates, so the schedule begins at step 4, but its last rate was 0\.25 and",
     ) as caught:
         rates, _ = train(model, lrcore_keras.LearningRateScheduler(LINEAR))
     assert rates == [float(np.float32(LINEAR(step))) for step in (4, 5)]
@@ -143,7 +143,7 @@ def test_the_callback_warns_if_training_begins_past_the_end_of_the_schedule(same
     train(model, callback, updates=12)
     again = callback if same else lrcore_keras.LearningRateScheduler(LINEAR)
     with pytest.warns(
-        UserWarning, match=r"step: sgd\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0"
+        UserWarning, match=r"step: (?i:sgd)\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0"
     ):
         train(model, again)
 
