@@ -409,7 +409,7 @@ def split(lib: Library, period: float, origin: float = 0) -> Callable[[Value], t
     return value_since
 
 
-def tread(t: int, width: float, origin: float) -> Interval | None:
+def stair_around(t: int, width: float, origin: float) -> Interval | None:
     """The interval around t in which (t - origin) // width does not change; None where it is not a matter of integers."""
     if not (float(width).is_integer() and type(origin) is int):
         return None

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lrcore.curves import formulas
-from lrcore.curves.formulas import EVER, ROUNDING, SCALARS, Interval, Library, TimeFunction, tread
+from lrcore.curves.formulas import EVER, ROUNDING, SCALARS, Interval, Library, TimeFunction, stair_around
 from lrcore.errors import ScheduleError
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Exponential(_Smooth, frozen=True, gc=False):
         return formulas.exponential(lib, self.init, self.rate, self.origin, self.decay_steps, staircase=self.staircase)
 
     def stair(self, t: int) -> Interval | None:
-        return tread(t, self.decay_steps, self.origin) if self.staircase else None
+        return stair_around(t, self.decay_steps, self.origin) if self.staircase else None
 
     def delayed(self, by: float) -> Exponential:
         return replace(self, origin=self.origin + by)
@@ -190,7 +190,7 @@ class InverseTime(_Smooth, frozen=True, gc=False):
         )
 
     def stair(self, t: int) -> Interval | None:
-        return tread(t, self.decay_steps, self.origin) if self.staircase else None
+        return stair_around(t, self.decay_steps, self.origin) if self.staircase else None
 
     def delayed(self, by: float) -> InverseTime:
         return replace(self, origin=self.origin + by)
@@ -314,7 +314,7 @@ class Stairs(Struct, frozen=True):
         return formulas.stairs(lib, self.formula.bind(lib), self.origin, self.width)
 
     def stair(self, t: int) -> Interval | None:
-        return tread(t, self.width, self.origin)
+        return stair_around(t, self.width, self.origin)
 
     def delayed(self, by: float) -> Stairs:
         return replace(self, origin=self.origin + by)

@@ -143,7 +143,8 @@ def test_the_callback_warns_if_training_begins_past_the_end_of_the_schedule(same
     train(model, callback, updates=12)
     again = callback if same else lrcore_keras.LearningRateScheduler(LINEAR)
     with pytest.warns(
-        UserWarning, match=r"step: (?i:sgd)\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0"
+        UserWarning,
+        match=r"step: (?i:sgd)\w* has made 12 updates, so the schedule begins at step 12, where the rate is 0",
     ):
         train(model, again)
 
