@@ -116,7 +116,7 @@ def test_a_schedule_may_be_a_file_a_text_or_a_dict(form: str, tmp_path: Path) ->
     forms: dict[str, Any] = {
         "path": str(path),
         "Path": path,
-        "text": lrcore.dumps(SCHEDULE, format="yaml"),
+        "text": lrcore.dumps(SCHEDULE, format="json"),
         "dict": plain,
         "mapping": MappingProxyType(plain),
     }
