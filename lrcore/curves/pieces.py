@@ -598,32 +598,30 @@ def _parts_of_an_update(formula: Formula) -> Iterator[int]:
             yield Fraction(start).denominator
 
 
+def inner_formulas(formula: Formula) -> tuple[Formula, ...]:
+    """The formulas that a formula evaluates at its own times; () for any other, also for FrozenAt, which holds one value."""
+    match formula:
+        case Stairs(formula=inner) | Clipped(formula=inner) | Clocked(formula=inner):
+            return (inner,)
+        case Cycle(timeline=line) | Reverse(timeline=line):
+            return line.formulas
+        case Pointwise(formulas=parts):
+            return parts
+    return ()
+
+
 def asks_python_between_steps(formula: Formula) -> bool:
     """Whether a clock inside the formula asks a Python function for the value between two steps."""
-    match formula:
-        case Clocked(formula=inner, units=units):
-            return (units != 1 and _asks_python(inner)) or asks_python_between_steps(inner)
-        case Stairs(formula=inner) | Clipped(formula=inner):
-            return asks_python_between_steps(inner)
-        case Cycle(timeline=line) | Reverse(timeline=line):
-            return any(map(asks_python_between_steps, line.formulas))
-        case Pointwise(formulas=parts):
-            return any(map(asks_python_between_steps, parts))
-    return False
+    if isinstance(formula, Clocked) and formula.units != 1 and _asks_python(formula.formula):
+        return True
+    return any(map(asks_python_between_steps, inner_formulas(formula)))
 
 
 def _asks_python(formula: Formula) -> bool:
     """Whether a formula asks a Python function at each of its times; stairs ask at whole times only."""
-    match formula:
-        case UserFunction():
-            return True
-        case Clipped(formula=inner) | Clocked(formula=inner):
-            return _asks_python(inner)
-        case Cycle(timeline=line) | Reverse(timeline=line):
-            return any(map(_asks_python, line.formulas))
-        case Pointwise(formulas=parts):
-            return any(map(_asks_python, parts))
-    return False
+    if isinstance(formula, Stairs):
+        return False
+    return isinstance(formula, UserFunction) or any(map(_asks_python, inner_formulas(formula)))
 
 
 def times(time: Any, factor: Any) -> Any:

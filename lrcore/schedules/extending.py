@@ -48,7 +48,7 @@ def stated_end(schedule: Schedule) -> int | None:
     if schedule.cooldown_ is None:
         if isinstance(schedule, kinds.PiecewiseConstant):  # its last value holds to the end of the run
             return None
-        if isinstance(schedule, kinds.Join) and _last_end(schedule) is None:
+        if isinstance(schedule, kinds.Join) and stated_end(schedule.schedules[-1]) is None:
             return None
         if (
             isinstance(schedule, (kinds.Clip, kinds.Shift, kinds.Every, kinds.Clock))
@@ -56,10 +56,6 @@ def stated_end(schedule: Schedule) -> int | None:
         ):
             return None
     return schedule.length
-
-
-def _last_end(schedule: kinds.Join) -> int | None:
-    return stated_end(schedule.schedules[-1])
 
 
 def _replanned(schedule: Schedule, at: int, end: int, was: int) -> Schedule:

@@ -24,9 +24,9 @@ from lrcore.curves.pieces import (
     InverseTime,
     Logistic,
     Pointwise,
-    Reverse,
     Stairs,
     UserFunction,
+    inner_formulas,
 )
 from lrcore.curves.timeline import Timeline
 from lrcore.errors import ScheduleError
@@ -314,16 +314,7 @@ def _peak_bound(cycle: Cycle) -> float:
 
 def _calls_python(formula: Formula) -> bool:
     """Whether the formula calls a user's function with each step; FrozenAt calls it with one time only and does not count."""
-    match formula:
-        case UserFunction():
-            return True
-        case Stairs(formula=inner) | Clipped(formula=inner) | Clocked(formula=inner):
-            return _calls_python(inner)
-        case Cycle(timeline=line) | Reverse(timeline=line):
-            return any(map(_calls_python, line.formulas))
-        case Pointwise(formulas=parts):
-            return any(map(_calls_python, parts))
-    return False
+    return isinstance(formula, UserFunction) or any(map(_calls_python, inner_formulas(formula)))
 
 
 def _longest_lookup(clock: Clock) -> int:
