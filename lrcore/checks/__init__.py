@@ -1,0 +1,1 @@
+"""Whether a run followed its schedule, and which schedule it followed."""

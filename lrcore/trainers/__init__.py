@@ -1,0 +1,1 @@
+"""The schedules of trainers' own configurations: one file for each trainer."""
