@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all five frameworks.
+"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all six frameworks.
 
 Frameworks do not share a process or an environment: MXNet needs an old numpy, and importing TensorFlow before Paddle
 crashes the interpreter. Each has its own environment here, and what crosses between them is files.
@@ -38,7 +38,7 @@ SITE = Path("build/site")
 RELEASES = Path("build/releases")
 RELEASE_TESTS = ("tests/adapters", "tests/contract", "tests/parity", "tests/training")
 MOVE = Path("build/move/run.json")
-MOVES = ["torch", "paddle", "optax", "check"]
+MOVES = ["torch", "paddle", "optax", "mlx", "check"]
 
 # Everything is tested under the Python that runs nox, the core under the others of these that are found as well.
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -380,7 +380,7 @@ def figures(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def move(session: nox.Session) -> None:
-    """Train one run in PyTorch, go on in Paddle, end in JAX, and compare it with one that never moved."""
+    """Train one run in PyTorch, go on in Paddle, end in JAX and MLX, and compare it with one that never moved."""
     shutil.rmtree(MOVE.parent, ignore_errors=True)
     for name in MOVES:
         session.notify(f"phase({name})", posargs=[])
