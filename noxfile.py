@@ -72,6 +72,12 @@ ECOSYSTEM = {
     "configurations": ("paddle", ["hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
 }
 
+# The libraries of docs/recipes, whose pages are run: small ones together, and by itself one that takes 2.8 GB of disk.
+RECIPES = {
+    "small": (["tinygrad==0.14.*", "lightgbm==4.7.*", "scikit-learn==1.9.*", "optuna==5.*"], "not mindspore"),
+    "mindspore": (["mindspore==2.10.*"], "mindspore"),
+}
+
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
 RIVAL = "lrsched==0.5.0"
 MEASURED = ("core", *PINS)
@@ -286,6 +292,15 @@ def ecosystem(session: nox.Session, name: str) -> None:
     session.install("-e", f".[{framework}]", *PINS[framework], *requirements, *group("test"))
     session.run("pytest", f"tests/ecosystem/{name}", *session.posargs, env=ENVIRONMENT)
     leave(session)
+
+
+@nox.session(default=False)
+@nox.parametrize("name", list(RECIPES), ids=list(RECIPES))
+def recipes(session: nox.Session, name: str) -> None:
+    """Run the pages of docs/recipes, which use a schedule in libraries that have no adapter."""
+    requirements, chosen = RECIPES[name]
+    session.install("-e", ".", *requirements, *group("test"))
+    session.run("pytest", "tests/recipes", "-k", chosen, *session.posargs, env={**ENVIRONMENT, "DEV": "PYTHON"})
 
 
 @nox.session(default=False)

@@ -76,7 +76,6 @@ def test_joined_schedules_agree(
     [
         (optim.cosine_decay(0.5, 9), (), r"expected one of exponential_decay, .*with its arguments; got <function"),
         (optim.cosine_decay, (0.5,), r"cosine_decay\): expected arguments that MLX takes; missing"),
-        (optim.step_decay, (0.5, 0.9, 0), r"step_decay\): expected arguments that MLX takes; step_size must be"),
         (optim.join_schedules, ([optim.cosine_decay(0.5, 9)], [3]), r"expected arguments that MLX takes; Received 1"),
     ],
 )
