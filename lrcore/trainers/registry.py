@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -108,6 +109,17 @@ def from_trainer(trainer: str, source: Any, *, run: Run | Mapping[str, Any] | No
 def follows(trainer: str) -> str:
     """The version of the trainer that its importer follows."""
     return str(_module(trainer).FOLLOWS)
+
+
+def importers() -> list[str]:
+    """The names of the trainers, those whose importer is there."""
+    return [name for name in TRAINERS if find_spec(f"lrcore.trainers.{name}")]
+
+
+def facts_of(trainer: str) -> Mapping[str, str]:
+    """The facts that an importer takes, and what each is."""
+    facts: Mapping[str, str] = _module(trainer).FACTS
+    return facts
 
 
 def _module(trainer: str) -> ModuleType:
