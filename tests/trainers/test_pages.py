@@ -1,0 +1,30 @@
+"""The pages of the importers are those of the committed examples and comparisons; the examples are run here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lrcore.trainers import registry
+from tests.trainers import pages
+from tests.trainers.records import DATA, recorded
+
+
+def test_the_page_of_trainers_shows_what_the_examples_print() -> None:
+    assert (pages.DOCS / "trainers.md").read_text(encoding="utf-8") == pages.trainers(), "run nox -s pages"
+
+
+def test_the_page_of_conformance_is_that_of_the_committed_comparisons() -> None:
+    runs = json.loads(pages.REPLAYED.read_text(encoding="utf-8"))
+    page = (pages.DOCS / "trainers-conformance.md").read_text(encoding="utf-8")
+    assert page == pages.conformance(runs), "run nox -s pages"
+    replayed = [given for run in recorded() if (given := run.given()) is not None]
+    assert sum(row["runs"] for rows in runs.values() for row in rows) == len(replayed), "run nox -s pages"
+
+
+@pytest.mark.parametrize("name", registry.importers())
+def test_every_trainer_has_an_example_and_was_compared(name: str) -> None:
+    assert name in pages.examples()
+    runs = json.loads(pages.REPLAYED.read_text(encoding="utf-8"))
+    assert name in runs or (DATA / "live" / f"{name}.json").exists()
