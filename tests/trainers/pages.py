@@ -23,7 +23,7 @@ from lrcore import ScheduleError
 from lrcore.show import cli
 from lrcore.trainers import registry
 from tests.frameworks import ROOT
-from tests.trainers.records import DATA, recorded
+from tests.trainers.records import DATA, RUNS
 
 DOCS = ROOT / "docs"
 EXAMPLES = ROOT / "examples" / "trainers"
@@ -94,7 +94,7 @@ def _block(language: str, text: str) -> list[str]:
 def replayed() -> dict[str, list[dict[str, Any]]]:
     """For each trainer and version: its recorded runs, their updates and the largest difference."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for run in recorded():
+    for run in RUNS:
         given = run.given()
         if given is None or given.trainer not in registry.importers():
             continue

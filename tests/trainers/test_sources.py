@@ -27,7 +27,7 @@ from lrcore.configs.options import Options
 from lrcore.configs.plain import plain
 from lrcore.configs.source import read_source
 from lrcore.trainers import registry
-from tests.trainers.records import recorded
+from tests.trainers.records import RUNS as RECORDED
 
 SCHEDULER = {"type": "WarmupDecayLR", "params": {"warmup_num_steps": 10, "total_num_steps": 100}}
 CONFIG = {"optimizer": {"params": {"lr": 3e-4}}, "scheduler": SCHEDULER}
@@ -292,9 +292,7 @@ def changed(config: Any, path: tuple[Any, ...], value: Any) -> Any:
     return items if isinstance(config, dict) else list(items.values())
 
 
-SOURCES = [
-    (one.trainer, plain(one.source), one.run, one.facts) for run in recorded() if (one := run.given()) is not None
-]
+SOURCES = [(one.trainer, plain(one.source), one.run, one.facts) for run in RECORDED if (one := run.given()) is not None]
 RUNS = [
     Run(),
     Run(total=100),
