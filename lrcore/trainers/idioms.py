@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -61,3 +62,18 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def waiting(schedule: Schedule, start: int) -> Schedule:
+    """The schedule from update `start` on, f(max(0, t - start)): its first value is held until then."""
+    return Shift(schedule, -start) if start else schedule
+
+
+def product(factors: Sequence[Schedule]) -> Schedule:
+    """The product of factors; a single one as it is."""
+    return factors[0] if len(factors) == 1 else Product(factors)
+
+
+def inverse_sqrt(peak: float, timescale: float) -> Schedule:
+    """The rate peak / sqrt(1 + t / timescale)."""
+    return InverseTime(init_value=peak, decay_steps=timescale, power=0.5)
