@@ -166,6 +166,10 @@ class Options:
             raise self.error(str(found), f"expected a list of tables; got {short(value)}")
         return [self._table(one, f"{found}[{number}]") for number, one in enumerate(value)]
 
+    def inside(self, values: Mapping[Any, Any], place: str) -> Options:
+        """A table that is a value of this one in another form, such as the second of a pair; `place` is where it stands."""
+        return self._table(values, place)
+
     def first_table(self, *paths: str) -> Options:
         """The first of the tables at these dotted paths that is given; this table itself if none is.
 

@@ -14,12 +14,12 @@ def given(record: dict[str, Any]) -> Given | None:
 
 
 def _big_vision(options: dict[str, Any]) -> Given:
-    return Given("big_vision", options, float32=True)
+    return Given("big_vision", options)
 
 
 def _scenic(options: dict[str, Any]) -> Given:
     return Given("scenic", {"lr_configs": {"learning_rate_schedule": "compound", **options}})
 
 
-TRAINERS: dict[str, Callable[[dict[str, Any]], Given]] = {"scenic": _scenic}
+TRAINERS: dict[str, Callable[[dict[str, Any]], Given]] = {"big_vision": _big_vision, "scenic": _scenic}
 """By how the trainer's name in the record begins."""
