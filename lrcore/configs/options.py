@@ -264,6 +264,8 @@ def _unresolved(value: Any) -> bool:
 
 def _number(value: Any) -> float:
     value = without_numpy(value)
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "("):  # `lr=[1e-4]` among flags
+        value = _list(value)
     if isinstance(value, list) and len(value) == 1:
         [value] = value
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):

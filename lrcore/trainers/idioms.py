@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
+from lrcore.configs.facts import Facts
+from lrcore.configs.options import Options
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -61,3 +63,22 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def noam(peak: float, steps: float) -> Schedule:
+    """peak sqrt(n / steps), or n / steps in the warmup, for n updates made: the inverse square root that goes through its peak."""
+    if float(steps).is_integer():
+        return InverseTime(init_value=peak, decay_steps=steps, power=0.5).warmup(int(steps))
+    first = math.ceil(steps)
+    rise = Interpolate(boundaries=[0, steps], values=[0.0, peak])
+    fall = InverseTime(init_value=peak * math.sqrt(steps / first), decay_steps=first, power=0.5)
+    return Join([rise, fall], boundaries=[first])
+
+
+def told_total(facts: Facts, options: Options, *names: str) -> int:
+    """The updates of the run: what the configuration says, else the run; where they differ the configuration is refused."""
+    stated, told = options.whole(*names, default=0), facts.updates(default=None)
+    if stated and told is not None and stated != told:
+        raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
+    total: int = stated or facts.updates()
+    return total
