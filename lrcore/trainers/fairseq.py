@@ -188,7 +188,6 @@ def _plateau(config: _Config) -> Taken:
     """torch's plateau, which sees the validation loss once the warmup is over."""
     own, lr, warmup = config.own, config.peak(), _warmup(config)
     first = own.number("warmup_init_lr", default=-1.0)
-    # One update longer than the warmup of others: update `warmup` is still written by it, with the same value.
     higher = config.metric.flag("maximize_best_checkpoint_metric")
     plateau = Plateau(
         Constant(lr).warmup(warmup, init_value=max(first, 0.0)),
