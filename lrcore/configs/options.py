@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from lrcore.configs.plain import plain
@@ -149,7 +150,8 @@ class Options:
             raise self.error(names[0], f"expected a table{self._instead(names[0])}; got none")
         value = {} if found is None else self._values[found]
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            value = _literal(value)
+            with suppress(ValueError, SyntaxError):  # neither JSON nor a literal: no table
+                value = _literal(value)
         if not isinstance(value, Mapping):
             raise self.error(str(found), f"expected a table; got {short(value)}")
         return self._table(value, found or names[0])
