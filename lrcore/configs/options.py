@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from lrcore.configs.plain import plain
+from lrcore.configs.references import resolved
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
 from lrcore.records import short, without_numpy
@@ -17,7 +18,6 @@ from lrcore.records import short, without_numpy
 REQUIRED: Final[Any] = object()
 _UNSET = ("", "none", "null", "~")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 class Options:
@@ -246,14 +246,7 @@ class Options:
 
     def _resolved(self, value: Any) -> Any:
         """The value that a reference such as ${optimizer.lr} names, if it is in the same configuration."""
-        seen: list[Any] = []
-        while isinstance(value, str) and (reference := _REFERENCE.fullmatch(value)) and value not in seen:
-            seen.append(value)
-            found: Any = self._root._values  # noqa: SLF001 - of the same class
-            for name in reference[1].split("."):
-                found = found.get(_name(name)) if isinstance(found, Mapping) else None
-            value = value if found is None else found
-        return value
+        return resolved(value, self._root._values)  # noqa: SLF001 - of the same class
 
 
 def _name(key: Any) -> str:

@@ -281,13 +281,15 @@ def _cyclic(config: _Config) -> Taken:
     own = config.own
     own.ignore("cycle_momentum", "base_momentum", "max_momentum")
     own.refuse("scale_fn", why="expected none, for a Python function is not read", unless=(None,))
+    mode = own.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"])
+    gamma = own.number("gamma", default=1.0)
     schedule = cyclic(
         base_value=own.number("base_lr"),
         peak_value=own.number("max_lr"),
         up_steps=own.number("step_size_up", default=2000.0, above=0.0),
         down_steps=own.number("step_size_down", default=None),
-        mode=own.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"]),
-        gamma=own.number("gamma", default=1.0),
+        mode=mode,
+        gamma=gamma if mode == "exp_range" else 1.0,
     )
     return Taken(schedule, notes=(_MOMENTUM,) if own.flag("cycle_momentum", default=True) else ())
 
