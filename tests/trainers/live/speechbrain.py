@@ -80,7 +80,9 @@ def _tri_stage(random: Random) -> dict[str, Any]:
 
 
 def _step(random: Random) -> dict[str, Any]:
-    own = random.choice([{}, {"half_life": 3}, {"decay_factor": 0.7, "decay_drop": 3}, {"decay_drop": 2.5}])
+    own: dict[str, Any] = random.choice(
+        [{}, {"half_life": 3}, {"decay_factor": 0.7, "decay_drop": 3}, {"decay_drop": 2.5}]
+    )
     return {"initial_value": 0.1, **own}
 
 
