@@ -78,10 +78,10 @@ def _is_schedule(options: Options, name: str) -> bool:
     table = options.raw(name)
     if not isinstance(table, dict):
         return False
-    targets = [str(table[key]) for key in _TARGET if key in table] + [
-        key for key in table if str(key).startswith("!new:")
-    ]
-    return any(target.rpartition(".")[2].rpartition(":")[2] in _KINDS for target in targets)
+    targets = [str(table[key]) for key in _TARGET if key in table]
+    targets += [key for key in table if str(key).startswith("!new:")]
+    known = any(target.rpartition(".")[2].rpartition(":")[2] in _KINDS for target in targets)
+    return known or (name in _NAMES and bool(targets))
 
 
 # --- called after each update -----------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_random_options_give_what_the_formula_says() -> None:
         total, lr = random.randint(20, 300), random.choice([1e-3, 1.0])
         lengths = random.choice([1, 10, total // 3, total]), random.choice([0, 1, 10, total // 2]), total
         rate, floor = random.choice([0.5, 1.0, 0.3]), random.choice([0.0, lr / 3])
-        conf = {"warmup_steps": lengths[0], "hold_steps": lengths[1], "max_steps": total}
+        conf: dict[str, Any] = {"warmup_steps": lengths[0], "hold_steps": lengths[1], "max_steps": total}
         found = schedule("NoamHoldAnnealing", lr=lr, decay_rate=rate, min_lr=floor, **conf)
         expected = [stated(max(step - 1, 0), lr, lengths, rate, floor) for step in range(2 * total)]
         assert np.abs(found.values(range(2 * total)) - expected).max() <= 1e-12 * lr
