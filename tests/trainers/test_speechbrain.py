@@ -92,7 +92,7 @@ def test_what_differs_past_the_end_is_a_note() -> None:
     [
         ("NewBobScheduler", {"initial_value": 1.0}, "this class goes by how each metric differs from the one before"),
         ("ReduceLROnPlateau", {}, "this class goes by how each metric"),
-        ("NoamSchedule", {}, "'NoamScheduler'"),
+        ("NoamSchedule", {}, "expected one of NoamScheduler"),
         ("CyclicCosineScheduler", {"n_warmup_steps": 5}, "each factor multiplies the rate before"),
         (
             "IntervalScheduler",
