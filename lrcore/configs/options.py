@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from lrcore.configs.plain import MISSING, plain
+from lrcore.configs.references import resolved
 from lrcore.errors import ScheduleError
 from lrcore.files.yaml_scalars import UnclearNumber
 from lrcore.hints import did_you_mean
@@ -18,7 +19,6 @@ from lrcore.records import short, without_numpy
 REQUIRED: Final[Any] = object()
 _UNSET = ("", "none", "null", "~")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_REFERENCE = re.compile(r"\$\{([\w.]+)\}|!ref <([\w.]+)>")  # of OmegaConf, and of SpeechBrain's hyperpyyaml
 
 
 class Options:
@@ -260,15 +260,8 @@ class Options:
         return isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{"))
 
     def _resolved(self, value: Any) -> Any:
-        """The value that a reference, ${optimizer.lr} or !ref <lr>, names, if it is in the same configuration."""
-        seen: list[Any] = []
-        while isinstance(value, str) and (reference := _REFERENCE.fullmatch(value)) and value not in seen:
-            seen.append(value)
-            found: Any = self._root._values  # noqa: SLF001 - of the same class
-            for name in (reference[1] or reference[2]).split("."):
-                found = found.get(_name(name)) if isinstance(found, Mapping) else None
-            value = value if found is None else found
-        return value
+        """The value that a reference such as ${optimizer.lr} names, if it is in the same configuration."""
+        return resolved(value, self._root._values)  # noqa: SLF001 - of the same class
 
 
 def _name(key: Any) -> str:
@@ -286,6 +279,8 @@ def _reading(value: Any) -> str:
 
 def _number(value: Any) -> float:
     value = without_numpy(value)
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "("):  # `lr=[1e-4]` among flags
+        value = _list(value)
     if isinstance(value, list) and len(value) == 1:
         [value] = value
     if isinstance(value, (bool, UnclearNumber)) or not isinstance(value, (int, float, str)):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lrcore.configs.facts import Facts
+from lrcore.configs.options import Options
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -77,3 +79,22 @@ def product(factors: Sequence[Schedule]) -> Schedule:
 def inverse_sqrt(peak: float, timescale: float) -> Schedule:
     """The rate peak / sqrt(1 + t / timescale)."""
     return InverseTime(init_value=peak, decay_steps=timescale, power=0.5)
+
+
+def noam(peak: float, steps: float) -> Schedule:
+    """peak sqrt(n / steps), or n / steps in the warmup, for n updates made: the inverse square root that goes through its peak."""
+    if float(steps).is_integer():
+        return InverseTime(init_value=peak, decay_steps=steps, power=0.5).warmup(int(steps))
+    first = math.ceil(steps)
+    rise = Interpolate(boundaries=[0, steps], values=[0.0, peak])
+    fall = InverseTime(init_value=peak * math.sqrt(steps / first), decay_steps=first, power=0.5)
+    return Join([rise, fall], boundaries=[first])
+
+
+def told_total(facts: Facts, options: Options, *names: str) -> int:
+    """The updates of the run: what the configuration says, else the run; where they differ the configuration is refused."""
+    stated, told = options.whole(*names, default=0), facts.updates(default=None)
+    if stated and told is not None and stated != told:
+        raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
+    total: int = stated or facts.updates()
+    return total
