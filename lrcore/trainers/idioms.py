@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lrcore.configs.facts import Facts
+from lrcore.configs.options import Options
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -61,3 +63,23 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def endless_rise(first: float, rate: float) -> Schedule:
+    """first * (1 + rate * t): a straight line without an end, of which a billion updates are written."""
+    steps = 10**9
+    return Linear(init_value=first, end_value=first * (1 + rate * steps), decay_steps=steps)
+
+
+def told_total(facts: Facts, options: Options, *names: str) -> int:
+    """The updates of the run: what the configuration says, else the run; where they differ the configuration is refused."""
+    stated, told = options.whole(*names, default=0), facts.updates(default=None)
+    if stated and told is not None and stated != told:
+        raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
+    total: int = stated or facts.updates()
+    return total
+
+
+def rises_again(kind: str, total: int) -> str:
+    """The note about a trainer whose curve turns back where the run ends."""
+    return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
