@@ -7,6 +7,7 @@ The schedule is `get_scheduler(lr_scheduler_type, ...)`, which is stepped after 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from lrcore.configs.facts import Facts
@@ -15,6 +16,7 @@ from lrcore.configs.source import read_source
 from lrcore.configs.taken import Taken
 from lrcore.errors import ScheduleError
 from lrcore.schedules.huggingface import from_name
+from lrcore.schedules.schedule import Schedule
 from lrcore.trainers import deepspeed
 from lrcore.trainers.idioms import rises_again
 
@@ -24,18 +26,33 @@ FACTS = {
     "version": "transformers' version, such as '4.45', where its rules differ: before 4.52 an epoch loses a last short accumulation",
 }
 _TABLES = ("training_args", "training_arguments", "TrainingArguments", "training")
-_TURNS_BACK = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")
+TURNS_BACK = ("cosine", "cosine_with_min_lr", "cosine_warmup_with_min_lr")
 _NO_END = ("constant", "constant_with_warmup", "inverse_sqrt", "reduce_lr_on_plateau")
-_NO_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
+NO_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
 
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read TrainingArguments: a file, a dataclass, or flags."""
-    options = arguments(options)
-    lr = rate(options, facts)
-    if (config := _with_deepspeed(options)) is not None:
-        return _by_deepspeed(config, options, facts, lr)
-    return scheduled(options, facts, lr, {})
+    return read_arguments(arguments(options), facts, {})
+
+
+def read_arguments(options: Options, facts: Facts, defaults: dict[str, Any]) -> Taken:
+    """The schedule of the arguments' table.
+
+    Args:
+        options: the table.
+        facts: the facts.
+        defaults: what another program puts into lr_scheduler_kwargs where they lack it.
+    """
+    lr, config = rate(options, facts), deepspeed_config(options)
+    notes = _notes(options, facts, lr) + missing_deepspeed(config)
+    if config.get("scheduler"):
+        total = updates(options, facts)
+        taken = by_deepspeed(config, options, facts, lr, total, warmup_steps(options, facts, total))
+        options.ignore("lr_scheduler_type", "lr_scheduler_kwargs")
+    else:
+        taken = _by_name(options, facts, lr, defaults)
+    return Taken(taken.schedule, taken.also, taken.groups, notes + taken.notes)
 
 
 def arguments(options: Options) -> Options:
@@ -52,39 +69,45 @@ def rate(options: Options, facts: Facts) -> float:
     return found
 
 
-def scheduled(options: Options, facts: Facts, lr: float, defaults: dict[str, Any], name: str = "linear") -> Taken:
-    """The schedule that get_scheduler gives for these arguments.
+def kind_of(options: Options) -> str:
+    """The name of the schedule; an enum may have been written with its class."""
+    name: str = options.word("lr_scheduler_type", default="linear")
+    return name.rpartition(".")[2].lower()
 
-    Args:
-        options: the arguments.
-        facts: the facts.
-        lr: the peak.
-        defaults: options of the name, by which another program completes lr_scheduler_kwargs.
-        name: the name that holds where the arguments have none.
-    """
-    kind = options.word("lr_scheduler_type", default=name).rpartition(".")[2].lower()
+
+def _by_name(options: Options, facts: Facts, lr: float, defaults: dict[str, Any]) -> Taken:
+    """What get_scheduler gives for the arguments."""
+    kind = kind_of(options)
     lengths: dict[str, Any] = {}
     total = None
-    if kind not in _NO_END or (kind not in _NO_WARMUP and _is_share(options)):
+    if kind not in _NO_END or (kind not in NO_WARMUP and _is_share(options)):
         lengths["num_training_steps"] = total = updates(options, facts)
-    notes = _notes(options, facts, lr)
-    if kind not in _NO_WARMUP:
+    notes: tuple[str, ...] = ()
+    if kind not in NO_WARMUP:
         lengths["num_warmup_steps"] = warmup_steps(options, facts, total)
     elif options.number("warmup_steps", default=0.0) or options.number("warmup_ratio", default=0.0):
         notes += (f"A warmup has no effect: {kind} has none.",)
-    if kind in _TURNS_BACK and total is not None:
+    if kind in TURNS_BACK and total is not None:
         notes += (rises_again(kind, total),)
-    return Taken(_named(options, kind, lr, lengths, defaults), notes=notes)
+    return Taken(named(options, kind, lr, lengths, defaults), notes=notes)
 
 
-def _named(options: Options, kind: str, lr: float, lengths: dict[str, Any], defaults: dict[str, Any]) -> Any:
+def named(
+    options: Options,
+    kind: str,
+    lr: float,
+    lengths: dict[str, Any],
+    defaults: dict[str, Any],
+    option: str = "lr_scheduler_type",
+) -> Any:
+    """What get_scheduler gives for a name, which an option has, with lr_scheduler_kwargs over these defaults."""
     kwargs = {**defaults, **_kwargs(options)}
     try:
         return from_name(kind, learning_rate=lr, **lengths, **kwargs)
     except ScheduleError as error:
         _, _, inner = error.where.partition(".")
         known = error.where.startswith(kind)
-        place = f"lr_scheduler_kwargs.{inner}" if inner else "lr_scheduler_kwargs" if known else "lr_scheduler_type"
+        place = f"lr_scheduler_kwargs.{inner}" if inner else "lr_scheduler_kwargs" if known else option
         raise options.error(place, error.problem) from None
 
 
@@ -113,25 +136,29 @@ def _notes(options: Options, facts: Facts, lr: float) -> tuple[str, ...]:
 # --- DeepSpeed --------------------------------------------------------------------------------------------------------
 
 
-def _with_deepspeed(options: Options) -> dict[str, Any] | None:
-    """The DeepSpeed configuration, a table or the path of one, if it has a scheduler."""
+def deepspeed_config(options: Options) -> dict[str, Any]:
+    """The DeepSpeed configuration: a table, the path of one, or empty; its path may count from the arguments' file."""
     given = options.raw("deepspeed")
     if given in (None, "", "null", "None", False):
-        return None
+        return {}
+    if isinstance(given, str) and not given.lstrip().startswith("{") and not Path(given).exists():
+        beside = Path(options.where()).parent / given
+        if not beside.exists():
+            return {"missing": given}
+        given = beside
     config = read_source(given, options.where("deepspeed"))[0]
-    return config if isinstance(config, dict) and config.get("scheduler") else None
+    return config if isinstance(config, dict) else {}
 
 
-def _by_deepspeed(config: dict[str, Any], options: Options, facts: Facts, lr: float) -> Taken:
+def by_deepspeed(config: dict[str, Any], options: Options, facts: Facts, lr: float, total: int, warmup: int) -> Taken:
     """DeepSpeed's scheduler, whose words auto are filled with the arguments; what differs from them is refused, as theirs."""
     table = Options(config, options.where("deepspeed"))
     params = table.table("scheduler").table("params")
-    total = updates(options, facts)
     filled: dict[str, Any] = {
         "warmup_min_lr": 0.0,
         "warmup_max_lr": lr,
         "total_num_steps": total,
-        "warmup_num_steps": max(1, warmup_steps(options, facts, total)),
+        "warmup_num_steps": max(1, warmup),
     }
     for name in ("warmup_max_lr", "total_num_steps", "warmup_num_steps"):
         _match(params, name, filled[name])
@@ -140,9 +167,16 @@ def _by_deepspeed(config: dict[str, Any], options: Options, facts: Facts, lr: fl
     scheduler = {"type": table.table("scheduler").raw("type"), "params": given}
     plain = {"scheduler": scheduler, "optimizer": {"type": table.table("optimizer").raw("type"), "params": {"lr": lr}}}
     taken = deepspeed.read(Options(plain, options.where("deepspeed")), facts)
-    options.ignore("lr_scheduler_type", "lr_scheduler_kwargs")
-    note = "The scheduler of the DeepSpeed configuration is used, not lr_scheduler_type."
-    return Taken(taken.schedule, taken.also, taken.groups, (note, *_notes(options, facts, lr), *taken.notes))
+    note = "The scheduler of the DeepSpeed configuration is used, not that of the arguments."
+    return Taken(taken.schedule, taken.also, taken.groups, (note, *taken.notes))
+
+
+def missing_deepspeed(config: dict[str, Any]) -> tuple[str, ...]:
+    """The note about a DeepSpeed file that is not there."""
+    missing = config.get("missing")
+    return (
+        (f"{missing} was not found, and taken for a DeepSpeed configuration without a scheduler.",) if missing else ()
+    )
 
 
 def _match(table: Options, name: str, argument: float) -> None:
@@ -200,6 +234,14 @@ def _is_share(options: Options) -> bool:
     """Whether the warmup needs the length of the run."""
     steps = options.number("warmup_steps", default=0.0)
     return bool(0 < steps < 1 or options.number("warmup_ratio", default=0.0))
+
+
+def lora_groups(options: Options, lr: float) -> dict[str, Schedule | float]:
+    """LoRA+: the rate of the matrices B, and that of the embeddings' B, as parts of the rate."""
+    ratio = options.number("loraplus_lr_ratio", default=None)
+    if ratio is None:
+        return {}
+    return {"lora_B": ratio, "lora_embedding_B": options.number("loraplus_lr_embedding", default=1e-6) / lr}
 
 
 def version(facts: Facts) -> tuple[int, ...]:

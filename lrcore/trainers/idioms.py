@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 from lrcore.configs.facts import Facts
@@ -63,6 +64,15 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: float) -> Schedule:
+    """A warmup laid over a clock that runs already, which need not be whole: it has the update at its end too."""
+    if not steps:
+        return schedule
+    begin = math.floor(steps) + 1
+    rise = Interpolate(boundaries=[0, float(steps)], values=[first, peak])
+    return Join([rise, Shift(schedule, begin)], boundaries=[begin])
 
 
 def endless_rise(first: float, rate: float) -> Schedule:

@@ -27,7 +27,7 @@ from lrcore.schedules.kinds import (
     Sum,
 )
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import told_total
+from lrcore.trainers.idioms import told_total, warmup_laid_over
 
 FOLLOWS = "megatron-core 0.16.1"
 FACTS = {"lr": "the peak, where the flags have no --lr"}
@@ -235,7 +235,7 @@ def _curve(options: Options, ticks: _Ticks, first: float) -> Callable[[float, fl
             return _stable(options, ticks, peak, floor, first)
         if whole is None:
             body = Constant(peak) if style == "constant" else _between(warmup, decay, peak, floor, style)
-            return _after_warmup(body, warmup, peak, first)
+            return warmup_laid_over(body, warmup, first, peak)
         return _plain(style, peak, floor, decay - whole).warmup(whole, init_value=first)
 
     return made
@@ -249,15 +249,6 @@ def _plain(style: str, peak: float, floor: float, steps: int) -> Schedule:
 
 def _between(start: Fraction, end: int, peak: float, floor: float, shape: Any) -> Schedule:
     return Interpolate(boundaries=[float(start), end], values=[peak, floor], shape=shape)
-
-
-def _after_warmup(body: Schedule, warmup: Fraction, peak: float, first: float) -> Schedule:
-    """A curve that runs from 0 on, with a warmup laid over its beginning, up to and with the last whole place in it."""
-    if not warmup:
-        return body
-    begin = math.floor(warmup) + 1
-    rise = Interpolate(boundaries=[0, float(warmup)], values=[first, peak])
-    return Join([rise, Shift(body, begin)], boundaries=[begin])
 
 
 def _inverse_square_root(ticks: _Ticks, peak: float, floor: float, first: float) -> Schedule:
@@ -291,7 +282,7 @@ def _stable(options: Options, ticks: _Ticks, peak: float, floor: float, first: f
         body = Constant(peak).cooldown(ticks.tail, start=max(0, start), end_value=floor, shape=shape)
     else:
         body = _halving(peak, floor, max(0, start), ticks.tail)
-    return _after_warmup(Shift(body, skipped), ticks.warmup, peak, first)
+    return warmup_laid_over(Shift(body, skipped), ticks.warmup, first, peak)
 
 
 def _halving(peak: float, floor: float, start: int, steps: int) -> Schedule:

@@ -105,7 +105,7 @@ def test_a_scheduler_of_deepspeed_is_filled_and_used(tmp_path: Path) -> None:
     for given in (config, str(path), json.dumps(config)):
         taken = from_trainer("hf", {**arguments, "deepspeed": given})
         assert taken.schedule == expected
-        assert taken.notes == ("The scheduler of the DeepSpeed configuration is used, not lr_scheduler_type.",)
+        assert taken.notes == ("The scheduler of the DeepSpeed configuration is used, not that of the arguments.",)
     without = {**arguments, "deepspeed": {"zero_optimization": {"stage": 2}}}
     assert from_trainer("hf", without).schedule == EXPECTED
 
