@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -89,6 +91,19 @@ def noam(peak: float, steps: float) -> Schedule:
     rise = Interpolate(boundaries=[0, steps], values=[0.0, peak])
     fall = InverseTime(init_value=peak * math.sqrt(steps / first), decay_steps=first, power=0.5)
     return Join([rise, fall], boundaries=[first])
+def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: float) -> Schedule:
+    """A warmup laid over a clock that runs already, which need not be whole: it has the update at its end too."""
+    if not steps:
+        return schedule
+    begin = math.floor(steps) + 1
+    rise = Interpolate(boundaries=[0, float(steps)], values=[first, peak])
+    return Join([rise, Shift(schedule, begin)], boundaries=[begin])
+
+
+def endless_rise(first: float, rate: float) -> Schedule:
+    """first * (1 + rate * t): a straight line without an end, of which a billion updates are written."""
+    steps = 10**9
+    return Linear(init_value=first, end_value=first * (1 + rate * steps), decay_steps=steps)
 
 
 def told_total(facts: Facts, options: Options, *names: str) -> int:
@@ -98,3 +113,8 @@ def told_total(facts: Facts, options: Options, *names: str) -> int:
         raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
     total: int = stated or facts.updates()
     return total
+
+
+def rises_again(kind: str, total: int) -> str:
+    """The note about a trainer whose curve turns back where the run ends."""
+    return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
