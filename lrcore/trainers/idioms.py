@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from lrcore.configs.facts import Facts
+from lrcore.errors import ScheduleError
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -61,3 +64,29 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def check_total(facts: Facts, updates: int) -> None:
+    """Refuse a run that is said to be of another length than the configuration says."""
+    told = facts.updates(default=None)
+    if told is not None and told != updates:
+        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+
+
+def whole_or_real(length: float) -> float:
+    """A length as an integer where it is one."""
+    return int(length) if float(length).is_integer() else length
+
+
+def stretched(curve: Callable[[int], Schedule], length: float) -> Schedule:
+    """A curve whose length need not be a whole number of updates."""
+    steps = math.ceil(length)
+    return curve(steps) if steps == length else Clock(curve(steps), boundaries=[1], times=[steps / length])
+
+
+def entered(schedule: Schedule, at: float) -> Schedule:
+    """A schedule from time `at` on, which need not be a whole update: the value at t is that of at + t."""
+    whole = math.ceil(at)
+    if whole == at:
+        return Shift(schedule, whole) if whole else schedule
+    return Shift(Clock(schedule, boundaries=[whole, whole + 1], times=[at, at + 1]), whole)
