@@ -78,6 +78,13 @@ def whole_or_real(length: float) -> float:
     return int(length) if float(length).is_integer() else length
 
 
+def straight(first: float, last: float, length: float) -> Schedule:
+    """A straight line whose length need not be a whole number of updates."""
+    if float(length).is_integer():
+        return Linear(init_value=first, end_value=last, decay_steps=int(length))
+    return Interpolate(boundaries=[0, length], values=[first, last])
+
+
 def stretched(curve: Callable[[int], Schedule], length: float) -> Schedule:
     """A curve whose length need not be a whole number of updates."""
     steps = math.ceil(length)
@@ -90,3 +97,8 @@ def entered(schedule: Schedule, at: float) -> Schedule:
     if whole == at:
         return Shift(schedule, whole) if whole else schedule
     return Shift(Clock(schedule, boundaries=[whole, whole + 1], times=[at, at + 1]), whole)
+
+
+def per_accumulated(schedule: Schedule, batches: int) -> Schedule:
+    """A schedule of batches, of which an update accumulates several: it has the rate of its last batch."""
+    return schedule if batches == 1 else Clock(Shift(schedule, batches - 1), boundaries=[1], times=[batches])

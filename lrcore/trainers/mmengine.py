@@ -18,7 +18,6 @@ from lrcore.configs.taken import Taken
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
 from lrcore.schedules.kinds import (
-    Clock,
     Constant,
     Cosine,
     Exponential,
@@ -33,7 +32,7 @@ from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.recipes import one_cycle
 from lrcore.schedules.schedule import Schedule
 from lrcore.trainers.acting import Acting, Curve, Factor, together
-from lrcore.trainers.idioms import held
+from lrcore.trainers.idioms import held, per_accumulated
 
 FOLLOWS = "mmengine 0.10.7"
 FACTS = {
@@ -158,8 +157,7 @@ def _value(
         if _class(one) == "OneCycle":  # it overwrites what others take for the optimizer's value
             base = one.number("eta_max") / one.number("div_factor", default=25.0)
     schedule = together(acting, value, options.where("param_scheduler")) if acting else Constant(value)
-    if run.accumulated > 1:  # the rate of an update is that of its last batch
-        schedule = Clock(Shift(schedule, run.accumulated - 1), boundaries=[1], times=[run.accumulated])
+    schedule = per_accumulated(schedule, run.accumulated)
     if len(machines) > 1:
         raise machines[1].error("type", "expected one plateau; got another")
     return _plateau(machines[0], schedule, value, acting) if machines else schedule
@@ -181,7 +179,7 @@ def _auto_scaled(options: Options, facts: Facts) -> float:
     if not scale.flag("enable"):
         return 1.0
     accumulated = options.table("optim_wrapper").whole("accumulative_counts", default=1, least=1)
-    return float(facts.batch_size()) / accumulated / float(scale.number("base_batch_size", above=0))
+    return float(facts.batch_size() / accumulated / scale.number("base_batch_size", above=0))
 
 
 def _parameter(options: Options) -> str:
@@ -222,7 +220,13 @@ def _window(options: Options, run: _Run, base: float, facts: Facts) -> _Window:
         raise options.error("end", f"expected more than begin, {begin}; got {end}")
     period = 1 if converted else length
     return _Window(
-        options, begin * period, period, int(end) - begin, length if converted else 1, base, by_epoch and not converted
+        options,
+        begin * period,
+        period,
+        int(end) - begin,
+        length if converted else 1,
+        base,
+        by_epoch and not converted,
     )
 
 

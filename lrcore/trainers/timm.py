@@ -31,7 +31,7 @@ from lrcore.schedules.kinds import (
 )
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, delayed, entered, per_epoch, stretched, whole_or_real
+from lrcore.trainers.idioms import ahead, check_total, delayed, entered, per_epoch, straight, stretched, whole_or_real
 
 FOLLOWS = "timm 1.0.31"
 FACTS = {"lr": "the optimizer's rate, where the file has neither lr nor lr_base"}
@@ -387,7 +387,7 @@ def _warmed(plan: _Plan, schedule: Schedule) -> Schedule:
     peak = entered(schedule, steps)(0) if plan.kind == "tanh" and not prefix else plan.lr
     if prefix and steps == after and schedule(0) == peak:
         return schedule.warmup(after, init_value=plan.first)
-    rise = Interpolate(boundaries=[0, steps], values=[plan.first, peak])
+    rise = straight(plan.first, peak, steps)
     return Join([rise, entered(schedule, after - steps) if prefix else entered(schedule, after)], boundaries=[after])
 
 

@@ -18,8 +18,8 @@ from lrcore import (
     Run,
     Schedule,
     ScheduleError,
+    from_trainer,
 )
-from lrcore import from_trainer
 from tests.trainers.records import EXACT
 
 EPOCHS = Run(batches_per_epoch=10)
@@ -109,7 +109,8 @@ def test_a_plateau_is_torchs_machine() -> None:
     ]
     plateau = from_trainer("mmengine", config, run=EPOCHS, lr=0.1).schedule
     assert isinstance(plateau, Plateau)
-    assert (plateau.mode, plateau.patience, plateau.min_scale) == ("max", 3, pytest.approx(0.1))
+    assert (plateau.mode, plateau.patience) == ("max", 3)
+    assert plateau.min_scale == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +136,8 @@ def test_what_has_no_equal_is_refused(schedulers: Any, says: str) -> None:
 def test_a_length_that_is_needed_is_asked_for() -> None:
     with pytest.raises(ScheduleError, match=r"expected the run's total, in updates; got none"):
         from_trainer("mmengine", [{"type": "PolyLR", "by_epoch": False}], lr=0.1)
+    config = {"param_scheduler": WARMUP, "train_cfg": {"max_epochs": 12}}
     with pytest.raises(ScheduleError, match=r"run.total: expected 120, which the configuration says, or none; got 100"):
-        config = {"param_scheduler": WARMUP, "train_cfg": {"max_epochs": 12}}
         from_trainer("mmengine", config, run=Run(batches_per_epoch=10, total=100), lr=0.1)
 
 
