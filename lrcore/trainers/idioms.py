@@ -10,6 +10,11 @@ from typing import Any
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
+from collections.abc import Callable
+from typing import Any
+
+from lrcore.configs.facts import Facts
+from lrcore.errors import ScheduleError
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -118,3 +123,39 @@ def told_total(facts: Facts, options: Options, *names: str) -> int:
 def rises_again(kind: str, total: int) -> str:
     """The note about a trainer whose curve turns back where the run ends."""
     return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
+def check_total(facts: Facts, updates: int) -> None:
+    """Refuse a run that is said to be of another length than the configuration says."""
+    told = facts.updates(default=None)
+    if told is not None and told != updates:
+        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+
+
+def whole_or_real(length: float) -> float:
+    """A length as an integer where it is one."""
+    return int(length) if float(length).is_integer() else length
+
+
+def straight(first: float, last: float, length: float) -> Schedule:
+    """A straight line whose length need not be a whole number of updates."""
+    if float(length).is_integer():
+        return Linear(init_value=first, end_value=last, decay_steps=int(length))
+    return Interpolate(boundaries=[0, length], values=[first, last])
+
+
+def stretched(curve: Callable[[int], Schedule], length: float) -> Schedule:
+    """A curve whose length need not be a whole number of updates."""
+    steps = math.ceil(length)
+    return curve(steps) if steps == length else Clock(curve(steps), boundaries=[1], times=[steps / length])
+
+
+def entered(schedule: Schedule, at: float) -> Schedule:
+    """A schedule from time `at` on, which need not be a whole update: the value at t is that of at + t."""
+    whole = math.ceil(at)
+    if whole == at:
+        return Shift(schedule, whole) if whole else schedule
+    return Shift(Clock(schedule, boundaries=[whole, whole + 1], times=[at, at + 1]), whole)
+
+
+def per_accumulated(schedule: Schedule, batches: int) -> Schedule:
+    """A schedule of batches, of which an update accumulates several: it has the rate of its last batch."""
+    return schedule if batches == 1 else Clock(Shift(schedule, batches - 1), boundaries=[1], times=[batches])
