@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
+from lrcore.configs.facts import Facts
+from lrcore.configs.options import Options
+from lrcore.errors import ScheduleError
+from lrcore.hints import did_you_mean
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -61,3 +66,20 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def check_total(facts: Facts, updates: int) -> None:
+    """Refuse a run that is said to be of another length than the configuration says."""
+    told = facts.updates(default=None)
+    if told is not None and told != updates:
+        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+
+
+def class_name(options: Options, *names: str, known: Iterable[str]) -> str:
+    """A class in the spelling of `known`, whatever its capitals and the module that it is written with."""
+    given, known = options.word(*names).rpartition(".")[2], list(known)
+    for one in known:
+        if one.lower() == given.lower():
+            return one
+    near = did_you_mean(given, known)
+    raise options.error(names[0], f"expected one of {', '.join(known)}; got {given!r}{near}")
