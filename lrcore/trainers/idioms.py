@@ -75,9 +75,9 @@ def check_total(facts: Facts, updates: int) -> None:
         raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
 
 
-def class_name(options: Options, *names: str, known: Iterable[str]) -> str:
-    """A class in the spelling of `known`, whatever its capitals and the module that it is written with."""
-    given, known = options.word(*names).rpartition(".")[2], list(known)
+def class_name(options: Options, *names: str, known: Iterable[str], suffix: str = "") -> str:
+    """A class in the spelling of `known`, whatever its capitals, the module and the suffix that it is written with."""
+    given, known = options.word(*names).rpartition(".")[2].removesuffix(suffix), list(known)
     for one in known:
         if one.lower() == given.lower():
             return one
