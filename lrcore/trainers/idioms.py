@@ -81,5 +81,5 @@ def class_name(options: Options, *names: str, known: Iterable[str], suffix: str 
     for one in known:
         if one.lower() == given.lower():
             return one
-    near = did_you_mean(given, known)
-    raise options.error(names[0], f"expected one of {', '.join(known)}; got {given!r}{near}")
+    found, near = next(filter(options.given, names)), did_you_mean(given, known)
+    raise options.error(found, f"expected one of {', '.join(known)}; got {given!r}{near}")
