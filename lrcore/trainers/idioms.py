@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from collections.abc import Iterable
 from typing import Any
 
 from lrcore.configs.facts import Facts
@@ -15,6 +16,8 @@ from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.errors import ScheduleError
+from lrcore.errors import ScheduleError
+from lrcore.hints import did_you_mean
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -159,3 +162,11 @@ def entered(schedule: Schedule, at: float) -> Schedule:
 def per_accumulated(schedule: Schedule, batches: int) -> Schedule:
     """A schedule of batches, of which an update accumulates several: it has the rate of its last batch."""
     return schedule if batches == 1 else Clock(Shift(schedule, batches - 1), boundaries=[1], times=[batches])
+def class_name(options: Options, *names: str, known: Iterable[str], suffix: str = "") -> str:
+    """A class in the spelling of `known`, whatever its capitals, the module and the suffix that it is written with."""
+    given, known = options.word(*names).rpartition(".")[2].removesuffix(suffix), list(known)
+    for one in known:
+        if one.lower() == given.lower():
+            return one
+    found, near = next(filter(options.given, names)), did_you_mean(given, known)
+    raise options.error(found, f"expected one of {', '.join(known)}; got {given!r}{near}")
