@@ -54,18 +54,6 @@ class Facts(Options):
         self.run.check_acts("run")
         return self.run.steps("100%")
 
-    def agreed_updates(self, said: int | None, default: Any = REQUIRED) -> Any:
-        """The updates of the whole run: what the configuration says, else what the run says; where both say it, alike.
-
-        Args:
-            said: what the configuration says, if it does.
-            default: where neither says it.
-        """
-        told = self.updates(default=None)
-        if said is not None and told is not None and said != told:
-            raise ScheduleError("run.total", f"expected {said}, which the configuration says, or none; got {told}")
-        return self.updates(default) if said is None else said
-
     def updates_per_epoch(self, accumulate: int | None = None) -> int:
         """The updates of one epoch, a whole number.
 

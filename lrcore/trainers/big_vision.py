@@ -27,7 +27,7 @@ from lrcore.schedules.kinds import (
     Shift,
 )
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import inverse_sqrt, product
+from lrcore.trainers.idioms import check_total, inverse_sqrt, product
 
 FOLLOWS = "big_vision main 0127fb6 (2025-05-19)"
 FACTS = {"lr": "lr, where the configuration has none"}
@@ -37,7 +37,8 @@ def read(options: Options, facts: Facts) -> Taken:
     """Read a whole configuration, whose `schedule` may be a list of [pattern, schedule], or the function's own arguments."""
     config = options.first_table("config")
     lengths = _Lengths(config, facts)
-    total = facts.agreed_updates(lengths.steps("total", config))
+    total = lengths.steps("total", config) or facts.updates()
+    check_total(facts, total)
     given = config.raw("schedule")
     if given is None:
         config.own(

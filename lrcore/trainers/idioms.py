@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from collections.abc import Iterable
 from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
-from collections.abc import Callable
-from typing import Any
-
-from lrcore.configs.facts import Facts
-from lrcore.errors import ScheduleError
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -99,6 +92,8 @@ def noam(peak: float, steps: float) -> Schedule:
     rise = Interpolate(boundaries=[0, steps], values=[0.0, peak])
     fall = InverseTime(init_value=peak * math.sqrt(steps / first), decay_steps=first, power=0.5)
     return Join([rise, fall], boundaries=[first])
+
+
 def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: float) -> Schedule:
     """A warmup laid over a clock that runs already, which need not be whole: it has the update at its end too."""
     if not steps:
@@ -126,6 +121,8 @@ def told_total(facts: Facts, options: Options, *names: str) -> int:
 def rises_again(kind: str, total: int) -> str:
     """The note about a trainer whose curve turns back where the run ends."""
     return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
+
+
 def check_total(facts: Facts, updates: int) -> None:
     """Refuse a run that is said to be of another length than the configuration says."""
     told = facts.updates(default=None)
@@ -162,6 +159,8 @@ def entered(schedule: Schedule, at: float) -> Schedule:
 def per_accumulated(schedule: Schedule, batches: int) -> Schedule:
     """A schedule of batches, of which an update accumulates several: it has the rate of its last batch."""
     return schedule if batches == 1 else Clock(Shift(schedule, batches - 1), boundaries=[1], times=[batches])
+
+
 def class_name(options: Options, *names: str, known: Iterable[str], suffix: str = "") -> str:
     """A class in the spelling of `known`, whatever its capitals, the module and the suffix that it is written with."""
     given, known = options.word(*names).rpartition(".")[2].removesuffix(suffix), list(known)

@@ -135,6 +135,11 @@ def conformance(recorded_runs: dict[str, list[dict[str, Any]]]) -> str:
         live = [(f"live: {kind}", version, row) for version, kind, row in _live(name)]
         rows = [*live, *(("recorded", row["version"], row) for row in recorded_runs.get(name, []))]
         lines += [f"| {name} | {' | '.join(_cells(*row))} |" for row in rows]
+        lines += (
+            []
+            if rows
+            else [f"| {name} | restated by `tests/trainers/test_{name}.py` | {registry.follows(name)} | | | | |"]
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -184,7 +184,7 @@ def test_a_configuration_that_is_not_merged_is_refused(key: str) -> None:
         ({"scheduler": "{"}, "scheduler: expected a table; got '{'"),
         (
             {"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": "???", "warmup_max_lr": 1}}},
-            "expected an integer; got '???'; hand over the resolved configuration",
+            "got '???'; hand over the resolved configuration",
         ),
         ({"scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 1e300}}}, "expected "),
     ],
