@@ -78,6 +78,10 @@ RECIPES = {
     "mindspore": (["mindspore==2.10.*"], "mindspore"),
 }
 
+# Trainers whose own code is run beside their importers: NAME.py in this folder compares, NAME.txt says what pip installs.
+LIVE = Path("tests/trainers/live")
+TRAINERS = sorted(path.stem for path in LIVE.glob("*.txt"))
+
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
 RIVAL = "lrsched==0.5.0"
 MEASURED = ("core", *PINS)
@@ -304,10 +308,29 @@ def recipes(session: nox.Session, name: str) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("name", TRAINERS, ids=TRAINERS)
+def trainers(session: nox.Session, name: str) -> None:
+    """Compare an importer with the trainer's own code, for random options, and write what was compared; then `nox -s pages`.
+
+    A requirement with `# --no-deps` behind it is installed alone: it would bring along more than its schedulers need.
+    """
+    lines = (LIVE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    stated = [line for line in lines if line.strip() and not line.startswith("#")]
+    alone = [line.partition("#")[0].strip() for line in stated if "--no-deps" in line]
+    usual = [line.partition("#")[0].strip() for line in stated if "--no-deps" not in line]
+    session.install("-e", ".[yaml]", *usual)
+    if alone:
+        session.install("--no-deps", *alone)
+    session.run("python", "-m", "tests.trainers.live", name, env=ENVIRONMENT)
+    leave(session)
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """Write the pages in docs/: what the last framework sessions compared, known problems, foreign words, pictures."""
-    session.install("-e", ".", *group("test"))
+    """Write the pages in docs/: what the last framework sessions compared, trainers, known problems, words, pictures."""
+    session.install("-e", ".[cli,yaml]", *group("test"))
     session.run("python", "-m", "tests.parity.pages")
+    session.run("python", "-m", "tests.trainers.pages")
     session.run("python", "-m", "tests.known_problems")
     session.run("python", "-m", "tests.foreign_words")
     session.run("python", "-m", "tests.readme_picture")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, TypeAlias
 
+from lrcore.configs.plain import is_mapping, plain
 from lrcore.errors import ScheduleError
 from lrcore.files.reader import from_dict, load, read_text
 from lrcore.records import short
@@ -58,8 +59,8 @@ def as_schedule_or_plateau(
     if isinstance(given, (Schedule, Plateau)):
         return given
     try:
-        if isinstance(given, Mapping):
-            return from_dict(_plain(given))
+        if is_mapping(given):
+            return from_dict(plain(given))
         if isinstance(given, str) and (given.lstrip().startswith("{") or "\n" in given):
             return read_text(given)
         if isinstance(given, (str, PathLike)):
@@ -75,12 +76,3 @@ def as_schedule_or_plateau(
             f"{short(given)}",
         )
     return _checked_schedule(given, horizon)
-
-
-def _plain(given: Any) -> Any:
-    """Copy the mappings and sequences of a configuration library, such as OmegaConf, to dicts and lists."""
-    if isinstance(given, Mapping):
-        return {key: _plain(value) for key, value in given.items()}
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        return [_plain(value) for value in given]
-    return given

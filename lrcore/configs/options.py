@@ -6,17 +6,19 @@ import ast
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
-from lrcore.configs.plain import plain
+from lrcore.configs.plain import MISSING, plain
+from lrcore.configs.references import resolved
 from lrcore.errors import ScheduleError
+from lrcore.files.yaml_scalars import UnclearNumber
 from lrcore.hints import did_you_mean
 from lrcore.records import short, without_numpy
 
 REQUIRED: Final[Any] = object()
 _UNSET = ("", "none", "null", "~")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 
 class Options:
@@ -37,8 +39,8 @@ class Options:
     """
 
     def __init__(self, values: Mapping[Any, Any], file: str, place: str = "", root: Options | None = None) -> None:
-        self._values = {_name(key): value for key, value in plain(values).items()}
         self._file, self._place = file, place
+        self._values = self._by_name(plain(values))
         self._root = root or self
         self._asked: set[str] = set()
         self._inner: list[Options] = []
@@ -147,9 +149,10 @@ class Options:
         found = self._found(names)
         if found is None and required:
             raise self.error(names[0], f"expected a table{self._instead(names[0])}; got none")
-        value = {} if found is None else self._values[found]
+        value = {} if found is None else self._resolved(self._values[found])
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            value = _literal(value)
+            with suppress(ValueError):
+                value = _literal(value)
         if not isinstance(value, Mapping):
             raise self.error(str(found), f"expected a table; got {short(value)}")
         return self._table(value, found or names[0])
@@ -157,11 +160,15 @@ class Options:
     def tables(self, *names: str) -> list[Options]:
         """A list of tables inside this one; one table is a list of one, and nothing an empty list."""
         found = self._found(names)
-        value = [] if found is None else self._values[found]
+        value = [] if found is None else self._resolved(self._values[found])
         value = [value] if isinstance(value, Mapping) else value
         if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
             raise self.error(str(found), f"expected a list of tables; got {short(value)}")
         return [self._table(one, f"{found}[{number}]") for number, one in enumerate(value)]
+
+    def inside(self, values: Mapping[Any, Any], place: str) -> Options:
+        """A table that is a value of this one in another form, such as the second of a pair; `place` is where it stands."""
+        return self._table(values, place)
 
     def first_table(self, *paths: str) -> Options:
         """The first of the tables at these dotted paths that is given; this table itself if none is.
@@ -207,6 +214,16 @@ class Options:
 
     # --- how --------------------------------------------------------------------------------------------------------
 
+    def _by_name(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        """The values under their names with underscores; of two spellings the one that is set."""
+        found: dict[str, Any] = {}
+        for key, value in values.items():
+            name = _name(key)
+            if found.get(name) is not None and value is not None and found[name] != value:
+                raise self.error(name, f"expected one value; got {short(found[name])} and, as {key}, {short(value)}")
+            found[name] = found.get(name) if value is None else value
+        return found
+
     def _found(self, names: Sequence[str]) -> str | None:
         self._asked.update(names)
         return next((name for name in names if self._values.get(name) is not None), None)
@@ -224,8 +241,8 @@ class Options:
             return check(value)
         except ScheduleError as error:
             raise self.error(found or "", error.problem) from None
-        except (ValueError, TypeError, OverflowError, SyntaxError):
-            how = "; hand over the resolved configuration" if _unresolved(value) else ""
+        except (ValueError, TypeError, OverflowError):
+            how = "; hand over the resolved configuration" if _unresolved(value) else _reading(value)
             raise self.error(found or "", f"expected {expected}; got {short(value)}{how}") from None
 
     def _instead(self, name: str) -> str:
@@ -239,19 +256,12 @@ class Options:
         return inner
 
     def _is_table(self, name: str) -> bool:
-        value = self._values[name]
+        value = self._resolved(self._values[name])
         return isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{"))
 
     def _resolved(self, value: Any) -> Any:
         """The value that a reference such as ${optimizer.lr} names, if it is in the same configuration."""
-        seen: list[Any] = []
-        while isinstance(value, str) and (reference := _REFERENCE.fullmatch(value)) and value not in seen:
-            seen.append(value)
-            found: Any = self._root._values  # noqa: SLF001 - of the same class
-            for name in reference[1].split("."):
-                found = found.get(_name(name)) if isinstance(found, Mapping) else None
-            value = value if found is None else found
-        return value
+        return resolved(value, self._root._values)  # noqa: SLF001 - of the same class
 
 
 def _name(key: Any) -> str:
@@ -259,14 +269,21 @@ def _name(key: Any) -> str:
 
 
 def _unresolved(value: Any) -> bool:
-    return isinstance(value, str) and (value == "auto" or "${" in value or value.startswith("!"))
+    return isinstance(value, str) and (value in ("auto", MISSING) or "${" in value or value.startswith("!"))
+
+
+def _reading(value: Any) -> str:
+    """How YAML reads a number that it reads as another one than people do."""
+    return f"; {value.reading}" if isinstance(value, UnclearNumber) else ""
 
 
 def _number(value: Any) -> float:
     value = without_numpy(value)
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "("):  # `lr=[1e-4]` among flags
+        value = _list(value)
     if isinstance(value, list) and len(value) == 1:
         [value] = value
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, (bool, UnclearNumber)) or not isinstance(value, (int, float, str)):
         raise TypeError
     number = float(value)
     if not math.isfinite(number):
@@ -277,7 +294,7 @@ def _number(value: Any) -> float:
 def _number_or(value: Any) -> Any:
     try:
         return _number(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return value
 
 
@@ -304,4 +321,11 @@ def _literal(text: str) -> Any:
 
         return json.loads(text)
     except ValueError:
+        return _python_literal(text)
+
+
+def _python_literal(text: str) -> Any:
+    try:
         return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError):
+        raise ValueError(text) from None

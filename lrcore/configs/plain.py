@@ -8,12 +8,17 @@ from enum import Enum
 from os import PathLike
 from typing import Any
 
+from lrcore.records import without_numpy
+
+MISSING = "???"
+"""Stands for a value that a configuration library cannot give."""
+
 
 def plain(given: Any) -> Any:
-    """Copy mappings, namespaces, dataclasses and sequences to dicts and lists; an enum becomes its value.
+    """Copy mappings, namespaces, dataclasses, sequences and arrays to dicts and lists; an enum becomes its value.
 
     OmegaConf, ml_collections, yacs and mmengine have mappings of their own; argparse gives a namespace, transformers a
-    dataclass.
+    dataclass. What such a mapping cannot give, a reference to nothing, becomes the text "???", as OmegaConf writes it.
 
     Example:
         >>> from argparse import Namespace
@@ -27,12 +32,21 @@ def plain(given: Any) -> Any:
     if is_dataclass(given) and not isinstance(given, type):
         return {field.name: plain(getattr(given, field.name)) for field in fields(given) if hasattr(given, field.name)}
     if is_mapping(given):
-        return {key: plain(given[key]) for key in given.keys()}  # noqa: SIM118 - iterating one may give something else
+        return {key: plain(_value(given, key)) for key in given.keys()}  # noqa: SIM118 - iterating may give something else
     if isinstance(given, Sequence):
         return [plain(value) for value in given]
-    if type(given).__name__ == "Namespace" or hasattr(given, "model_dump"):
+    if hasattr(given, "tolist") and not isinstance(given, type):
+        return without_numpy(given)
+    if type(given).__name__ in ("Namespace", "SimpleNamespace") or hasattr(given, "model_dump"):
         return {name: plain(value) for name, value in vars(given).items() if not name.startswith("_")}
     return given
+
+
+def _value(given: Any, key: Any) -> Any:
+    try:
+        return given[key]
+    except Exception:  # noqa: BLE001 - each library raises an exception of its own for a value that is not there
+        return MISSING
 
 
 def is_mapping(given: Any) -> bool:

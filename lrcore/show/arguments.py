@@ -63,19 +63,33 @@ def sources(arguments: Sequence[str], key: str | None) -> list[Source]:
     return [source if key is None else Source(source.file, key) for source in found]
 
 
-def assignments(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
-    """The values by their names that NAME=VALUE texts give: a number, true or a list as in TOML, else a text; "" is None."""
+def texts(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> dict[str, str | None]:
+    """The texts by their names that NAME=VALUE gives; "" is None."""
     found = {}
-    for text in texts:
+    for text in given:
         name, sign, value = text.partition("=")
         if not (sign and name.strip()):
             raise click.BadParameter(f"expected NAME=VALUE; got {text!r}", context, parameter)
-        found[name.strip()] = _value(value.strip())
+        found[name.strip()] = value.strip() or None
     return found
 
 
-def _value(text: str) -> Any:
-    if not text:
+def assignments(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
+    """The values by their names that NAME=VALUE gives: a number, true or a list as in TOML, else a text; "" is None."""
+    return {name: _value(text) for name, text in texts(context, parameter, given).items()}
+
+
+run_option = click.option(
+    "--run",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=assignments,
+    help='What is known of the run: total=20_000, updates_per_epoch=500, "total=90 epochs".',
+)
+
+
+def _value(text: str | None) -> Any:
+    if text is None:
         return None
     try:
         return tomllib.loads(f"value = {text}")["value"]

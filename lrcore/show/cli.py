@@ -21,7 +21,9 @@ from lrcore.files.lengths import Resolved
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.show import describe, figure, plot
-from lrcore.show.arguments import Command, Source, assignments, sources
+from lrcore.show.arguments import Command, Source, assignments, run_option, sources
+from lrcore.show.convert import convert
+from lrcore.show.output import output_option, put
 
 WRONG = 2  # the exit code of an error
 _MAX_WIDTH = 100  # columns
@@ -67,13 +69,6 @@ steps_option = click.option(
     type=_count,
     metavar="INTEGER",
     help="The last step shown.  [default: the schedule and a tenth more]",
-)
-run_option = click.option(
-    "--run",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=assignments,
-    help='What is known of the run: total=20_000, updates_per_epoch=500, "total=90 epochs".',
 )
 set_option = click.option(
     "--set",
@@ -154,9 +149,7 @@ def _has_braille() -> bool:
 @click.option("--at", required=True, type=_updates_made, metavar="INTEGER", help="Updates already made.")
 @click.option("--end", required=True, type=_count, metavar="INTEGER", help="The update at which the run is to end.")
 @click.option("--was", type=_count, metavar="INTEGER", help="Where it was to end.  [default: where the schedule ends]")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="A .toml, .json or .yaml file.  [default: print TOML]"
-)
+@output_option
 @key_option
 @run_option
 @set_option
@@ -177,21 +170,10 @@ def extend(
     [source] = sources([file], key)
     loaded = source.read(run, overrides).schedule
     longer = _schedule(loaded).extended(at, end, was)
-    text = lrcore.dumps(
-        loaded.replace(schedule=longer) if isinstance(loaded, Plateau) else longer,
-        "toml" if output is None else output.suffix.removeprefix("."),
-    )
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        _write(output, text)
+    put(loaded.replace(schedule=longer) if isinstance(loaded, Plateau) else longer, output)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScheduleError(str(path), f"expected a file that can be written; got: {error.strerror}") from None
+main.add_command(convert)
 
 
 @main.command("schema")

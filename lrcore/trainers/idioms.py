@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
+from lrcore.configs.facts import Facts
+from lrcore.configs.options import Options
+from lrcore.errors import ScheduleError
+from lrcore.hints import did_you_mean
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -61,3 +67,105 @@ def per_update(schedule: Schedule, amount: float) -> Schedule:
 def between(start: float, end: float, first: float, last: float, **shape: Any) -> Schedule:
     """A curve between two places of the run that need not be whole updates; it counts from the first update at or past `start`."""
     return Shift(Interpolate(boundaries=[start, end], values=[first, last], **shape), math.ceil(start))
+
+
+def waiting(schedule: Schedule, start: int) -> Schedule:
+    """The schedule from update `start` on, f(max(0, t - start)): its first value is held until then."""
+    return Shift(schedule, -start) if start else schedule
+
+
+def product(factors: Sequence[Schedule]) -> Schedule:
+    """The product of factors; a single one as it is."""
+    return factors[0] if len(factors) == 1 else Product(factors)
+
+
+def inverse_sqrt(peak: float, timescale: float) -> Schedule:
+    """The rate peak / sqrt(1 + t / timescale)."""
+    return InverseTime(init_value=peak, decay_steps=timescale, power=0.5)
+
+
+def noam(peak: float, steps: float) -> Schedule:
+    """peak sqrt(n / steps), or n / steps in the warmup, for n updates made: the inverse square root that goes through its peak."""
+    if float(steps).is_integer():
+        return InverseTime(init_value=peak, decay_steps=steps, power=0.5).warmup(int(steps))
+    first = math.ceil(steps)
+    rise = Interpolate(boundaries=[0, steps], values=[0.0, peak])
+    fall = InverseTime(init_value=peak * math.sqrt(steps / first), decay_steps=first, power=0.5)
+    return Join([rise, fall], boundaries=[first])
+
+
+def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: float) -> Schedule:
+    """A warmup laid over a clock that runs already, which need not be whole: it has the update at its end too."""
+    if not steps:
+        return schedule
+    begin = math.floor(steps) + 1
+    rise = Interpolate(boundaries=[0, float(steps)], values=[first, peak])
+    return Join([rise, Shift(schedule, begin)], boundaries=[begin])
+
+
+def endless_rise(first: float, rate: float) -> Schedule:
+    """first * (1 + rate * t): a straight line without an end, of which a billion updates are written."""
+    steps = 10**9
+    return Linear(init_value=first, end_value=first * (1 + rate * steps), decay_steps=steps)
+
+
+def told_total(facts: Facts, options: Options, *names: str) -> int:
+    """The updates of the run: what the configuration says, else the run; where they differ the configuration is refused."""
+    stated, told = options.whole(*names, default=0), facts.updates(default=None)
+    if stated and told is not None and stated != told:
+        raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
+    total: int = stated or facts.updates()
+    return total
+
+
+def rises_again(kind: str, total: int) -> str:
+    """The note about a trainer whose curve turns back where the run ends."""
+    return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
+
+
+def check_total(facts: Facts, updates: int) -> None:
+    """Refuse a run that is said to be of another length than the configuration says."""
+    told = facts.updates(default=None)
+    if told is not None and told != updates:
+        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+
+
+def whole_or_real(length: float) -> float:
+    """A length as an integer where it is one."""
+    return int(length) if float(length).is_integer() else length
+
+
+def straight(first: float, last: float, length: float) -> Schedule:
+    """A straight line whose length need not be a whole number of updates."""
+    if float(length).is_integer():
+        return Linear(init_value=first, end_value=last, decay_steps=int(length))
+    return Interpolate(boundaries=[0, length], values=[first, last])
+
+
+def stretched(curve: Callable[[int], Schedule], length: float) -> Schedule:
+    """A curve whose length need not be a whole number of updates."""
+    steps = math.ceil(length)
+    return curve(steps) if steps == length else Clock(curve(steps), boundaries=[1], times=[steps / length])
+
+
+def entered(schedule: Schedule, at: float) -> Schedule:
+    """A schedule from time `at` on, which need not be a whole update: the value at t is that of at + t."""
+    whole = math.ceil(at)
+    if whole == at:
+        return Shift(schedule, whole) if whole else schedule
+    return Shift(Clock(schedule, boundaries=[whole, whole + 1], times=[at, at + 1]), whole)
+
+
+def per_accumulated(schedule: Schedule, batches: int) -> Schedule:
+    """A schedule of batches, of which an update accumulates several: it has the rate of its last batch."""
+    return schedule if batches == 1 else Clock(Shift(schedule, batches - 1), boundaries=[1], times=[batches])
+
+
+def class_name(options: Options, *names: str, known: Iterable[str], suffix: str = "") -> str:
+    """A class in the spelling of `known`, whatever its capitals, the module and the suffix that it is written with."""
+    given, known = options.word(*names).rpartition(".")[2].removesuffix(suffix), list(known)
+    for one in known:
+        if one.lower() == given.lower():
+            return one
+    found, near = next(filter(options.given, names)), did_you_mean(given, known)
+    raise options.error(found, f"expected one of {', '.join(known)}; got {given!r}{near}")

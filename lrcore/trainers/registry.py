@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -87,27 +88,36 @@ def from_trainer(trainer: str, source: Any, *, run: Run | Mapping[str, Any] | No
     """
     module = _module(trainer)
     lengths = Run() if run is None else layered(run, None)
-    config, file = read_source(source, trainer, getattr(module, "READERS", None))
-    if isinstance(config, list):
-        config = {_list_name(module, trainer): config}
-    for key in _UNMERGED:
-        if config.get(key):
-            raise ScheduleError(
-                file, f"expected a merged configuration; got {key} = {short(config[key])}; merge it first"
-            )
     for fact in facts:
         if fact not in module.FACTS:
             known = ", ".join(module.FACTS) or "none"
             near = did_you_mean(fact, module.FACTS)
             raise ScheduleError(trainer, f"expected facts out of: {known}; got {fact!r}{near}")
-    options, given = Options(config, file), Facts(facts, lengths, trainer)
-    taken: Taken = module.read(options, given)
+    try:
+        config, file = read_source(source, trainer, getattr(module, "READERS", None))
+        options, given = Options(_table(config, module, trainer, file), file), Facts(facts, lengths, trainer)
+        taken: Taken = module.read(options, given)
+    except ArithmeticError as error:  # a division by zero, a number too large: the trainer itself would stop here
+        raise ScheduleError(trainer, f"expected options that give a rate at every update; got: {error}") from None
+    except RecursionError:
+        raise ScheduleError(trainer, "expected a configuration; got too many tables inside one another") from None
     return _with_notes(taken, options, given.own())
 
 
 def follows(trainer: str) -> str:
     """The version of the trainer that its importer follows."""
     return str(_module(trainer).FOLLOWS)
+
+
+def importers() -> list[str]:
+    """The names of the trainers, those whose importer is there."""
+    return [name for name in TRAINERS if find_spec(f"lrcore.trainers.{name}")]
+
+
+def facts_of(trainer: str) -> Mapping[str, str]:
+    """The facts that an importer takes, and what each is."""
+    facts: Mapping[str, str] = _module(trainer).FACTS
+    return facts
 
 
 def _module(trainer: str) -> ModuleType:
@@ -117,10 +127,17 @@ def _module(trainer: str) -> ModuleType:
     return import_module(f"lrcore.trainers.{trainer}")
 
 
-def _list_name(module: ModuleType, trainer: str) -> str:
-    if not hasattr(module, "LIST"):
+def _table(config: Any, module: ModuleType, trainer: str, file: str) -> dict[Any, Any]:
+    """The options; a list becomes the option that a bare list is."""
+    if isinstance(config, list) and not hasattr(module, "LIST"):
         raise ScheduleError(trainer, "expected a table of options; got a list")
-    return str(module.LIST)
+    table: dict[Any, Any] = {module.LIST: config} if isinstance(config, list) else config
+    for key in _UNMERGED:
+        if table.get(key) not in (None, "", [], [""]):
+            raise ScheduleError(
+                file, f"expected a merged configuration; got {key} = {short(table[key])}; merge it first"
+            )
+    return table
 
 
 def _with_notes(taken: Taken, options: Options, facts: Options) -> Taken:

@@ -65,6 +65,20 @@ class Recorded(NamedTuple):
         assert found is None or isinstance(found, Given)
         return found
 
+    def __str__(self) -> str:
+        return f"{self.name}-{self.record['trainer']}"[:60]
+
+    def schedule(self) -> Schedule:
+        """What its importer makes of it."""
+        given = self.given()
+        assert given is not None
+        return given.schedule()
+
+    def far_steps(self) -> list[int]:
+        """Some recorded steps: the middle, both sides of the end, and the last one."""
+        steps, _ = self.compared()
+        return sorted({int(steps[place]) for place in (len(steps) // 2, -3, -2, -1)})
+
     def difference(self, schedule: Schedule) -> float:
         """The largest difference from the recorded values, as a part of the largest of them."""
         steps, values = self.compared()
@@ -84,3 +98,7 @@ def recorded(*names: str) -> Iterator[Recorded]:
         if (SHORTHAND / f"{path.stem}.py").exists() and (not names or path.stem in names):
             for line in path.read_text(encoding="utf-8").splitlines():
                 yield Recorded(path.stem, json.loads(line))
+
+
+RUNS = [one for one in recorded() if one.given() is not None]
+"""Those whose trainer has an importer."""

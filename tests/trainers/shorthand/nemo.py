@@ -1,0 +1,12 @@
+"""NeMo's records hold `sched` as it is, and the optimizer's rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.trainers.records import Given
+
+
+def given(record: dict[str, Any]) -> Given:
+    options = record["options"]
+    return Given("nemo", {"model": {"optim": {"lr": options["lr"], "sched": options["sched"]}}})

@@ -1,0 +1,12 @@
+"""torchtune's records hold the arguments of its function, the optimizer's rate as `lr` and a remark in `name`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.trainers.records import Given
+
+
+def given(record: dict[str, Any]) -> Given:
+    options = {name: value for name, value in record["options"].items() if name not in ("name", "lr")}
+    return Given("torchtune", options, facts={"lr": record["options"]["lr"]})
