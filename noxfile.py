@@ -63,6 +63,7 @@ ECOSYSTEM = {
             "pytorch-ignite==0.5.*",
             "jsonargparse[signatures]==4.53.*",
             "hydra-core==1.3.*",
+            "tensorboard==2.*",
         ],
     ),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
@@ -149,7 +150,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """Test what needs no framework."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
 
