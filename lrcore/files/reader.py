@@ -45,10 +45,11 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Reading(NamedTuple):
-    """What a file gave: the schedule or plateau, and the lengths that were texts."""
+    """What a file gave: the schedule or plateau, the lengths that were texts, and the table in its own words."""
 
     schedule: Schedule | Plateau
     lengths: list[Resolved]
+    table: Mapping[str, Any]
 
 
 def load(
@@ -90,7 +91,7 @@ def read(
     run: Run | Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Reading:
-    """What `load` returns, with the lengths that were texts."""
+    """What `load` returns, with the lengths that were texts and the table that was read."""
     given = (key, run, overrides)
     if os.fspath(path) == "-":
         return _parsed(_standard_input(), None, _STANDARD_INPUT, *given)
@@ -352,7 +353,7 @@ class _Reader:
         table, lengths = self.in_updates(table, path, file_run, run)
         options = self.record(table, "plateau", path, PlateauOptions) if "plateau" in table else None
         schedule = self.schedule(table, path, 1)
-        return Reading(schedule if options is None else Plateau(schedule, **options.given()), lengths)
+        return Reading(schedule if options is None else Plateau(schedule, **options.given()), lengths, value)
 
     def in_updates(
         self, table: dict[str, Any], path: str, file_run: Any, run: Run | Mapping[str, Any] | None
