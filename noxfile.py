@@ -142,7 +142,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright; frameworks are absent here and checked in their own sessions."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"), *group("types"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"), *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -309,7 +309,7 @@ def docs_site(session: nox.Session) -> None:
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
-    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.install("-e", ".[cli,html,yaml]", *group("site"), *group("test"))
     session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
     session.run("pytest", "tests/browser", *session.posargs)
 
