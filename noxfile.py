@@ -63,6 +63,7 @@ ECOSYSTEM = {
             "pytorch-ignite==0.5.*",
             "jsonargparse[signatures]==4.53.*",
             "hydra-core==1.3.*",
+            "tensorboard==2.*",
         ],
     ),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
@@ -151,7 +152,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright; frameworks are absent here and checked in their own sessions."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"), *group("types"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"), *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -159,7 +160,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """Test what needs no framework."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
 
@@ -346,7 +347,7 @@ def docs_site(session: nox.Session) -> None:
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
-    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.install("-e", ".[cli,html,yaml]", *group("site"), *group("test"))
     session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
     session.run("pytest", "tests/browser", *session.posargs)
 

@@ -82,7 +82,12 @@ __all__ = [
     "warmup_stable_decay",
 ]
 
-_LATER = {"Taken": "lrcore.configs.taken", "from_trainer": "lrcore.trainers.registry"}
+_LATER = {
+    "Taken": "lrcore.configs.taken",
+    "check": "lrcore.checks.lint",
+    "diff": "lrcore.checks.difference",
+    "from_trainer": "lrcore.trainers.registry",
+}
 """Public names whose modules are imported when they are first asked for: training does not need them."""
 
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one

@@ -14,7 +14,7 @@ from hypothesis import settings
 from tests.frameworks import NAMES, describe, load
 
 TESTS = Path(__file__).parent
-CORE_ROOMS = {"core", "properties", "trainers"}
+CORE_ROOMS = {"core", "properties", "trainers", "checks"}
 FRAMEWORK_ROOMS = {"contract", "parity", "adapters", "training"}
 ROOMS_TO_NAME = {"ecosystem", "browser", "recipes"}  # which run where their folder is named, and nowhere else
 
