@@ -207,10 +207,12 @@ TEXTS = {
         str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
         for folder in ("docs", "examples")
         for path in sorted((ROOT / folder).rglob("*.toml"))
+        if path.parent.name != "trainers"  # configurations of trainers, whose curves are not the manual's advice
     },
     **{
         f"{page.relative_to(ROOT)}, {number}": f"{text}\n"
         for page in PAGES
+        if page.name != "trainers.md"
         for number, text in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), 1)
     },
 }
