@@ -34,6 +34,10 @@ from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
 
 if TYPE_CHECKING:
+    from lrcore.checks.audit import audit
+    from lrcore.checks.difference import diff
+    from lrcore.checks.infer import infer
+    from lrcore.checks.lint import check
     from lrcore.configs.taken import Taken
     from lrcore.trainers.registry import from_trainer
 
@@ -65,11 +69,15 @@ __all__ = [
     "Shift",
     "Sum",
     "Taken",
+    "audit",
+    "check",
     "cyclic",
+    "diff",
     "dumps",
     "from_dict",
     "from_name",
     "from_trainer",
+    "infer",
     "load",
     "load_state",
     "loads",

@@ -89,15 +89,31 @@ def check(schedule: Source | Plateau, run: Run | Mapping[str, Any] | None = None
         >>> print(check(stairs, Run(total=50_000)))
         schedule: boundaries[1]: 60,000 is never reached, for the run ends at 50,000.
     """
-    where, loaded, known, lengths = _read(schedule, run)
+    return checked(*_read(schedule, run))
+
+
+def checked(where: str, loaded: Schedule | Plateau, known: Run, lengths: list[Resolved]) -> Checked:
+    """What is probably not meant in a schedule that was read.
+
+    Args:
+        where: its name.
+        loaded: the schedule or plateau.
+        known: what is known of the run.
+        lengths: the lengths of its file that were texts.
+
+    Example:
+        >>> from lrcore import Constant
+        >>> checked("schedule.toml", Constant(0.1), Run(), []).exit_status
+        0
+    """
     end = None if known.total is None else known.steps("100%")
-    checked = loaded.schedule if isinstance(loaded, Plateau) else loaded
-    updates = end or checked.length or checked.timeline.end or _UNKNOWN
+    schedule = loaded.schedule if isinstance(loaded, Plateau) else loaded
+    updates = end or schedule.length or schedule.timeline.end or _UNKNOWN
     findings = [
-        *_values(checked, min(updates, LAST_STEP), end),
-        *_lengths(checked, end, lengths, known),
+        *_values(schedule, min(updates, LAST_STEP), end),
+        *_lengths(schedule, end, lengths, known),
     ]
-    return Checked(where, checked, updates, tuple(findings))
+    return Checked(where, schedule, updates, tuple(findings))
 
 
 def _read(given: Any, run: Run | Mapping[str, Any] | None) -> tuple[str, Schedule | Plateau, Run, list[Resolved]]:

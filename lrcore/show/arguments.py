@@ -79,12 +79,23 @@ def assignments(context: click.Context, parameter: click.Parameter, given: Seque
     return {name: _value(text) for name, text in texts(context, parameter, given).items()}
 
 
+key_option = click.option(
+    "--key", metavar="KEY", help="A table inside each file: train.schedule, groups[0].  [or behind its name: FILE:KEY]"
+)
 run_option = click.option(
     "--run",
     multiple=True,
     metavar="NAME=VALUE",
     callback=assignments,
     help='What is known of the run: total=20_000, updates_per_epoch=500, "total=90 epochs".',
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PLACE=VALUE",
+    callback=assignments,
+    help="Another value at a place in the file: warmup.steps=500. PLACE= removes it.",
 )
 
 

@@ -21,7 +21,8 @@ from lrcore.files.lengths import Resolved
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.show import describe, figure, plot
-from lrcore.show.arguments import Command, Source, assignments, run_option, sources
+from lrcore.show.arguments import Command, Source, key_option, run_option, set_option, sources
+from lrcore.show.checking import audit, check, diff, infer
 from lrcore.show.convert import convert
 from lrcore.show.output import output_option, put
 
@@ -61,22 +62,11 @@ def _updates_made(text: str) -> int:
     return _count(text, 0)
 
 
-key_option = click.option(
-    "--key", metavar="KEY", help="A table inside each file: train.schedule, groups[0].  [or behind its name: FILE:KEY]"
-)
 steps_option = click.option(
     "--steps",
     type=_count,
     metavar="INTEGER",
     help="The last step shown.  [default: the schedule and a tenth more]",
-)
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="PLACE=VALUE",
-    callback=assignments,
-    help="Another value at a place in the file: warmup.steps=500. PLACE= removes it.",
 )
 
 
@@ -173,7 +163,8 @@ def extend(
     put(loaded.replace(schedule=longer) if isinstance(loaded, Plateau) else longer, output)
 
 
-main.add_command(convert)
+for command in (convert, audit, infer, diff, check):
+    main.add_command(command)
 
 
 @main.command("schema")
