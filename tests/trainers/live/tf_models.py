@@ -62,7 +62,7 @@ def _options(kind: str, start: int, random: Random) -> dict[str, Any]:
     later = {"offset": random.choice([0, start, start + 9])}
     power = {"power": random.choice([-0.5, -1.0])}
     boundaries = [random.choice([0, 5]), 40, 90]
-    return {
+    found: dict[str, dict[str, Any]] = {
         "constant": {"learning_rate": peak},
         "stepwise": {"boundaries": [20, 50], "values": [peak, 0.2, 0.01], **later},
         "polynomial": {
@@ -96,4 +96,5 @@ def _options(kind: str, start: int, random: Random) -> dict[str, Any]:
             **later,
         },
         "step_cosine_with_offset": {"boundaries": boundaries, "values": [peak, 0.2, 0.01], **offset},
-    }[kind]
+    }
+    return found[kind]
