@@ -87,6 +87,8 @@ def _by_name(options: Options, facts: Facts, lr: float, defaults: dict[str, Any]
         lengths["num_warmup_steps"] = warmup_steps(options, facts, total)
     elif options.number("warmup_steps", default=0.0) or options.number("warmup_ratio", default=0.0):
         notes += (f"A warmup has no effect: {kind} has none.",)
+    if kind == "reduce_lr_on_plateau":
+        notes += ("The plateau is told metric_for_best_model after each evaluation.",)
     if kind in TURNS_BACK and total is not None:
         notes += (rises_again(kind, total),)
     return Taken(named(options, kind, lr, lengths, defaults), notes=notes)

@@ -92,7 +92,10 @@ def test_a_name_without_an_end_needs_no_length_and_a_plateau_no_warmup() -> None
     assert from_trainer("hf", options).schedule == Constant(1e-3).warmup(5)
     taken = from_trainer("hf", {**options, "lr_scheduler_type": "reduce_lr_on_plateau"})
     assert isinstance(taken.schedule, Plateau)
-    assert taken.notes == ("A warmup has no effect: reduce_lr_on_plateau has none.",)
+    assert taken.notes == (
+        "A warmup has no effect: reduce_lr_on_plateau has none.",
+        "The plateau is told metric_for_best_model after each evaluation.",
+    )
 
 
 def test_a_scheduler_of_deepspeed_is_filled_and_used(tmp_path: Path) -> None:
