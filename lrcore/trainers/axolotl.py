@@ -177,7 +177,7 @@ def _updates(options: Options, facts: Facts) -> int:
     if run.batches_per_epoch is not None and epochs != 1:
         problem = f"expected the run's total, or its dataset_size and batch_size; got {epochs:g}"
         raise options.error("num_epochs", problem)
-    accumulate: int = options.whole("gradient_accumulation_steps", default=1, least=1)
+    accumulate: int | None = options.whole("gradient_accumulation_steps", default=None, least=1)
     return math.ceil(facts.updates_per_epoch(accumulate=accumulate) * epochs)
 
 

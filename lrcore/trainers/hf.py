@@ -211,9 +211,9 @@ def _knows_epochs(facts: Facts) -> bool:
 
 def _updates_per_epoch(options: Options, facts: Facts) -> int:
     """Batches that are left over at the end of an epoch make an update, since transformers 4.52."""
-    accumulate: int = options.whole("gradient_accumulation_steps", default=1, least=1)
+    accumulate: int | None = options.whole("gradient_accumulation_steps", default=None, least=1)
     if version(facts) < (4, 52) and facts.run.batches_per_epoch is not None:
-        return max(1, facts.run.batches_per_epoch // accumulate)
+        return max(1, facts.run.batches_per_epoch // (accumulate or facts.run.accumulate or 1))
     return facts.updates_per_epoch(accumulate=accumulate)
 
 
