@@ -103,9 +103,8 @@ def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: fl
     return Join([rise, Shift(schedule, begin)], boundaries=[begin])
 
 
-def endless_rise(first: float, rate: float) -> Schedule:
+def endless_rise(first: float, rate: float, steps: int = 10**9) -> Schedule:
     """first * (1 + rate * t): a straight line without an end, of which a billion updates are written."""
-    steps = 10**9
     return Linear(init_value=first, end_value=first * (1 + rate * steps), decay_steps=steps)
 
 
