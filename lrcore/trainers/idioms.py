@@ -83,3 +83,12 @@ def class_name(options: Options, *names: str, known: Iterable[str], suffix: str 
             return one
     found, near = next(filter(options.given, names)), did_you_mean(given, known)
     raise options.error(found, f"expected one of {', '.join(known)}; got {given!r}{near}")
+
+
+def risen(body: Schedule, steps: int, first: float, peak: float) -> Schedule:
+    """A warmup to `peak`, then the body from its beginning, with a jump if it begins elsewhere."""
+    if not steps:
+        return body
+    if body(0) == peak:
+        return body.warmup(steps, init_value=first)
+    return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])

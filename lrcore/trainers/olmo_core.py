@@ -16,7 +16,7 @@ from lrcore.configs.taken import Taken
 from lrcore.records import Shape
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Shift, Sum
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, class_name, per_update
+from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen
 
 FOLLOWS = "ai2-olmo-core 3.0.0"
 FACTS = {"lr": "the optimizer's rate, where the file has no train_module.optim.lr"}
@@ -126,10 +126,7 @@ def _warmed(own: Options, body: Schedule, steps: int, peak: float) -> Schedule:
     if not steps:
         own.ignore("warmup_min_lr")
         return body
-    first = _below(own, "warmup_min_lr", peak)
-    if body(0) == peak:
-        return body.warmup(steps, init_value=first)
-    return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])
+    return risen(body, steps, _below(own, "warmup_min_lr", peak), peak)
 
 
 def _floor(own: Options, lr: float) -> float:
