@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
+from lrcore.runs.length import parsed
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
@@ -69,10 +71,20 @@ def between(start: float, end: float, first: float, last: float, **shape: Any) -
 
 
 def check_total(facts: Facts, updates: int) -> None:
-    """Refuse a run that is said to be of another length than the configuration says."""
-    told = facts.updates(default=None)
-    if told is not None and told != updates:
-        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+    """Refuse a run that is said to be of another length than the configuration says; a part of an update is no other length."""
+    if facts.run.total is None:
+        return
+    told = facts.run.after(Fraction(0), parsed(facts.run.total), "run.total")
+    if abs(told - updates) >= 1:
+        raise ScheduleError(
+            "run.total", f"expected {updates}, which the configuration says, or none; got {float(told):g}"
+        )
+
+
+def total_tokens(facts: Facts) -> int | None:
+    """The run's total, where it is stated in tokens: trainers that count tokens round it otherwise than a run does."""
+    total = None if facts.run.total is None else parsed(facts.run.total)
+    return math.ceil(total.amount) if total is not None and total.unit == "tokens" else None
 
 
 def class_name(options: Options, *names: str, known: Iterable[str], suffix: str = "") -> str:

@@ -6,7 +6,6 @@ the update.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -15,7 +14,7 @@ from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
 from lrcore.schedules.kinds import Clip, Constant, Cosine, InverseTime, Join, Linear, Product, Shift, Sum
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen
+from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, total_tokens
 
 FOLLOWS = "ai2-olmo 0.6.0"
 FACTS = {"lr": "the optimizer's rate, where the file has no optimizer.learning_rate"}
@@ -56,20 +55,24 @@ class Parts:
         """max_steps or max_tokens."""
         unit, value = self._duration()
         if self._amount() == 1:
-            return math.ceil(value / self._tokens()) if unit == "tokens" else value
+            return self._updates(unit, value)
         return value if unit == "tokens" else value * self._tokens()
 
     def _duration(self) -> tuple[str, int]:
         """max_duration: updates, '1ep' or '2e12T'."""
         if not self._options.given("max_duration"):
-            return "steps", self._facts.updates()
+            tokens = total_tokens(self._facts)
+            return ("steps", self._facts.updates()) if tokens is None else ("tokens", tokens)
         text = str(self._options.raw("max_duration")).strip()
         unit, number = ("tokens", text[:-1]) if text.endswith("T") else ("steps", text.removesuffix("ep"))
         value = int(Options({"max_duration": number}, self._options.where()).number("max_duration", above=0))
         value = value * self._facts.updates_per_epoch() if text.endswith("ep") else value
         if self._facts.run.total is not None:
-            check_total(self._facts, math.ceil(value / self._tokens()) if unit == "tokens" else value)
+            check_total(self._facts, self._updates(unit, value))
         return unit, value
+
+    def _updates(self, unit: str, value: int) -> int:
+        return -(-value // self._tokens()) if unit == "tokens" else value
 
     def _amount(self) -> int:
         """What one update takes of the scheduler's unit."""
@@ -97,7 +100,7 @@ class Parts:
 
     def updates(self) -> int:
         """The updates to the end of the curve."""
-        return math.ceil((self.warmup + self.rest) / self._amount())
+        return -(-(self.warmup + self.rest) // self._amount())
 
 
 def _constant(parts: Parts) -> Schedule:
