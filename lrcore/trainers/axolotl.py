@@ -62,7 +62,9 @@ def _cosine(options: Options, kind: str, lr: float, total: int, warmup: int) -> 
         ignored = ("lr_quadratic_warmup takes the place of cosine_min_lr_ratio.",) if least else ()
         return Taken(_risen(decay, warmup, shape="power", power=2), notes=notes + ignored)
     if not least:
-        return _by_name(options, kind, lr, total, warmup)
+        taken = _by_name(options, kind, lr, total, warmup)
+        ignored = ("cosine_constant_lr_ratio has no effect without cosine_min_lr_ratio.",) if share else ()
+        return Taken(taken.schedule, notes=taken.notes + ignored)
     end = int(total * share) if share else total
     if share and end <= warmup:
         raise options.error(
@@ -139,12 +141,11 @@ _OWN = {"cosine": _cosine, "rex": _rex, "one_cycle": _one_cycle, "log_sweep": _l
 def _jagged(options: Options, kind: str, taken: Taken) -> Taken:
     """Restarts, each with a warmup of its own and a fall before it, that multiply the schedule one update ahead."""
     restart = options.whole("jagged_restart_steps", default=0)
-    if not restart or isinstance(taken.schedule, Plateau):
+    if not restart:
         return taken
-    if kind == "one_cycle":
-        raise options.error(
-            "jagged_restart_steps", "expected another schedule than one_cycle, which would go past its end"
-        )
+    if kind == "one_cycle" or isinstance(taken.schedule, Plateau):
+        problem = f"expected a schedule that can be asked at any update, as restarts do; got {kind}"
+        raise options.error("jagged_restart_steps", problem)
     warmup = options.whole("jagged_restart_warmup_steps", default=0) or 10
     anneal = options.whole("jagged_restart_anneal_steps", default=0) or 1
     if anneal >= restart or warmup >= restart:
@@ -176,7 +177,7 @@ def _updates(options: Options, facts: Facts) -> int:
     if run.batches_per_epoch is not None and epochs != 1:
         problem = f"expected the run's total, or its dataset_size and batch_size; got {epochs:g}"
         raise options.error("num_epochs", problem)
-    accumulate: int = options.whole("gradient_accumulation_steps", default=1, least=1)
+    accumulate: int | None = options.whole("gradient_accumulation_steps", default=None, least=1)
     return math.ceil(facts.updates_per_epoch(accumulate=accumulate) * epochs)
 
 

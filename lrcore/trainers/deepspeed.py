@@ -33,6 +33,7 @@ FACTS = {
 }
 Halves: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The updates of both halves of a cycle, and the number of stairs in each; 0 for a straight one."""
+_STAIRS = 30_000  # of a rise without an end: frameworks that compile take a table of few more
 _SHAPES = ("log", "linear")
 _WITHOUT_BETAS = ("sgd", "adagrad", "rmsprop", "rprop", "asgd", "adadelta", "muon")
 
@@ -45,7 +46,17 @@ def read(options: Options, facts: Facts) -> Taken:
     kind = scheduler.word("type", choices=list(_KINDS))
     params = scheduler.table("params").own()
     params.ignore("last_batch_iteration")
-    return _KINDS[kind](params, options.table("optimizer"), facts)
+    taken = _KINDS[kind](params, options.table("optimizer"), facts)
+    return Taken(taken.schedule, taken.also, taken.groups, taken.notes + _horizon(params, facts))
+
+
+def _horizon(params: Options, facts: Facts) -> tuple[str, ...]:
+    """The note about a run that is not as long as total_num_steps, which DeepSpeed does not compare."""
+    planned = None if params.is_auto("total_num_steps") else params.raw("total_num_steps")
+    told = facts.updates(default=None)
+    if None in (planned, told) or params.whole("total_num_steps") == told:
+        return ()
+    return (f"The schedule is planned for {params.whole('total_num_steps')} updates, and the run takes {told}.",)
 
 
 # --- warmups ----------------------------------------------------------------------------------------------------------
@@ -197,13 +208,14 @@ def _range_test(params: Options, optimizer: Options, facts: Facts) -> Taken:
     """A rise without an end, whose first value is lr_range_test_min_lr."""
     size = params.whole("lr_range_test_step_size", default=2000, least=1)
     rate = params.number("lr_range_test_step_rate", default=1.0)
-    stairs = params.flag("lr_range_test_staircase")
+    stairs = params.flag("lr_range_test_staircase") and size > 1
 
     def one(lo: float) -> Schedule:
-        return Every(endless_rise(lo, rate), size) if stairs else endless_rise(lo, rate / size)
+        return Every(endless_rise(lo, rate, _STAIRS), size) if stairs else endless_rise(lo, rate / size)
 
     facts.ignore("lr")
-    return _each_group(params, one, params.numbers("lr_range_test_min_lr", default=[1e-3]))
+    notes = (f"The rise has no end; {_STAIRS} stairs of it are written.",) if stairs else ()
+    return _each_group(params, one, params.numbers("lr_range_test_min_lr", default=[1e-3]), notes=notes)
 
 
 def _each_group(

@@ -87,6 +87,8 @@ def _by_name(options: Options, facts: Facts, lr: float, defaults: dict[str, Any]
         lengths["num_warmup_steps"] = warmup_steps(options, facts, total)
     elif options.number("warmup_steps", default=0.0) or options.number("warmup_ratio", default=0.0):
         notes += (f"A warmup has no effect: {kind} has none.",)
+    if kind == "reduce_lr_on_plateau":
+        notes += ("The plateau is told metric_for_best_model after each evaluation.",)
     if kind in TURNS_BACK and total is not None:
         notes += (rises_again(kind, total),)
     return Taken(named(options, kind, lr, lengths, defaults), notes=notes)
@@ -209,9 +211,9 @@ def _knows_epochs(facts: Facts) -> bool:
 
 def _updates_per_epoch(options: Options, facts: Facts) -> int:
     """Batches that are left over at the end of an epoch make an update, since transformers 4.52."""
-    accumulate: int = options.whole("gradient_accumulation_steps", default=1, least=1)
+    accumulate: int | None = options.whole("gradient_accumulation_steps", default=None, least=1)
     if version(facts) < (4, 52) and facts.run.batches_per_epoch is not None:
-        return max(1, facts.run.batches_per_epoch // accumulate)
+        return max(1, facts.run.batches_per_epoch // (accumulate or facts.run.accumulate or 1))
     return facts.updates_per_epoch(accumulate=accumulate)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,8 @@ from lrcore.configs.options import Options
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
+from lrcore.runs.length import parsed
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 
@@ -103,9 +106,8 @@ def warmup_laid_over(schedule: Schedule, steps: Fraction, first: float, peak: fl
     return Join([rise, Shift(schedule, begin)], boundaries=[begin])
 
 
-def endless_rise(first: float, rate: float) -> Schedule:
+def endless_rise(first: float, rate: float, steps: int = 10**9) -> Schedule:
     """first * (1 + rate * t): a straight line without an end, of which a billion updates are written."""
-    steps = 10**9
     return Linear(init_value=first, end_value=first * (1 + rate * steps), decay_steps=steps)
 
 
@@ -124,10 +126,20 @@ def rises_again(kind: str, total: int) -> str:
 
 
 def check_total(facts: Facts, updates: int) -> None:
-    """Refuse a run that is said to be of another length than the configuration says."""
-    told = facts.updates(default=None)
-    if told is not None and told != updates:
-        raise ScheduleError("run.total", f"expected {updates}, which the configuration says, or none; got {told}")
+    """Refuse a run that is said to be of another length than the configuration says; a part of an update is no other length."""
+    if facts.run.total is None:
+        return
+    told = facts.run.after(Fraction(0), parsed(facts.run.total), "run.total")
+    if abs(told - updates) >= 1:
+        raise ScheduleError(
+            "run.total", f"expected {updates}, which the configuration says, or none; got {float(told):g}"
+        )
+
+
+def total_tokens(facts: Facts) -> int | None:
+    """The run's total, where it is stated in tokens: trainers that count tokens round it otherwise than a run does."""
+    total = None if facts.run.total is None else parsed(facts.run.total)
+    return math.ceil(total.amount) if total is not None and total.unit == "tokens" else None
 
 
 def whole_or_real(length: float) -> float:
@@ -169,3 +181,12 @@ def class_name(options: Options, *names: str, known: Iterable[str], suffix: str 
             return one
     found, near = next(filter(options.given, names)), did_you_mean(given, known)
     raise options.error(found, f"expected one of {', '.join(known)}; got {given!r}{near}")
+
+
+def risen(body: Schedule, steps: int, first: float, peak: float) -> Schedule:
+    """A warmup to `peak`, then the body from its beginning, with a jump if it begins elsewhere."""
+    if not steps:
+        return body
+    if body(0) == peak:
+        return body.warmup(steps, init_value=first)
+    return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])

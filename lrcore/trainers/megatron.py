@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
+from lrcore.errors import ScheduleError
 from lrcore.schedules.kinds import (
     Clip,
     Clock,
@@ -27,6 +28,7 @@ from lrcore.schedules.kinds import (
     Sum,
 )
 from lrcore.schedules.schedule import Schedule
+from lrcore.trainers.batch_ramps import Knots, equal_increments, read_steps, steps
 from lrcore.trainers.idioms import told_total, warmup_laid_over
 
 FOLLOWS = "megatron-core 0.16.1"
@@ -47,7 +49,9 @@ _OWN = (
 _TABLES = ("train", "training", "model", "optim", "optimizer", "scheduler")
 _STYLES = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
 _TAILS: dict[str, Any] = {"linear": "linear", "cosine": "cosine", "minus_sqrt": "1-sqrt", "exponential": ""}
-_TOKENS = ("lr_decay_tokens", "lr_warmup_tokens", "train_tokens", "step_batch_size_schedule")
+_TOKENS = ("lr_decay_tokens", "lr_warmup_tokens", "train_tokens")
+
+_RAMP = "rampup_batch_size acts as in megatron-core 0.16; main of 2026-08 ignores it, and has step_batch_size_schedule."
 
 
 def read(options: Options, facts: Facts) -> Taken:
@@ -64,7 +68,8 @@ def read(options: Options, facts: Facts) -> Taken:
         top, least = options.number("decoupled_lr"), options.number("decoupled_min_lr", default=floor)
         groups["embedding_or_output"] = clock.in_updates(curve(top, least))
     _check_rates(options, first, floor, peak)
-    return Taken(clock.in_updates(curve(peak, floor)), _weight_decay(options, clock), groups)
+    notes = (_RAMP,) if options.given("rampup_batch_size") else ()
+    return Taken(clock.in_updates(curve(peak, floor)), _weight_decay(options, clock), groups, notes)
 
 
 def _flat(options: Options) -> Options:
@@ -103,7 +108,7 @@ class _Ticks(NamedTuple):
     decay: int
     warmup: Fraction
     tail: int | None
-    knots: tuple[tuple[int, int], ...]
+    knots: Knots
 
     def in_updates(self, schedule: Schedule) -> Schedule:
         """The schedule by updates."""
@@ -118,11 +123,14 @@ def _clock(options: Options, facts: Facts) -> _Ticks:
     ramps = options.values("rampup_batch_size", default=None)
     if not options.given("train_iters") and any(map(options.given, samples)):
         ticks = _by_samples(options, facts)
+        if options.given("step_batch_size_schedule"):
+            return _stepped(ticks, options)
         if ramps is not None:
             return _ramped(ticks, options, facts)
         batch = _batch(options, facts)
         keeps = _needs_samples(options, ticks, batch)
         return ticks._replace(knots=((1, batch),)) if keeps else _shortened(ticks, batch)
+    options.refuse("step_batch_size_schedule", why="expected lengths in samples beside it")
     ticks = _by_updates(options, facts)
     if ramps is not None:
         return _ramped(_times(ticks, _batch(options, facts)), options, facts)
@@ -202,21 +210,21 @@ def _ramped(ticks: _Ticks, options: Options, facts: Facts) -> _Ticks:
         raise options.error(
             "rampup_batch_size", f"expected a first size, an increment that leads to {batch}, and samples; got {sizes}"
         )
-    return ticks._replace(knots=tuple(_ramp(sizes[0], sizes[1], sizes[2], batch)))
+    return ticks._replace(knots=equal_increments(sizes[0], sizes[1], sizes[2], batch))
 
 
-def _ramp(first: int, increment: int, samples: int, last: int) -> list[tuple[int, int]]:
-    """The updates at which the batch changes, with the samples before each; the size is asked before an update."""
-    each = samples / ((last - first) // increment)
-    knots: list[tuple[int, int]] = []
-    update, consumed = 0, 0
-    while consumed <= samples and (size := first + int(consumed / each) * increment) < last:
-        count = max(1, math.ceil((int(consumed / each) + 1) * each - consumed) // size)
-        while consumed + count * size <= samples and int((consumed + count * size) / each) == int(consumed / each):
-            count += 1
-        update, consumed = update + count, consumed + count * size
-        knots.append((update, consumed))
-    return [*knots, (update + 1, consumed + last)]
+def _stepped(ticks: _Ticks, options: Options) -> _Ticks:
+    options.refuse("decrease_batch_size_if_needed", "global_batch_size", why="expected step_batch_size_schedule alone")
+    try:
+        sizes = read_steps(options.word("step_batch_size_schedule"), options.whole("seq_length", least=1))
+    except ValueError as error:
+        if isinstance(error, ScheduleError):
+            raise
+        problem = "expected places in tokens from 0 on and sizes, such as '0:768 250B:1536'"
+        raise options.error(
+            "step_batch_size_schedule", f"{problem}; got {options.raw('step_batch_size_schedule')!r}"
+        ) from None
+    return ticks._replace(knots=steps(sizes))
 
 
 # --- curves -----------------------------------------------------------------------------------------------------------

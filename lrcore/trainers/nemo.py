@@ -118,9 +118,13 @@ class Parts:
             trainer.whole("accumulate_grad_batches", default=None, least=1) if accumulate is None else accumulate
         )
         limit = self.sched.raw("t_limit_train_batches", default=trainer.raw("limit_train_batches", default=1.0))
-        if accumulate in (None, 1) and limit == 1.0 and isinstance(limit, float):
-            return int(epochs * self._facts.updates_per_epoch())
-        batches = self._facts.batches_per_epoch()
+        if limit == 1.0 and not isinstance(limit, int):
+            return int(epochs * self._facts.updates_per_epoch(accumulate))
+        if self._facts.run.batches_per_epoch is None:
+            raise trainer.error(
+                "limit_train_batches", f"expected the run's batches_per_epoch, of which it is a part; got {limit}"
+            )
+        batches = self._facts.run.batches_per_epoch
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * float(limit))
         return int(epochs * math.ceil(batches / (accumulate or self._facts.run.accumulate or 1)))
 

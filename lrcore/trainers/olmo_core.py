@@ -7,7 +7,6 @@ the update.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 
 from lrcore.configs.facts import Facts
@@ -16,7 +15,7 @@ from lrcore.configs.taken import Taken
 from lrcore.records import Shape
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Shift, Sum
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, class_name, per_update
+from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, total_tokens
 
 FOLLOWS = "ai2-olmo-core 3.0.0"
 FACTS = {"lr": "the optimizer's rate, where the file has no train_module.optim.lr"}
@@ -69,7 +68,7 @@ def _clock(own: Options, options: Options, facts: Facts) -> tuple[int, int]:
     duration = options.first_table("trainer.max_duration", "max_duration")
     unit, value = _duration(duration, options, facts)
     if own.word("units", default="steps", choices=["steps", "tokens"]) == "steps":
-        return 1, math.ceil(value / _tokens(options, facts)) if unit == "tokens" else value
+        return 1, _updates(unit, value, options, facts)
     amount = _tokens(options, facts)
     return amount, value if unit == "tokens" else value * amount
 
@@ -77,14 +76,19 @@ def _clock(own: Options, options: Options, facts: Facts) -> tuple[int, int]:
 def _duration(duration: Options, options: Options, facts: Facts) -> tuple[str, int]:
     """The run's length in steps or tokens."""
     if not duration.given("value", "unit"):
-        return "steps", facts.updates()
+        tokens = total_tokens(facts)
+        return ("steps", facts.updates()) if tokens is None else ("tokens", tokens)
     unit = duration.word("unit", choices=["steps", "epochs", "tokens"])
     value = duration.whole("value", least=1)
     if unit == "epochs":
         unit, value = "steps", value * facts.updates_per_epoch()
     if facts.run.total is not None:
-        check_total(facts, math.ceil(value / _tokens(options, facts)) if unit == "tokens" else value)
+        check_total(facts, _updates(unit, value, options, facts))
     return unit, value
+
+
+def _updates(unit: str, value: int, options: Options, facts: Facts) -> int:
+    return -(-value // _tokens(options, facts)) if unit == "tokens" else value
 
 
 def _tokens(options: Options, facts: Facts) -> int:
@@ -126,10 +130,7 @@ def _warmed(own: Options, body: Schedule, steps: int, peak: float) -> Schedule:
     if not steps:
         own.ignore("warmup_min_lr")
         return body
-    first = _below(own, "warmup_min_lr", peak)
-    if body(0) == peak:
-        return body.warmup(steps, init_value=first)
-    return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])
+    return risen(body, steps, _below(own, "warmup_min_lr", peak), peak)
 
 
 def _floor(own: Options, lr: float) -> float:

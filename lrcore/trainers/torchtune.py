@@ -46,7 +46,7 @@ def _updates(options: Options, scheduler: Options, facts: Facts) -> int:
         return told_total(facts, scheduler, "num_training_steps")
     if run.updates_per_epoch is None and run.drop_last is None:
         facts.run = run.replace(drop_last=True)
-    accumulate = options.whole("gradient_accumulation_steps", default=1, least=1)
+    accumulate = options.whole("gradient_accumulation_steps", default=None, least=1)
     steps: int = facts.updates_per_epoch(accumulate=accumulate)
     total: int = options.whole("epochs", least=1) * min(steps, options.whole("max_steps_per_epoch", default=steps))
     told = facts.updates(default=None)

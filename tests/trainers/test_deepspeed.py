@@ -38,6 +38,11 @@ def test_auto_is_filled_from_the_facts_and_the_run() -> None:
     assert filled.schedule == from_trainer("deepspeed", scheduler("WarmupDecayLR", **given)).schedule
 
 
+def test_a_run_of_another_length_is_noted() -> None:
+    taken = from_trainer("deepspeed", scheduler("WarmupDecayLR", **LINEAR, total_num_steps=50), run=Run(total=40))
+    assert taken.notes == ("The schedule is planned for 50 updates, and the run takes 40.",)
+
+
 def test_lists_give_each_group_a_schedule() -> None:
     taken = from_trainer("deepspeed", scheduler("WarmupLR", **{**LINEAR, "warmup_max_lr": [0.1, 0.2]}))
     assert {name: group(99) for name, group in taken.groups.items()} == {  # type: ignore[operator]

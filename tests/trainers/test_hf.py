@@ -68,6 +68,13 @@ def test_epochs_count_in_updates(run: Run, facts: dict[str, Any], updates: int) 
     assert from_trainer("hf", options, run=run, **facts).schedule.length == updates  # type: ignore[union-attr]
 
 
+def test_what_is_accumulated_may_be_said_by_the_run() -> None:
+    schedule = from_trainer(
+        "hf", {**COSINE, "num_train_epochs": 3}, run=Run(batches_per_epoch=1_001, accumulate=4)
+    ).schedule
+    assert schedule == Cosine(init_value=1e-3, decay_steps=753)
+
+
 def test_the_options_of_a_name_may_be_a_table_or_a_text() -> None:
     expected = from_name(
         "cosine_with_min_lr", learning_rate=1e-3, num_training_steps=100, num_warmup_steps=0, min_lr=1e-5
@@ -92,7 +99,10 @@ def test_a_name_without_an_end_needs_no_length_and_a_plateau_no_warmup() -> None
     assert from_trainer("hf", options).schedule == Constant(1e-3).warmup(5)
     taken = from_trainer("hf", {**options, "lr_scheduler_type": "reduce_lr_on_plateau"})
     assert isinstance(taken.schedule, Plateau)
-    assert taken.notes == ("A warmup has no effect: reduce_lr_on_plateau has none.",)
+    assert taken.notes == (
+        "A warmup has no effect: reduce_lr_on_plateau has none.",
+        "The plateau is told metric_for_best_model after each evaluation.",
+    )
 
 
 def test_a_scheduler_of_deepspeed_is_filled_and_used(tmp_path: Path) -> None:

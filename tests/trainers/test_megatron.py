@@ -71,6 +71,18 @@ def test_a_growing_batch_is_a_clock() -> None:
     np.testing.assert_allclose(schedule.values(range(60)), whole.values(seen), rtol=1e-14)  # type: ignore[union-attr]
 
 
+def test_steps_of_the_batch_are_a_clock_in_tokens() -> None:
+    flags = {**FLAGS, "train_iters": None, "lr_warmup_iters": None, "train_samples": 1_000, "lr_warmup_samples": 50}
+    steps = {"step_batch_size_schedule": "0:4, 1K:6 0.003M:16", "seq_length": 10}
+    schedule = from_trainer("megatron", {**flags, **steps}).schedule
+    samples, seen = 0, []
+    for _ in range(90):
+        seen.append(samples)
+        samples += 4 if samples < 100 else 6 if samples < 300 else 16
+    whole = Cosine(init_value=1e-3, end_value=1e-4, decay_steps=950).warmup(50)
+    np.testing.assert_allclose(schedule.values(range(90)), whole.values(seen), rtol=1e-14)  # type: ignore[union-attr]
+
+
 def test_decoupled_rates_and_weight_decay() -> None:
     decays = {"start_weight_decay": 0.0, "end_weight_decay": 0.1, "weight_decay_incr_style": "linear"}
     taken = from_trainer("megatron", {**FLAGS, "decoupled_lr": 1e-2, **decays})
@@ -111,6 +123,18 @@ def test_what_is_not_used_is_noted() -> None:
         ({"min_lr": 1e-2}, Run(), "min_lr: expected at most --lr = 0.001; got 0.01"),
         ({"train_iters": None, "train_samples": 1_000, "lr_warmup_iters": 0}, Run(), "expected the run's batch_size"),
         ({"rampup_batch_size": [3, 2, 9], "global_batch_size": 8}, Run(), "an increment that leads to 8, and samples"),
+        ({"step_batch_size_schedule": "0:8"}, Run(), "step_batch_size_schedule: expected lengths in samples beside it"),
+        (
+            {
+                "train_iters": None,
+                "lr_warmup_iters": None,
+                "train_samples": 9,
+                "seq_length": 9,
+                "step_batch_size_schedule": "9:8",
+            },
+            Run(),
+            "step_batch_size_schedule: expected places in tokens from 0 on and sizes",
+        ),
         ({"weight_decay_incr_style": "cosine"}, Run(), "start_weight_decay: expected a number"),
     ],
 )
