@@ -34,6 +34,8 @@ from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
 
 if TYPE_CHECKING:
+    from lrcore.checks.difference import diff
+    from lrcore.checks.lint import check
     from lrcore.configs.taken import Taken
     from lrcore.trainers.registry import from_trainer
 
@@ -65,7 +67,9 @@ __all__ = [
     "Shift",
     "Sum",
     "Taken",
+    "check",
     "cyclic",
+    "diff",
     "dumps",
     "from_dict",
     "from_name",

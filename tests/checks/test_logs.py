@@ -177,11 +177,18 @@ def test_two_arrays_are_a_log() -> None:
     assert log.values.tolist() == [0.5, 0.25]
     assert log.notes == ("1 of 3 rows has no rate and is left out.",)
     assert read_log(log) is log
+    assert read_log(log, clock="n").lag == 0
 
 
 @pytest.mark.parametrize(("clock", "lag"), [("n", 0), ("n-1", 1)])
 def test_a_clock_that_is_given_replaces_that_of_the_format(clock: str, lag: int) -> None:
     assert read_log(DATA / "lightning.csv", clock=clock).lag == lag
+
+
+def test_the_rate_that_was_used_is_read_where_a_logger_names_both(tmp_path: Path) -> None:
+    """The callback of lrcore_keras writes the rate under its common name too."""
+    log = read_log(written(tmp_path, "step,learning_rate,used_learning_rate\n1,0.1,0.2\n"))
+    assert (log.values.tolist(), log.lag) == ([0.2], 1)
 
 
 def test_a_pair_of_names_are_the_columns_of_steps_and_rates(tmp_path: Path) -> None:
