@@ -92,9 +92,11 @@ __all__ = [
 
 _LATER = {
     "Taken": "lrcore.configs.taken",
+    "audit": "lrcore.checks.audit",
     "check": "lrcore.checks.lint",
     "diff": "lrcore.checks.difference",
     "from_trainer": "lrcore.trainers.registry",
+    "infer": "lrcore.checks.infer",
 }
 """Public names whose modules are imported when they are first asked for: training does not need them."""
 

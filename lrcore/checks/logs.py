@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
@@ -64,7 +64,7 @@ def read_log(
     as W&B and TensorBoard export it; JSON, by lines or whole; an event file of TensorBoard or a folder of them.
 
     Args:
-        source: the file or folder, or a pair of arrays, the steps and the rates; a `Log` is returned as it is.
+        source: the file or folder, or a pair of arrays, the steps and the rates; a `Log` stays as it is, but for its clock.
         column: the name of the column of rates, where there are several; or the names of the columns of steps and of rates.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one of the update before.
             What is not given is taken from the format, or fitted later.
@@ -82,7 +82,7 @@ def read_log(
     where = _where(source)
     lag = _lag(clock, where)
     if isinstance(source, Log):
-        return source
+        return source if lag is None else replace(source, lag=lag)
     if isinstance(source, (str, PathLike)):
         table = read_table(Path(source))
         chosen = _columns(table, column)

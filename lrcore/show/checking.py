@@ -165,8 +165,7 @@ def check(
     from lrcore.checks.lint import checked
 
     [source] = sources([file], key)
-    reading = source.read(run, overrides)
-    found = checked(source.path(), reading.schedule, reading.run, reading.lengths)
+    found = checked(source.path(), source.read(run, overrides))
     _say(found, as_json=as_json)
     context.exit(found.exit_status)
 

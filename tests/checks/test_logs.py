@@ -133,6 +133,7 @@ FORMS = {
     ),
     "columns": ('{"step": [0, 10], "lr": [0.1, 0.05]}', [0, 10], [0.1, 0.05]),
     "semicolons": ("step;lr\r\n0;0.1\r\n10;0.05\r\n", [0, 10], [0.1, 0.05]),
+    "lines that end as on an old Mac": ("step,lr\r0,0.1\r10,0.05\r", [0, 10], [0.1, 0.05]),
     "tabs": ("step\tlr\n0\t0.1\n10\t0.05\n", [0, 10], [0.1, 0.05]),
     "short rows": ("step,lr,loss\n0,0.1\n10,0.05,1.5\n11\n", [0, 10], [0.1, 0.05]),
     "floats as steps": ("step,lr\n0.0,0.1\n1e1,0.05\n", [0, 10], [0.1, 0.05]),
@@ -177,11 +178,18 @@ def test_two_arrays_are_a_log() -> None:
     assert log.values.tolist() == [0.5, 0.25]
     assert log.notes == ("1 of 3 rows has no rate and is left out.",)
     assert read_log(log) is log
+    assert read_log(log, clock="n").lag == 0
 
 
 @pytest.mark.parametrize(("clock", "lag"), [("n", 0), ("n-1", 1)])
 def test_a_clock_that_is_given_replaces_that_of_the_format(clock: str, lag: int) -> None:
     assert read_log(DATA / "lightning.csv", clock=clock).lag == lag
+
+
+def test_the_rate_that_was_used_is_read_where_a_logger_names_both(tmp_path: Path) -> None:
+    """The callback of lrcore_keras writes the rate under its common name too."""
+    log = read_log(written(tmp_path, "step,learning_rate,used_learning_rate\n1,0.1,0.2\n"))
+    assert (log.values.tolist(), log.lag) == ([0.2], 1)
 
 
 def test_a_pair_of_names_are_the_columns_of_steps_and_rates(tmp_path: Path) -> None:
@@ -278,6 +286,10 @@ BAD = {
             "expected trainer_state.json, CSV, JSON lines or event files of TensorBoard; got text whose first line names no "
             "columns: 'The run went well.\\n'"
         ),
+    ),
+    "a cell that does not end": (
+        'step,lr\n0,"0.1\n' + "1,0.1\n" * 30_000,
+        "expected rows of cells; got line 21,847, which is none: field larger than field limit (131072)",
     ),
     "a name twice": ("step,lr,lr\n0,1,1\n", "expected columns with names of their own; got 'lr' twice"),
     "no objects": ("[1, 2]", "expected rows that are JSON objects; got 1"),
