@@ -13,8 +13,6 @@ import click
 
 import lrcore
 from lrcore.errors import MissingExtraError, ScheduleError
-from lrcore.files.reader import Reading
-from lrcore.schedules.plateau import Plateau
 from lrcore.show.arguments import Command, key_option, run_option, set_option, sources
 from lrcore.show.output import output_option, put
 
@@ -132,11 +130,11 @@ def diff(
 
     --set changes the second one. Exit status: 0 equal, 1 different, 2 something cannot be read.
     """
-    from lrcore.checks.difference import compared
+    from lrcore.checks.difference import compared, side
 
     one, other = sources([first, second], key)
     changed = " (changed)" if overrides and one == other else ""
-    sides = (_side(one.path(), one.read(run, {})), _side(other.path() + changed, other.read(run, overrides)))
+    sides = (side(one.path(), one.read(run, {})), side(other.path() + changed, other.read(run, overrides)))
     with _patience("comparing every update"):
         found = compared(*sides)
     _say(found, as_json=as_json)
@@ -172,13 +170,6 @@ def check(
 
 def _say(found: Any, *, as_json: bool) -> None:
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else str(found))
-
-
-def _side(name: str, reading: Reading) -> Any:
-    from lrcore.checks.difference import Side  # numpy, which other commands need not import
-
-    loaded = reading.schedule
-    return Side(name, loaded.schedule if isinstance(loaded, Plateau) else loaded, reading.table)
 
 
 @contextmanager
