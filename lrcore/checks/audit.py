@@ -7,7 +7,7 @@ differs from the schedule that was meant; for a wrong cause is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,9 @@ SEARCHES: tuple[Search, ...] = (
 _READ_DESCRIPTION = (clocks.lengths, field, clocks.shape)
 _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
+_CERTAIN = 200.0  # bits that no answer saves by chance
 _LISTED = 3
+_FEW_DIGITS = 4
 _LATE = "Row n shows the rate of update n - 1, counted from 0: the one that update used."
 _NEXT = (
     "Row n shows the rate of update n, counted from 0: that of the next update, as transformers before 4.51, DeepSpeed and "
@@ -177,6 +179,7 @@ def _lags(log: Log) -> list[int]:
 def _following(cases: list[Case], meant: Schedule | Plateau) -> Audit | None:
     """The run followed its schedule, on one clock or on both."""
     fitting = [case for case in cases if case.first_off == len(case.off)]
+    fitting = fitting or [case for case in cases if _follows_as_written(case)]
     if not fitting:
         return None
     strictest = min(case.rows.level(case.scheduled) or 0 for case in fitting)
@@ -191,6 +194,15 @@ def _following(cases: list[Case], meant: Schedule | Plateau) -> Audit | None:
         *_limits(case),
     ]
     return Audit("follows", ("follows",), tuple(words), (part,), log, meant, len(log.steps), lag)
+
+
+def _follows_as_written(case: Case) -> bool:
+    """Whether each rate is the scheduled one to the digits of the log, be they so few that they are taken as exact."""
+    values = case.rows.values.tolist()
+    digits = max(len(f"{abs(one):.15e}".partition("e")[0].replace(".", "").rstrip("0")) for one in values)
+    if not 2 <= digits <= _FEW_DIGITS:
+        return False
+    return all(float(f"{one:.{digits - 1}e}") == value for one, value in zip(case.scheduled.tolist(), values, strict=True))
 
 
 def _updates(count: int) -> str:
@@ -213,17 +225,30 @@ def _in_warmup(case: Case) -> bool:
 
 def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[Search]) -> Audit | None:
     """The hypotheses that explain the log at the lowest price, if it says enough."""
-    priced: list[tuple[float, Case, Hypothesis]] = []
-    for case in _likely(cases):
-        for search in searches:
-            for hypothesis in _searched(search, case):
-                score = _score(case, hypothesis)
-                if score is not None:
-                    priced.append((score, case, hypothesis))
+    priced: list[_Priced] = []
+    quick = [search for search in searches if search not in _READ_DESCRIPTION]
+    for case in (likely := _likely(cases)):
+        priced += _priced(case, quick)
+    for case in _still_likely(priced, likely) if priced else likely:
+        priced += _priced(case, [search for search in searches if search in _READ_DESCRIPTION])
     if not priced:
         return None
     priced.sort(key=lambda one: -one[0])
     return _answer(_listed(priced), meant)
+
+
+def _still_likely(priced: list[_Priced], cases: list[Case]) -> list[Case]:
+    """The clocks for which the longer searches are worth while: one alone where it explains full digits already."""
+    score, case, hypothesis = max(priced, key=lambda one: one[0])
+    certain = score > _CERTAIN and case.rows.level(hypothesis.curve, hypothesis.explained) == 0
+    return [case] if certain else cases
+
+
+def _priced(case: Case, searches: Iterable[Search]) -> list[_Priced]:
+    """What each search finds on one clock, with what it saves."""
+    found = [(case, hypothesis) for search in searches for hypothesis in _searched(search, case)]
+    scores = [_score(case, hypothesis) for case, hypothesis in found]
+    return [(score, *one) for score, one in zip(scores, found, strict=True) if score is not None]
 
 
 def _searched(search: Search, case: Case) -> Iterator[Hypothesis]:

@@ -12,7 +12,7 @@ from lrcore.checks.descriptions import longer, reshaped
 from lrcore.checks.hypotheses import Case, Hypothesis, counted, rate, real_bits, whole_bits
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Steps
+    from lrcore.checks.rows import Steps, Values
 
 _MOST_STEPS_PER_UPDATE = 4096
 _STRETCHES = sorted({top / bottom for bottom in (1, 2, 3, 4) for top in range(1, 33)} | {float(k) for k in range(33, 129)})
@@ -45,9 +45,7 @@ def steps_per_update(case: Case) -> Iterator[Hypothesis]:
 def lengths(case: Case) -> Iterator[Hypothesis]:
     """All lengths k times too long: the schedule counts micro-batches or samples, and is asked once per update."""
     rows, few = case.rows, case.rows.updates[case.sample]
-    for k in _STRETCHES:
-        if k == 1 or (1 / k).is_integer():
-            continue
+    for k in _likely_stretches(case):
         stretched = longer(case.schedule, k)
         if stretched is None or np.any(
             np.abs(stretched.values(few) - rows.values[case.sample]) > rows.loosest[case.sample]
@@ -73,12 +71,24 @@ def lengths(case: Case) -> Iterator[Hypothesis]:
             return
 
 
+def _likely_stretches(case: Case) -> list[float]:
+    """The stretches with which each row of the sample lies between the rates of updates near t / k, which are cheap to ask."""
+    stretches = np.array([k for k in _STRETCHES if k != 1 and not (1 / k).is_integer()])
+    near = np.ones(len(stretches), dtype=bool)
+    for row in case.sample.tolist():
+        middle = np.floor(case.rows.updates[row] / stretches).astype(np.int64)
+        around = np.array([case.schedule.values(np.maximum(middle + by, 0)) for by in (-1, 0, 1, 2)])
+        value, slack = case.rows.values[row], case.rows.loosest[row] + 1e-6 * case.rows.peak
+        near &= (around.min(axis=0) - slack <= value) & (value <= around.max(axis=0) + slack)
+    return [float(k) for k in stretches[near]]
+
+
 def per_epoch(case: Case) -> Iterator[Hypothesis]:
     """S(t // k): the scheduler is stepped once per epoch."""
     updates = case.rows.updates
     last = int(updates.max(initial=0))
     found = case.survivors(
-        np.arange(2, max(3, min(last, 10**6) + 1)), lambda many, update: case.schedule.values(update // many)
+        np.arange(2, max(3, min(last, 10**6) + 1)), lambda many, update: _at_each(case, update // many)
     )
     fitting: list[int] = []
     for k in found[:400].tolist():
@@ -97,6 +107,12 @@ def per_epoch(case: Case) -> Iterator[Hypothesis]:
             ),
             {"k": k, "k_at_most": fitting[-1]},
         )
+
+
+def _at_each(case: Case, updates: Steps) -> Values:
+    """The scheduled rates at updates of which most are the same."""
+    different, places = np.unique(updates, return_inverse=True)
+    return case.schedule.values(different)[places]
 
 
 def scale(case: Case) -> Iterator[Hypothesis]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from lrcore.errors import ScheduleError
@@ -14,6 +15,9 @@ from lrcore.files.reader import from_dict
 from lrcore.records import annotations_of
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.schedule import Schedule
+
+_KEPT = 4  # schedules whose changed forms are remembered
+_LEAST_GROWTH = 1.05  # cycles that grow more slowly are too many to lay out
 
 Plain = dict[str, Any]
 Path = tuple[Any, ...]
@@ -72,19 +76,23 @@ def written(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def families(schedule: Schedule) -> Iterator[Family]:
+@lru_cache(maxsize=_KEPT)
+def families(schedule: Schedule) -> tuple[Family, ...]:
     """One family for each number of the description, and for each length that several numbers state together."""
     plain = full(schedule.to_dict())
-    yield from _together(plain)
-    for path in numbers(plain):
-        yield _family(plain, path)
+    together = tuple(_together(plain))
+    stated = [("decay_steps",)] if any(one.place == "total_steps" for one in together) else []
+    return (*together, *(_family(plain, path) for path in numbers(plain) if path not in stated))
 
 
 def _family(plain: Plain, path: Path) -> Family:
     number = at(plain, path)
     whole = isinstance(number, int)
 
+    @cache  # both clocks of a log ask for the same schedules
     def make(value: float) -> Schedule | None:
+        if path[-1] == "length_factor" and 1 < value < _LEAST_GROWTH:
+            return None
         return built(put(plain, path, round(value) if whole else float(value)))
 
     return Family(written(path), number, whole, _is_length(path), make)
@@ -97,6 +105,7 @@ def _together(plain: Plain) -> Iterator[Family]:
     outside = (warmup or {}).get("steps", 0) + (cooldown or {}).get("steps", 0)
     if counts and outside and (cooldown or {}).get("start") is None:
 
+        @cache
         def total(value: float) -> Schedule | None:
             return built({**plain, "decay_steps": round(value) - outside}) if value >= outside else None
 
@@ -104,6 +113,7 @@ def _together(plain: Plain) -> Iterator[Family]:
     if counts and warmup:
         kept = decay + warmup["steps"]
 
+        @cache
         def rise(value: float) -> Schedule | None:
             ramp = {**warmup, "steps": round(value)}
             return built({**plain, "warmup": ramp, "decay_steps": kept - round(value)}) if value <= kept else None
@@ -112,6 +122,7 @@ def _together(plain: Plain) -> Iterator[Family]:
     if cooldown and cooldown.get("start") is not None:
         end = cooldown["start"] + cooldown["steps"]
 
+        @cache
         def fall(value: float) -> Schedule | None:
             ramp = {**cooldown, "steps": round(value), "start": end - round(value)}
             return built({**plain, "cooldown": ramp}) if value <= end else None
@@ -154,6 +165,7 @@ def _is_length(path: Path) -> bool:
     return name in _LENGTHS
 
 
+@lru_cache(maxsize=512)
 def longer(schedule: Schedule, k: float) -> Schedule | None:
     """The schedule with all its lengths k times as long: those on the clock of the run, not ticks inside an `every`."""
     return built(_longer(full(schedule.to_dict()), k))
@@ -218,12 +230,14 @@ class Reshaped:
     schedule: Schedule
 
 
-def reshaped(schedule: Schedule) -> Iterator[Reshaped]:
+@lru_cache(maxsize=_KEPT)
+def reshaped(schedule: Schedule) -> tuple[Reshaped, ...]:
     """The schedule with each other shape of a ramp, form of its decay, and with its flags the other way round."""
-    for what, place, was, now, plain in _reshaped(full(schedule.to_dict()), ""):
-        changed = built(plain)
-        if changed is not None:
-            yield Reshaped(what, place, was, now, changed)
+    changes = (
+        (what, place, was, now, built(plain))
+        for what, place, was, now, plain in _reshaped(full(schedule.to_dict()), "")
+    )
+    return tuple(Reshaped(*words, changed) for *words, changed in changes if changed is not None)
 
 
 _Change = tuple[str, str, str, str, Plain]

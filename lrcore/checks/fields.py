@@ -20,7 +20,7 @@ from lrcore.schedules.schedule import Schedule
 if TYPE_CHECKING:
     from lrcore.checks.rows import Mask, Steps, Values
 
-_BRACKETS = 3  # that are looked into
+_BRACKETS = 2  # that are looked into
 _REFINEMENTS = 60
 _LONGEST = 2.0**40  # a length beyond all runs
 
@@ -176,7 +176,11 @@ class _Solver:
         """Bracket the number on a grid, and refine the brackets that most rows agree on."""
         if not len(self.few):
             return None
-        grid, table = self.table()
+        every = self.grid()
+        _, coarse = self.table(every[:: max(1, len(every) // 5)] + every[-1:])
+        if len(coarse) < 2 or np.any((np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths)):
+            return None  # a row that is off does not depend on the number
+        grid, table = self.table(every)
         if len(grid) < 2:
             return None
         near = np.abs(table) <= self.widths
@@ -191,15 +195,16 @@ class _Solver:
                 break
             size = np.abs(table[bracket + 1] - table[bracket]) / self.widths
             row = int(np.argmax(np.where(turned[bracket], size, -1.0)))
-            root = self.root(float(grid[bracket]), float(grid[bracket + 1]), row, float(table[bracket, row]))
+            ends = (float(table[bracket, row]), float(table[bracket + 1, row]))
+            root = self.root(float(grid[bracket]), float(grid[bracket + 1]), row, ends)
             if root is not None and (found := self.settled(root)):
                 return found
         return None
 
-    def table(self) -> tuple[Values, Values]:
-        """A grid of numbers, and how far the rates with each are above the logged ones."""
+    def table(self, grid: list[float]) -> tuple[Values, Values]:
+        """The numbers that a schedule can have, and how far the rates with each are above the logged ones."""
         numbers, lines = [], []
-        for number in self.grid():
+        for number in grid:
             line = self.at(number, self.updates)
             if line is not None and np.all(np.isfinite(line)):
                 numbers.append(number)
@@ -219,24 +224,23 @@ class _Solver:
         signs = (1,) if was else (-1, 1)
         return sorted({0.0, was, *(sign * unit * 2 ** (power / step) for sign in signs for power in range(-16, 17))})
 
-    def root(self, low: float, high: float, row: int, below: float) -> float | None:
-        """Bisect until the bracket holds no other number."""
-        updates = self.updates[row : row + 1]
-        for _ in range(_REFINEMENTS):
-            middle = (low + high) / 2
+    def root(self, low: float, high: float, row: int, ends: tuple[float, float]) -> float | None:
+        """Close the bracket by false position, and by halves where that is slow."""
+        updates, width = self.updates[row : row + 1], self.widths[row]
+        below, above = ends
+        for number in range(_REFINEMENTS):
+            middle = (low + high) / 2 if number % 3 == 2 else low + (high - low) * below / (below - above)
             if self.family.whole:
-                middle = float(int(middle))
-            if middle in (low, high):
+                middle = min(max(float(round(middle)), low + 1), high - 1)
+            if not low < middle < high:
                 break
             line = self.at(middle, updates)
             if line is None:
                 return None
-            above = float(line[0] - self.logged[row])
-            if self.family.whole and abs(above) <= self.widths[row]:
+            size = float(line[0] - self.logged[row])
+            if abs(size) <= (width if self.family.whole else 1e-3 * width):
                 return middle
-            if above == 0:
-                return middle
-            low, high = (middle, high) if (above > 0) == (below > 0) else (low, middle)
+            low, high, below, above = (middle, high, size, above) if (size > 0) == (below > 0) else (low, middle, below, size)
         return high if self.family.whole else (low + high) / 2
 
     def settled(self, number: float) -> Changed | None:
