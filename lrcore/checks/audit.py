@@ -98,7 +98,8 @@ class Audit:
             "answer": str(self),
             "constants": [dict(one) for one in self.constants],
             "segments": [
-                {"first": one.first, "last": one.last, "offset": one.offset, "words": one.words} for one in self.segments
+                {"first": one.first, "last": one.last, "offset": one.offset, "words": one.words}
+                for one in self.segments
             ],
             "log": self.log.where,
             "points": self.points,
@@ -202,7 +203,9 @@ def _follows_as_written(case: Case) -> bool:
     digits = max(len(f"{abs(one):.15e}".partition("e")[0].replace(".", "").rstrip("0")) for one in values)
     if not 2 <= digits <= _FEW_DIGITS:
         return False
-    return all(float(f"{one:.{digits - 1}e}") == value for one, value in zip(case.scheduled.tolist(), values, strict=True))
+    return all(
+        float(f"{one:.{digits - 1}e}") == value for one, value in zip(case.scheduled.tolist(), values, strict=True)
+    )
 
 
 def _updates(count: int) -> str:
@@ -277,9 +280,7 @@ def _score(case: Case, hypothesis: Hypothesis) -> float | None:
         return None
     bits = case.rows.bits[level]
     differs = explained & (np.abs(hypothesis.curve - case.scheduled) > case.rows.widths[level])
-    if hypothesis.cause == "first_value":
-        differs = explained
-    if float(bits[differs].sum()) < hypothesis.cost + _MARGIN:
+    if hypothesis.cause != "first_value" and float(bits[differs].sum()) < hypothesis.cost + _MARGIN:
         return None
     return float(bits[explained].sum()) - hypothesis.cost
 

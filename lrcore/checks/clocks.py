@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from lrcore.checks.rows import Steps, Values
 
 _MOST_STEPS_PER_UPDATE = 4096
-_STRETCHES = sorted({top / bottom for bottom in (1, 2, 3, 4) for top in range(1, 33)} | {float(k) for k in range(33, 129)})
+_FOLLOWING = 5  # rows from which a first value is known to be apart
+_STRETCHES = sorted(
+    {top / bottom for bottom in (1, 2, 3, 4) for top in range(1, 33)} | {float(k) for k in range(33, 129)}
+)
 
 
 def steps_per_update(case: Case) -> Iterator[Hypothesis]:
@@ -203,7 +206,7 @@ def _shape_words(what: str, place: str, was: str, now: str) -> tuple[str, str]:
 def first_value(case: Case) -> Iterator[Hypothesis]:
     """All rows but the first follow."""
     rows = case.rows
-    if len(rows.values) < 3 or case.off[1:].any() or not case.off[0]:
+    if len(rows.values) < _FOLLOWING or case.off[1:].any() or not case.off[0]:
         return
     first, step = rows.values[0], int(rows.log.steps[0])
     curve = case.scheduled.copy()

@@ -251,7 +251,13 @@ def _reshaped(plain: Plain, path: str) -> Iterator[_Change]:
             if name == "warmup":  # DeepSpeed's warmups of the shape log end one update early
                 steps = max(1, plain[name]["steps"] - 1)
                 table = {**_bare(plain[name]), "shape": "log", "steps": steps}
-                yield name, f"{path}{name}.shape", str(plain[name].get("shape", "linear")), "log", {**plain, name: table}
+                yield (
+                    name,
+                    f"{path}{name}.shape",
+                    str(plain[name].get("shape", "linear")),
+                    "log",
+                    {**plain, name: table},
+                )
     if "shape" in annotations_of(KINDS[plain["kind"]]):
         for was, now, table in _ramps(plain):
             yield "way between its knots", f"{path}shape", was, now, table

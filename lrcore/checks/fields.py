@@ -68,7 +68,11 @@ class Changed:
         low, high, whole = self.low + add, self.high + add, self.family.whole
         if not whole or low == high:
             return _number(self.value + add, whole)
-        return f"at least {_number(low, whole)}" if high > _LONGEST / 2 else f"between {_number(low, whole)} and {_number(high, whole)}"
+        return (
+            f"at least {_number(low, whole)}"
+            if high > _LONGEST / 2
+            else f"between {_number(low, whole)} and {_number(high, whole)}"
+        )
 
 
 def _number(value: float, whole: bool) -> str:
@@ -87,7 +91,13 @@ def field(case: Case) -> Iterator[Hypothesis]:
                 curve,
                 f"{family.place} = {changed.shown()}",
                 (changed.sentence, _advice(changed)),
-                {"place": family.place, "was": family.was, "is": changed.value, "low": changed.low, "high": changed.high},
+                {
+                    "place": family.place,
+                    "was": family.was,
+                    "is": changed.value,
+                    "low": changed.low,
+                    "high": changed.high,
+                },
             )
 
 
@@ -218,7 +228,9 @@ class _Solver:
             last = float(self.case.rows.updates.max(initial=0)) + 1
             around = [was * 2 ** (power / 2) for power in range(-16, 17)]
             along = [last * 2 ** (power / 2) for power in range(-8, 5)]
-            return sorted({float(round(one)) for one in (0, 1, 2, 3, 5, 8, was - 1, was + 1, *around, *along) if one >= 0})
+            return sorted(
+                {float(round(one)) for one in (0, 1, 2, 3, 5, 8, was - 1, was + 1, *around, *along) if one >= 0}
+            )
         step = 2 if self.family.length else 4
         unit = was or self.case.rows.peak
         signs = (1,) if was else (-1, 1)
@@ -240,7 +252,9 @@ class _Solver:
             size = float(line[0] - self.logged[row])
             if abs(size) <= (width if self.family.whole else 1e-3 * width):
                 return middle
-            low, high, below, above = (middle, high, size, above) if (size > 0) == (below > 0) else (low, middle, below, size)
+            low, high, below, above = (
+                (middle, high, size, above) if (size > 0) == (below > 0) else (low, middle, below, size)
+            )
         return high if self.family.whole else (low + high) / 2
 
     def settled(self, number: float) -> Changed | None:

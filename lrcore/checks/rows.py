@@ -22,6 +22,8 @@ MOST_BITS = 40.0
 _EXACT = (1e-11, 1e-13)  # of the value, and of the largest one: what formulas in float64 differ by
 _FLOAT32 = (3e-7, 1.2e-7)  # the same for a trainer that computes in float32
 
+_ROUND = 5  # digits of a decimal number that may be one of bfloat16 by chance: 0.5, 0.125
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -55,8 +57,8 @@ class Rows:
         """How far a curve may be from each row, from the strictest reading to the loosest: exact, float32, as written."""
         sizes = np.abs(self.values)
         exact, single = (part * sizes + whole * self.peak for part, whole in (_EXACT, _FLOAT32))
-        written = np.maximum(single, self.log.tolerances * (1 + 1e-6) + exact)
-        return (exact, single, written) if (self.log.tolerances > single).any() else (exact, single)
+        written = np.maximum(self.log.tolerances, _half_steps(self.values)) * (1 + 1e-6) + exact
+        return (exact, single, np.maximum(single, written)) if (written > single).any() else (exact, single)
 
     @property
     def loosest(self) -> Values:
@@ -82,18 +84,33 @@ class Rows:
         return tuple(np.minimum(MOST_BITS, np.log2(1 + moved / (2 * widths + 1e-300))) for widths in self.widths)
 
     @cached_property
+    def telling(self) -> Mask:
+        """The rows at which the log has said another whole bit, in the loosest reading."""
+        return np.diff(np.floor(np.cumsum(self.bits[-1])), prepend=0.0) > 0
+
+    @cached_property
     def starts(self) -> Mask:
         """The rows at which a session starts, because the step goes back."""
         return np.diff(self.log.steps, prepend=self.log.steps[:1]) < 0
 
     def sample(self, off: Mask, count: int = 9) -> Steps:
         """A few rows that say most: of those that the schedule does not fit, and some that it fits."""
-        telling = self.bits[-1] >= 1.0
         places: list[int] = []
         for mask, some in ((off, count), (~off, 3)):
-            rows = np.flatnonzero(mask & telling)
+            rows = np.flatnonzero(mask & self.telling)
             if len(rows) < some:
                 rows = np.flatnonzero(mask)
             if len(rows):
                 places += rows[np.unique(np.linspace(0, len(rows) - 1, some).astype(int))].tolist()
         return np.unique(np.array(places, dtype=np.int64))
+
+
+def _half_steps(values: Values) -> Values:
+    """Half of what neighbours of bfloat16 are apart, where all rates are such numbers and some are not round by chance."""
+    sizes = np.abs(values)
+    with np.errstate(over="ignore"):
+        short = values.astype(np.float32)
+    exact = bool(np.all(short == values)) and not (short.view(np.uint32) & 0xFFFF).any()
+    if not exact or all(float(f"{one:.{_ROUND - 1}e}") == one for one in values.tolist()):
+        return np.zeros_like(values)
+    return np.where(sizes > 0, 2.0 ** (np.floor(np.log2(np.where(sizes > 0, sizes, 1.0))) - 8), 0.0)

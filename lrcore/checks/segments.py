@@ -62,7 +62,7 @@ def _clock(case: Case, first: int) -> _Part | None:
         fits = (np.abs(curve - rows.values[first:]) <= rows.loosest[first:]) & (clock >= 0)
         stop = first + (int(np.argmin(fits)) if not fits.all() else len(fits))
         price = _price(case, first, offset)
-        if stop > first and _says(case, first, stop, curve) >= price + _ENOUGH:
+        if stop > first and _tells(case, first, stop, offset) and _says(case, first, stop) >= price + _ENOUGH:
             part = _Part(first, stop, curve[: stop - first], price, offset, _words(case, first, offset))
             if best is None or (stop, -price) > (best.stop, -best.cost):
                 best = part
@@ -75,15 +75,14 @@ def _offsets(case: Case, first: int) -> Steps:
     update = int(rows.updates[first])
     furthest = int(rows.updates.max()) + (case.schedule.length or int(rows.updates.max())) + 2
     found = np.arange(-update, min(furthest, 4 * 10**6) - update + 1, dtype=np.int64)
-    telling = first + np.flatnonzero(rows.bits[-1][first : first + 4000] >= 1.0)[: 2 * _TRIED]
-    for row in np.unique([first, *telling[::2]]).tolist():
+    telling = first + np.flatnonzero(rows.telling[first:])[: 2 * _TRIED]
+    before = np.maximum(telling - 1, first)  # on a stair, the last row before a change says as much as the change
+    for row in np.unique([first, *before, *telling]).tolist():
         shown = case.schedule.values(np.maximum(rows.updates[row] + found, 0))
         kept = found[(np.abs(shown - rows.values[row]) <= rows.loosest[row]) & (rows.updates[row] + found >= 0)]
         if not len(kept):
             break  # the next break comes before this row
         found = kept
-    else:
-        pass
     order = np.argsort([_price(case, first, one) for one in found[:2000].tolist()], kind="stable")
     return found[:2000][order][:40]
 
@@ -98,10 +97,17 @@ def _price(case: Case, first: int, offset: int) -> float:
     return place + 4.0 + math.log2(1 + abs(offset))
 
 
-def _says(case: Case, first: int, stop: int, curve: Values) -> float:
-    """The bits of the rows in a part that the schedule itself does not explain."""
-    bits = case.rows.bits[-1][first:stop]
-    return float(bits.sum())
+def _tells(case: Case, first: int, stop: int, offset: int) -> bool:
+    """Whether enough rows of a part say something: one row alone is explained by some offset or other."""
+    rows = case.rows
+    telling = int(rows.telling[first:stop].sum())
+    known = first > 0 and int(rows.updates[first]) + offset <= int(rows.updates[first]) - int(rows.updates[first - 1])
+    return telling >= (2 if known else 3)
+
+
+def _says(case: Case, first: int, stop: int) -> float:
+    """The bits of the rows in a part."""
+    return float(case.rows.bits[-1][first:stop].sum())
 
 
 def _horizon(case: Case, first: int) -> _Part | None:
@@ -116,7 +122,7 @@ def _horizon(case: Case, first: int) -> _Part | None:
                 continue  # the schedule was another one from the start
             curve = whole[first:]
             price = math.log2(len(case.off)) + 4 + changed.cost
-            if _says(case, first, len(case.off), curve) >= price + _ENOUGH:
+            if _says(case, first, len(case.off)) >= price + _ENOUGH:
                 words = f"From update {int(case.rows.log.steps[first]):,} on {changed.sentence}"
                 return _Part(first, len(case.off), curve, price, None, words)
     return None
@@ -142,9 +148,7 @@ def _hypothesis(case: Case, parts: list[_Part]) -> Hypothesis:
     stop = parts[-1].stop
     explained = np.arange(rows) < stop
     curve = np.concatenate([*(part.curve for part in parts), case.rows.values[stop:]])
-    shown = [
-        Segment(int(steps[part.first]), int(steps[part.stop - 1]), part.offset, part.words) for part in parts
-    ]
+    shown = [Segment(int(steps[part.first]), int(steps[part.stop - 1]), part.offset, part.words) for part in parts]
     sentences = [part.words for part in parts if part.offset != 0 or part is not parts[0]]
     if stop < rows:
         shown.append(Segment(int(steps[stop]), int(steps[-1]), None, "unexplained"))

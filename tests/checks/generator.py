@@ -319,13 +319,14 @@ def _scale(rng: Generator, schedule: Schedule, plan: _Plan) -> _Deed:
 
 def _field(rng: Generator, schedule: Schedule, plan: _Plan) -> _Deed | None:
     plain = schedule.to_dict()
-    places = [*numbers(plain), *([("total_steps",)] if "warmup" in plain and "decay_steps" in plain else [])]
+    counts = "warmup" in plain and isinstance(plain.get("decay_steps"), int)  # else it is a time constant
+    places = [*numbers(plain), *([("total_steps",)] if counts else [])]
     if not places:
         return None
     place = places[int(rng.integers(len(places)))]
     if place == ("total_steps",):  # the decay, as the warmup stays
         place, changed = ("decay_steps",), _another(rng, plain["decay_steps"])
-    elif place == ("warmup", "steps") and "decay_steps" in plain and rng.random() < 0.5:  # total_steps stays
+    elif place == ("warmup", "steps") and counts and rng.random() < 0.5:  # total_steps stays
         changed = _another(rng, plain["warmup"]["steps"])
         plain["decay_steps"] = plain["decay_steps"] + plain["warmup"]["steps"] - changed
     else:

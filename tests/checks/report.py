@@ -78,7 +78,9 @@ def _share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
 
 
-def groups(every: Iterable[Verdict], key: Callable[[Verdict], str], order: Sequence[str]) -> list[tuple[str, list[Verdict]]]:
+def groups(
+    every: Iterable[Verdict], key: Callable[[Verdict], str], order: Sequence[str]
+) -> list[tuple[str, list[Verdict]]]:
     """The verdicts by a key, in an order."""
     listed = list(every)
     return [(name, [one for one in listed if key(one) == name]) for name in order]
@@ -96,7 +98,9 @@ _DIGITS = ("3", "4", "5", "6", "8", "full", "float32", "bfloat16")
 
 def report(every: Sequence[Verdict]) -> str:
     """The page's figures in Markdown."""
-    dense = [one for one in every if one.run.digits == "full" and len(one.run.steps) >= MANY and one.run.cause != UNRELATED]
+    dense = [
+        one for one in every if one.run.digits == "full" and len(one.run.steps) >= MANY and one.run.cause != UNRELATED
+    ]
     unrelated = [one for one in every if one.run.cause == UNRELATED]
     follows = [one for one in every if one.run.cause == "follows"]
     told = [one for one in every if one.told]
