@@ -34,6 +34,8 @@ from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
 
 if TYPE_CHECKING:
+    from lrcore.checks.difference import diff
+    from lrcore.checks.lint import check
     from lrcore.configs.taken import Taken
     from lrcore.trainers.registry import from_trainer
 
@@ -65,7 +67,9 @@ __all__ = [
     "Shift",
     "Sum",
     "Taken",
+    "check",
     "cyclic",
+    "diff",
     "dumps",
     "from_dict",
     "from_name",
@@ -82,7 +86,12 @@ __all__ = [
     "warmup_stable_decay",
 ]
 
-_LATER = {"Taken": "lrcore.configs.taken", "from_trainer": "lrcore.trainers.registry"}
+_LATER = {
+    "Taken": "lrcore.configs.taken",
+    "check": "lrcore.checks.lint",
+    "diff": "lrcore.checks.difference",
+    "from_trainer": "lrcore.trainers.registry",
+}
 """Public names whose modules are imported when they are first asked for: training does not need them."""
 
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one
