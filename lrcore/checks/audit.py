@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
 from lrcore.checks import clocks
-from lrcore.checks.fields import field
 from lrcore.checks.falls import plateau
+from lrcore.checks.fields import field
 from lrcore.checks.hypotheses import Case, Hypothesis, Segment, rate
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
@@ -40,6 +40,7 @@ SEARCHES: tuple[Search, ...] = (
     clocks.first_value,
     clocks.rebound,
     plateau,
+    clocks.starts_over,
     segments,
 )
 """One search for each cause, the simplest first."""
@@ -243,7 +244,8 @@ def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[
 def _still_likely(priced: list[_Priced], cases: list[Case]) -> list[Case]:
     """The clocks for which the longer searches are worth while: one alone where it explains full digits already."""
     score, case, hypothesis = max(priced, key=lambda one: one[0])
-    certain = score > _CERTAIN and case.rows.level(hypothesis.curve, hypothesis.explained) == 0
+    certain = hypothesis.cause != "segments" and score > _CERTAIN
+    certain = certain and case.rows.level(hypothesis.curve, hypothesis.explained) == 0
     return [case] if certain else cases
 
 
@@ -290,7 +292,9 @@ _Priced = tuple[float, Case, Hypothesis]
 
 def _listed(priced: list[_Priced]) -> list[_Priced]:
     """The answers that are as good as the best: one for each cause, at most three."""
-    best, listed, causes = priced[0][0], [], set()
+    best = priced[0][0]
+    listed: list[_Priced] = []
+    causes: set[str] = set()
     for one in priced:
         if one[0] >= best - _EQUAL and one[2].cause not in causes and len(listed) < _LISTED:
             listed.append(one)
@@ -333,9 +337,9 @@ def _several(case: Case, found: list[Hypothesis]) -> Iterator[str]:
     if _in_warmup(case):
         yield f"The log ends in the warmup; it fits {listed}."
     else:
-        yield f"The log fits {listed}, and cannot tell which."
+        yield f"The log fits {listed}: the same at each of its rows."
     yield f"First seen at {_seen(case)}."
-    yield "Log further to tell." if _in_warmup(case) else "Log more rows, or more digits, to tell."
+    yield "Log further to tell." if _in_warmup(case) else found[0].sentences[-1]
 
 
 def _seen(case: Case) -> str:
@@ -348,10 +352,8 @@ def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
     """No hypothesis is worth its price; the log is on its schedule up to a row, if it ever was."""
     case = max(cases, key=lambda one: one.first_off)
     log, row = case.rows.log, case.first_off
-    words = [
-        f"Unexplained from update {int(log.steps[row]):,} on: logged {rate(case.rows.values[row])}, "
-        f"scheduled {rate(case.scheduled[row])}."
-    ]
+    values = f"logged {rate(case.rows.values[row])}, scheduled {rate(case.scheduled[row])}"
+    words = [f"Unexplained from update {int(log.steps[row]):,} on: {values}."]
     if len(np.unique(case.rows.values)) == 1:
         words.append("The log has one rate only, which cannot tell why.")
     elif row:

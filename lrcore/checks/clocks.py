@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_STEPS_PER_UPDATE = 4096
 _FOLLOWING = 5  # rows from which a first value is known to be apart
+_MOST_FIRST = 3  # rows that may be apart before
+_TRIED = 400  # candidates that are compared with all rows
 _STRETCHES = sorted(
     {top / bottom for bottom in (1, 2, 3, 4) for top in range(1, 33)} | {float(k) for k in range(33, 129)}
 )
@@ -24,10 +26,10 @@ _STRETCHES = sorted(
 def steps_per_update(case: Case) -> Iterator[Hypothesis]:
     """S(k t): the scheduler is stepped by each process or micro-batch."""
     updates = case.rows.updates
-    found = case.survivors(
+    likely = case.survivors(
         np.arange(2, _MOST_STEPS_PER_UPDATE + 1), lambda many, update: case.schedule.values(many * update)
     )
-    found = [k for k in found.tolist() if case.rows.level(case.schedule.values(updates * k)) is not None]
+    found = [k for k in likely.tolist() if case.rows.level(case.schedule.values(updates * k)) is not None]
     if found:
         k, width = found[0], found[-1] - found[0] + 1
         yield Hypothesis(
@@ -94,7 +96,7 @@ def per_epoch(case: Case) -> Iterator[Hypothesis]:
         np.arange(2, max(3, min(last, 10**6) + 1)), lambda many, update: _at_each(case, update // many)
     )
     fitting: list[int] = []
-    for k in found[:400].tolist():
+    for k in found[:_TRIED].tolist():
         if case.rows.level(case.schedule.values(updates // k)) is not None:
             fitting.append(k)
     if fitting:
@@ -204,25 +206,47 @@ def _shape_words(what: str, place: str, was: str, now: str) -> tuple[str, str]:
 
 
 def first_value(case: Case) -> Iterator[Hypothesis]:
-    """All rows but the first follow."""
-    rows = case.rows
-    if len(rows.values) < _FOLLOWING or case.off[1:].any() or not case.off[0]:
+    """All rows but the first follow; or but the first few."""
+    rows, count = case.rows, int(np.flatnonzero(case.off)[-1]) + 1
+    if count > _MOST_FIRST or len(rows.values) - count < _FOLLOWING:
         return
-    first, step = rows.values[0], int(rows.log.steps[0])
-    curve = case.scheduled.copy()
-    curve[0] = first
+    first, step = float(rows.values[0]), int(rows.log.steps[0])
+    curve = np.concatenate([rows.values[:count], case.scheduled[count:]])
+    which = "Only the first value is" if count == 1 else f"Only the first {count} values are"
     yield Hypothesis(
         "first_value",
-        4 + min(rows.bits[0][0], real_bits(float(first), 0.0)),
+        4 + min(float(rows.bits[0][:count].sum()), count * real_bits(first, 0.0)),
         curve,
         f"another first value ({rate(first)})",
         (
-            f"Only the first value is apart: at update {step:,} the log has {rate(first)}, scheduled {rate(case.scheduled[0])}.",
+            f"{which} apart: at update {step:,} the log has {rate(first)}, scheduled {rate(case.scheduled[0])}.",
             "The optimizer had its own rate before the scheduler first set one; set the rate before the first update.",
         ),
-        {"value": float(first), "scheduled": float(case.scheduled[0])},
-        explained=np.arange(len(curve)) > 0,
+        {"value": first, "scheduled": float(case.scheduled[0]), "rows": count},
+        explained=np.arange(len(curve)) >= count,
     )
+
+
+def starts_over(case: Case) -> Iterator[Hypothesis]:
+    """S(t mod k): the scheduler is made anew every k updates, as where it is made inside the loop over epochs."""
+    updates = case.rows.updates
+    last = int(updates.max(initial=0))
+    found = case.survivors(np.arange(2, max(3, min(last, 10**6))), lambda many, update: _at_each(case, update % many))
+    for k in found[:_TRIED].tolist():
+        curve = case.schedule.values(updates % k)
+        if case.rows.level(curve) is not None:
+            step = int(case.rows.log.steps[min(case.first_off, len(updates) - 1)])
+            words = f"The schedule starts again every {counted(k)} updates, first at update {step:,}: its state is lost each time."
+            advice = "Make the scheduler once, before the loop over epochs, and save and load its state."
+            yield Hypothesis(
+                "segments",
+                5 + whole_bits(k),
+                curve,
+                f"a start again every {counted(k)} updates",
+                (words, advice),
+                {"every": k},
+            )
+            return
 
 
 def rebound(case: Case) -> Iterator[Hypothesis]:

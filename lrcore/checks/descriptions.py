@@ -237,7 +237,9 @@ def reshaped(schedule: Schedule) -> tuple[Reshaped, ...]:
         (what, place, was, now, built(plain))
         for what, place, was, now, plain in _reshaped(full(schedule.to_dict()), "")
     )
-    return tuple(Reshaped(*words, changed) for *words, changed in changes if changed is not None)
+    return tuple(
+        Reshaped(what, place, was, now, changed) for what, place, was, now, changed in changes if changed is not None
+    )
 
 
 _Change = tuple[str, str, str, str, Plain]
@@ -264,8 +266,8 @@ def _reshaped(plain: Plain, path: str) -> Iterator[_Change]:
     yield from _decays(plain, path)
     for name in _FLAGS:
         if name in annotations_of(KINDS[plain["kind"]]):
-            was = bool(plain.get(name, False))
-            yield name, f"{path}{name}", str(was).lower(), str(not was).lower(), {**plain, name: not was}
+            on = bool(plain.get(name, False))
+            yield name, f"{path}{name}", str(on).lower(), str(not on).lower(), {**plain, name: not on}
     if isinstance(plain.get("schedule"), dict):
         for what, place, was_, now, inner in _reshaped(plain["schedule"], f"{path}schedule."):
             yield what, place, was_, now, {**plain, "schedule": inner}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ def _hypothesis(case: Case, factor: float, counts: Values, curve: Values) -> Hyp
     bounds = [0, *falls.tolist(), len(counts)]
     segments = tuple(
         Segment(int(steps[a]), int(steps[b - 1]), 0, f"times {factor ** counts[a]:.6g}")
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in itertools.pairwise(bounds)
     )
     advice = (
         "Nothing is to be done."

@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
 from lrcore.checks.descriptions import families
 from lrcore.checks.fields import changes
-from lrcore.checks.hypotheses import Case, Hypothesis, Segment, counted, rate
+from lrcore.checks.hypotheses import Case, Hypothesis, Segment, counted, rate, whole_bits
 
 if TYPE_CHECKING:
     from lrcore.checks.rows import Steps, Values
@@ -94,7 +94,7 @@ def _price(case: Case, first: int, offset: int) -> float:
     update, before = int(rows.updates[first]), int(rows.updates[first - 1]) if first else -1
     if offset == 0 or -update <= offset <= -before:
         return place + 3.0
-    return place + 4.0 + math.log2(1 + abs(offset))
+    return place + 3.0 + whole_bits(offset)
 
 
 def _tells(case: Case, first: int, stop: int, offset: int) -> bool:
@@ -137,10 +137,14 @@ def _words(case: Case, first: int, offset: int) -> str:
     if offset == 0:
         return f"{place} it is on the schedule again."
     if offset > 0:
-        return f"{place} it is {counted(offset)} updates ahead: the scheduler was stepped too often, or updates were skipped."
+        return f"{place} it is {_updates(offset)} ahead: the scheduler was stepped too often, or updates were skipped."
     lost = -update <= offset <= -max(before, 1) or (first > 0 and offset <= -0.9 * update)
     why = "its state was not restored on resume" if lost else "updates were repeated, or an older state was restored"
-    return f"{place} it is {counted(-offset)} updates behind: {why}."
+    return f"{place} it is {_updates(-offset)} behind: {why}."
+
+
+def _updates(count: int) -> str:
+    return f"{counted(count)} update{'' if count == 1 else 's'}"
 
 
 def _hypothesis(case: Case, parts: list[_Part]) -> Hypothesis:
@@ -175,7 +179,7 @@ def _short(parts: list[_Part]) -> str:
     last = parts[-1]
     if last.offset is None:
         return "another end of the schedule later on"
-    return f"a clock {counted(abs(last.offset))} updates {'behind' if last.offset < 0 else 'ahead'} later on"
+    return f"a clock {_updates(abs(last.offset))} {'behind' if last.offset < 0 else 'ahead'} later on"
 
 
 def _advice(parts: list[_Part]) -> str:

@@ -407,8 +407,8 @@ def _plateau(rng: Generator, schedule: Schedule, plan: _Plan) -> _Deed:
     places = np.sort(rng.choice(inside, count, replace=False))
 
     def rates(updates: Steps) -> Values:
-        falls: Values = factor ** np.searchsorted(places, updates, side="right")
-        return schedule.values(updates) * falls
+        falls = np.searchsorted(places, updates, side="right").astype(np.float64)
+        return schedule.values(updates) * factor**falls
 
     meant = factor if rng.random() < 0.4 else None
     return _Deed(rates, {"factor": factor, "places": places.tolist()}, meant)
@@ -450,7 +450,7 @@ def _unrelated(rng: Generator, schedule: Schedule, plan: _Plan) -> _Deed:
         other = FORMS[str(rng.choice(list(FORMS)))](rng, max(8, round(plan.total * rng.uniform(0.3, 3))))
         return _Deed(other.values, {"how": how})
     drawn: dict[str, Callable[[], Values]] = {
-        "walk": lambda: np.multiply(peak, np.exp(np.cumsum(rng.normal(0, 0.1, len(x))))),
+        "walk": lambda: peak * np.exp(np.cumsum(rng.normal(0, 0.1, len(x)), dtype=np.float64)),
         "waves": lambda: peak * (2 + np.sin(rng.uniform(2, 20) * x + rng.uniform(0, 6)) - rng.uniform(0, 1) * x),
         "noise": lambda: peak * rng.uniform(0.5, 1.5, len(x)),
         "falling": lambda: np.multiply(peak, np.exp(-rng.uniform(0.5, 4) * x ** rng.uniform(0.5, 2))),

@@ -106,12 +106,11 @@ def report(every: Sequence[Verdict]) -> str:
     told = [one for one in every if one.told]
     slowest = sorted(one.seconds for one in every)
     explained = sum(bool(one.causes) for one in unrelated if one.told)
+    named, foreign = sum(one.right for one in dense if one.told), sum(one.told for one in unrelated)
     lines = [
-        f"* With at least {MANY} rows and full digits the cause is named: "
-        f"{_share(sum(one.right for one in dense if one.told), sum(one.told for one in dense))}.",
+        f"* With at least {MANY} rows and full digits the cause is named: {_share(named, sum(one.told for one in dense))}.",
         f"* Wrong causes: {_share(sum(one.wrong for one in told), len(told))}.",
-        f"* Logs that have nothing to do with the schedule and are explained: "
-        f"{_share(explained, sum(one.told for one in unrelated))}.",
+        f"* Logs that have nothing to do with the schedule, and are explained: {_share(explained, foreign)}.",
         f"* Runs that follow and are called wrong: {_share(sum(one.causes != ('follows',) for one in follows), len(follows))}.",
         f"* Time for a log: {1e3 * slowest[len(slowest) // 2]:.0f} ms in the middle, {1e3 * slowest[-1]:.0f} ms at most.",
         "",
