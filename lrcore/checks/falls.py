@@ -1,0 +1,120 @@
+"""The plateau: a schedule times a factor that falls now and then, each time by the same ratio."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+
+from lrcore.checks.clocks import shortest
+from lrcore.checks.hypotheses import Case, Hypothesis, Segment, real_bits
+
+if TYPE_CHECKING:
+    from lrcore.checks.rows import Values
+
+_LARGEST = 0.97  # a factor above it explains whatever falls
+_MOST_FALLS = 12
+_SHOWN = 4
+
+
+def plateau(case: Case) -> Iterator[Hypothesis]:
+    """The ratio of the log to the schedule falls by one factor, at some rows."""
+    factors = [case.factor] if case.factor else []
+    for factor in [*factors, *_factors(case)]:
+        counts = _counts(case, factor)
+        if counts is None:
+            continue
+        curve = case.scheduled * factor**counts
+        if case.rows.level(curve) is not None:
+            yield _hypothesis(case, factor, counts, curve)
+            return
+
+
+def _ratios(case: Case) -> Values:
+    """The log over the schedule; NaN where that is nearly 0."""
+    scheduled = case.scheduled
+    seen = np.abs(scheduled) > 1e-9 * np.abs(scheduled).max(initial=0.0)
+    return np.where(seen, case.rows.values / np.where(seen, scheduled, 1.0), math.nan)
+
+
+def _factors(case: Case) -> Iterator[float]:
+    """What the factor may be: from the first fall, which may be several at once, made exact by all rows."""
+    ratios = _ratios(case)
+    fallen = ratios[case.off & np.isfinite(ratios)]
+    if not len(fallen) or case.first_off == 0 or not 0 < fallen[0] < _LARGEST:
+        return
+    for falls in (1, 2, 3):
+        rough = float(fallen[0]) ** (1 / falls)
+        if rough < _LARGEST:
+            yield from _exact(case, ratios, rough)
+
+
+def _exact(case: Case, ratios: Values, rough: float) -> Iterator[float]:
+    """The factors near a rough one that all rows allow, in the strictest reading."""
+    known = np.isfinite(ratios) & (ratios > 0)
+    counts = np.zeros(len(ratios))
+    counts[known] = np.round(np.log(ratios[known]) / math.log(rough))
+    used = known & (counts > 0)
+    if not used.any():
+        return
+    for widths in case.rows.widths:
+        ends = []
+        for sign in (-1, 1):
+            part = (case.rows.values + sign * widths)[used] / case.scheduled[used]
+            ends.append(np.maximum(part, 1e-300) ** (1 / counts[used]))
+        low, high = float(np.minimum(*ends).max()), float(np.maximum(*ends).min())
+        if low <= high:
+            yield shortest(low, high)
+            return
+
+
+def _counts(case: Case, factor: float) -> Values | None:
+    """How often the factor has fallen by each row; None where it would have to rise, or falls too often."""
+    if not 0 < factor < _LARGEST:
+        return None
+    ratios = _ratios(case)
+    known = np.isfinite(ratios) & (ratios > 0)
+    counts = np.zeros(len(ratios))
+    counts[known] = np.round(np.log(ratios[known]) / math.log(factor))
+    counts[~known] = 0
+    filled = np.maximum.accumulate(counts)
+    if np.any(filled[known] != counts[known]) or counts.min() < 0 or len(np.unique(counts[known])) > _MOST_FALLS:
+        return None
+    if counts[np.argmax(known)] != 0:
+        return None
+    return filled
+
+
+def _hypothesis(case: Case, factor: float, counts: Values, curve: Values) -> Hypothesis:
+    steps = case.rows.log.steps
+    falls = np.flatnonzero(np.diff(counts) > 0) + 1
+    price = 0.0 if factor == case.factor else real_bits(factor, 0.0)
+    each = math.log2(len(counts)) + 1
+    places = [f"{int(steps[row]):,}" for row in falls[:_SHOWN].tolist()]
+    more = f" and {len(falls) - _SHOWN} more" if len(falls) > _SHOWN else ""
+    listed = f"{', '.join(places)}{more}" if len(places) != 2 or more else " and ".join(places)
+    what = "its plateau's factor" if factor == case.factor else "a factor"
+    first = "Follows the schedule" if factor == case.factor else "A plateau lowers the rate"
+    words = f"{first} times {what} of {factor:.6g}" if factor == case.factor else f"{first}: by {what} of {factor:.6g}"
+    bounds = [0, *falls.tolist(), len(counts)]
+    segments = tuple(
+        Segment(int(steps[a]), int(steps[b - 1]), 0, f"times {factor ** counts[a]:.6g}")
+        for a, b in itertools.pairwise(bounds)
+    )
+    advice = (
+        "Nothing is to be done."
+        if factor == case.factor
+        else "A callback or scheduler such as ReduceLROnPlateau acts beside the schedule; take it out, or plan a [plateau]."
+    )
+    return Hypothesis(
+        "plateau",
+        6 + price + each * len(falls),
+        curve,
+        f"a plateau's factor of {factor:.6g}",
+        (f"{words} from update{'s' if len(falls) > 1 else ''} {listed} on.", advice),
+        {"factor": factor, "updates": [int(steps[row]) for row in falls]},
+        segments,
+    )
