@@ -15,12 +15,18 @@ class Answer:
         schedule: the schedule.
         lag: row n of the log shows the rate of update n - lag.
         price: what its numbers cost, in bits.
+        notes: what the log leaves open, a sentence each.
     """
 
     schedule: Schedule
     lag: int
     price: float
+    notes: tuple[str, ...] = ()
 
+
+def priced(schedule: Schedule, lag: int, notes: tuple[str, ...] = ()) -> Answer:
+    """The answer with its price."""
+    return Answer(schedule, lag, price_of(schedule), notes)
 
 
 def price_of(schedule: Schedule) -> float:
@@ -41,11 +47,11 @@ def _price(part: object) -> float:
         return sum(map(_price, part))
     if isinstance(part, bool) or not isinstance(part, int | float):
         return 1.0
-    return number_price(part)
+    return _price_of_number(part)
 
 
-def number_price(number: float) -> float:
-    """The bits of one number: 2 for its size, 3.3 for each digit that is not a zero at the end."""
+def _price_of_number(number: float) -> float:
+    """The bits of one number: 2 for its size, 3.3 for each digit that is not a zero at an end."""
     if number == 0:
         return 1.0
     digits = repr(float(number)).lstrip("-").split("e")[0].replace(".", "").strip("0")

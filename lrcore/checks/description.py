@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lrcore.checks.answers import Answer, price_of
+from lrcore.checks.answers import Answer, priced
 from lrcore.checks.fitting import misfit, refined, slopes_at
 from lrcore.checks.forms import FORMS, GROWTH, RATE, STEPS, Form, exponential_of
 from lrcore.checks.points import Points
@@ -123,7 +123,7 @@ def finished(description: Description, numbers: Numbers, points: Points) -> Answ
         values = schedule.values(points.steps - description.lag)
     except (ScheduleError, ValueError, OverflowError, ZeroDivisionError):
         return None
-    return Answer(schedule, description.lag, price_of(schedule)) if points.fit(values) else None
+    return priced(schedule, description.lag) if points.fit(values) else None
 
 
 def _rounded(description: Description, numbers: Numbers, free: NDArray[np.bool_], points: Points) -> Numbers | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _FLOAT64 = 1e-12  # schedulers that multiply update after update lose some digits
 _FLOAT32 = 1.5e-7
+_BESIDE = 1.4  # of a tolerance: how far least squares may be off at the worst point where the best fit is just within
 _AT_LEAST = 8  # distinct rates, before they are taken for float32
 
 
@@ -43,6 +44,13 @@ class Points:
             [1, 2]
         """
         return Points(self.steps[chosen], self.values[chosen], self.tolerances[chosen])
+
+    def loosened(self) -> Points:
+        """The points with wider tolerances where digits are missing: least squares are a little beside the best fit."""
+        import numpy as np
+
+        rounded = self.tolerances > 1e-10 * np.abs(self.values).max()
+        return Points(self.steps, self.values, np.where(rounded, _BESIDE * self.tolerances, self.tolerances))
 
     def thinned(self, most: int) -> Points:
         """At most about `most` points: all of the first and the last few, and of the others every n-th."""

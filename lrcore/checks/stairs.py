@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from lrcore.checks.answers import Answer, price_of
+from lrcore.checks.answers import Answer, priced
 from lrcore.checks.points import Points
 from lrcore.schedules.kinds import Every, Exponential, PiecewiseConstant
 from lrcore.schedules.schedule import Schedule
 
 _SURE = 0.8  # of the weight that all possible numbers have together
+_STAIRS = 12  # at most, of heights that follow no rule
 _WEIGHTS = {1: 0.4 / 9, 2: 0.3 / 81, 3: 0.15 / 810}  # how often people choose a number of so many digits
 
 
@@ -125,13 +126,18 @@ def staircases(points: Points, head: Head, lag: int, smooth: Callable[[Points], 
     runs, origin = runs_of(body), lag + head.steps
     if len(runs) < 2 or runs[0].first < origin:
         return
-    for schedule in (*_geometric(runs, origin), *_per_epoch(runs, origin, smooth), *_chosen(runs, origin, len(body))):
+    geometric = list(_geometric(runs, origin))
+    others = () if geometric else (*_per_epoch(runs, origin, smooth), *_chosen(runs, origin, len(body)))
+    for schedule, notes in (*geometric, *others):
         whole = schedule.warmup(head.steps, init_value=head.init)
         if points.fit(whole.values(points.steps - lag)):
-            yield Answer(whole, lag, price_of(whole))
+            yield priced(whole, lag, notes)
 
 
-def _geometric(runs: list[Run], origin: int) -> Iterator[Schedule]:
+_Found = tuple[Schedule, tuple[str, ...]]
+
+
+def _geometric(runs: list[Run], origin: int) -> Iterator[_Found]:
     """Each stair is the one before it times a factor, and all are equally long."""
     first, factor = runs[0].value, runs[1].value / runs[0].value if runs[0].value else 0.0
     if not 0 < factor < 1 or len(runs) < 3:
@@ -140,33 +146,45 @@ def _geometric(runs: list[Run], origin: int) -> Iterator[Schedule]:
     ticks = [round(math.log(run.value / first) / math.log(factor)) if run.value > 0 else -1 for run in runs]
     if ticks != sorted(set(ticks)):
         return
-    period = likely(periods(runs, ticks, origin))
+    possible = periods(runs, ticks, origin)
+    period = likely(possible)
     if period is not None:
         start = shortest(first, runs[0].tolerance)
-        yield Exponential(init_value=start, decay_rate=factor, decay_steps=period, staircase=True)
+        yield Exponential(init_value=start, decay_rate=factor, decay_steps=period, staircase=True), _open(possible)
 
 
-def _per_epoch(runs: list[Run], origin: int, smooth: Callable[[Points], list[Answer]]) -> Iterator[Schedule]:
+def _per_epoch(runs: list[Run], origin: int, smooth: Callable[[Points], list[Answer]]) -> Iterator[_Found]:
     """One value per epoch, the values of a smooth schedule."""
     import numpy as np
 
     ticks = list(range(len(runs)))
-    period = likely(periods(runs, ticks, origin))
+    possible = periods(runs, ticks, origin)
+    period = likely(possible)
     if period is None or len(runs) < 4:
         return
     values = np.array([run.value for run in runs])
     for inner in smooth(Points(np.array(ticks), values, np.array([run.tolerance for run in runs])))[:1]:
-        yield Every(inner.schedule, period)
+        yield Every(inner.schedule, period), _open(possible)
 
 
-def _chosen(runs: list[Run], origin: int, count: int) -> Iterator[Schedule]:
+def _chosen(runs: list[Run], origin: int, count: int) -> Iterator[_Found]:
     """Stairs of any length and height."""
-    if count < 2 * len(runs):
+    if count < 3 * len(runs) or len(runs) > _STAIRS:
         return
-    boundaries = [likely(range(run.last - origin + 1, after.first - origin + 1)) for run, after in pairwise(runs)]
-    if None not in boundaries:
+    possible = [range(run.last - origin + 1, after.first - origin + 1) for run, after in pairwise(runs)]
+    boundaries = [number for number in map(likely, possible) if number is not None]
+    if len(boundaries) == len(possible):
         values = [shortest(run.value, run.tolerance) for run in runs]
-        yield PiecewiseConstant(boundaries=[number for number in boundaries if number is not None], values=values)
+        notes = tuple(note for interval in possible for note in _open(interval))
+        yield PiecewiseConstant(boundaries=boundaries, values=values), notes
+
+
+def _open(possible: range) -> tuple[str, ...]:
+    """What is said of a number that the log gives as an interval."""
+    if len(possible) == 1:
+        return ()
+    first, last = possible[0], possible[-1]
+    return (f"{likely(possible):,} updates is the roundest number between {first:,} and {last:,}; the log has no closer points.",)
 
 
 def shortest(value: float, tolerance: float) -> float:

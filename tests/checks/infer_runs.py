@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import lrcore
 from lrcore import Schedule
 from lrcore.checks.log import Log
+from lrcore.checks.logs import read_log
 
 Draw = random.Random
 RELATIVE = 1e-9  # two rates that differ by less are the same: a log of full digits tells more
@@ -46,10 +47,9 @@ class Drawn:
     def log(self) -> Log:
         """What the run wrote."""
         values = self.schedule.values(self.steps - self.lag)
-        if self.digits is None:
-            return Log("log", self.steps, values, np.zeros(len(values)))
-        written = np.array([float(f"{value:.{self.digits - 1}e}") for value in values])
-        return Log("log", self.steps, written, np.array([_half_a_digit(value, self.digits) for value in written]))
+        if self.digits is not None:
+            values = np.array([float(f"{value:.{self.digits - 1}e}") for value in values])
+        return read_log((self.steps, values))
 
 
 def draw(seed: int, digits: bool = False) -> Drawn:
@@ -96,10 +96,6 @@ def _steps(rng: Draw, density: str, points: int) -> NDArray[np.int64]:
     gap = {"every update": 1, "every 10": 10, "every 50": 50}[density]
     first = rng.choice([0, gap])
     return np.arange(points, dtype=np.int64) * gap + first
-
-
-def _half_a_digit(value: float, digits: int) -> float:
-    return 0.0 if value == 0 else 0.5000001 * 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1)
 
 
 # --- numbers as people choose them ------------------------------------------------------------------------------------
