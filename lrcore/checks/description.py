@@ -184,9 +184,7 @@ def _candidates(value: float, *, whole: bool) -> list[float]:
     return [0.0, *rounded]
 
 
-def _spread(
-    description: Description, numbers: Numbers, free: NDArray[np.bool_], index: int, points: Points
-) -> float:
+def _spread(description: Description, numbers: Numbers, free: NDArray[np.bool_], index: int, points: Points) -> float:
     """How far a constant may move, if the others follow, before the points no longer fit."""
     import numpy as np
 

@@ -46,28 +46,41 @@ def refined(formula: Formula, guess: Numbers, free: NDArray[np.bool_], points: P
     cost = float(found @ found)
     for _ in range(_ROUNDS):
         slopes = slopes_at(formula, numbers, free, points)
-        if slopes is None:
+        step = None if slopes is None else _step(formula, numbers, free, points, slopes, found, damping)
+        if step is None:
             break
-        sizes = np.maximum(np.sqrt((slopes * slopes).sum(axis=0)), 1e-300)
-        better = False
-        for _ in range(6):
-            step = _damped(slopes / sizes, found, damping) / sizes
-            trial = numbers.copy()
-            trial[free] -= step
-            at_trial = misfit(formula, trial, points)
-            cost_there = float(at_trial @ at_trial)
-            if np.isfinite(cost_there) and cost_there < cost:
-                better = True
-                break
-            damping = max(damping, 1e-12) * 30
-        if not better:
-            break
-        stuck = stuck + 1 if cost_there > 0.7 * cost else 0
-        numbers, found, cost, damping = trial, at_trial, cost_there, damping / 100
+        numbers, found, damping = step
+        before, cost = cost, float(found @ found)
+        stuck = stuck + 1 if cost > 0.7 * before else 0
         largest = float(np.abs(found).max())
         if largest < _GOOD or stuck > 4:
             break
     return numbers, largest
+
+
+def _step(
+    formula: Formula,
+    numbers: Numbers,
+    free: NDArray[np.bool_],
+    points: Points,
+    slopes: Numbers,
+    found: Numbers,
+    damping: float,
+) -> tuple[Numbers, Numbers, float] | None:
+    """Better numbers, their misfit and the damping for the next step; None if no damping makes them better."""
+    import numpy as np
+
+    sizes = np.maximum(np.sqrt((slopes * slopes).sum(axis=0)), 1e-300)
+    for _ in range(6):
+        trial = numbers.copy()
+        trial[free] -= _damped(slopes / sizes, found, damping) / sizes
+        there = misfit(formula, trial, points)
+        with np.errstate(over="ignore"):
+            better = float(there @ there) < float(found @ found)
+        if better:
+            return trial, there, damping / 100
+        damping = max(damping, 1e-12) * 30
+    return None
 
 
 def _damped(slopes: Numbers, found: Numbers, damping: float) -> Numbers:
@@ -78,8 +91,7 @@ def _damped(slopes: Numbers, found: Numbers, damping: float) -> Numbers:
     if damping > 1e-13:
         slopes = np.vstack([slopes, np.sqrt(damping) * np.eye(count)])
         found = np.concatenate([found, np.zeros(count)])
-    step: Numbers = np.linalg.lstsq(slopes, found, rcond=1e-14)[0]
-    return step
+    return np.linalg.lstsq(slopes, found, rcond=1e-14)[0].astype(np.float64)
 
 
 def slopes_at(formula: Formula, numbers: Numbers, free: NDArray[np.bool_], points: Points) -> Numbers | None:

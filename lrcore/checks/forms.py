@@ -107,6 +107,13 @@ def _cosine(at: Numbers, peak: float, end: float, length: float) -> Numbers:
     return _blend(peak, end, _cosine_left(_gone(at, length)))
 
 
+def _mirrored(at: Numbers, peak: float, end: float, length: float) -> Numbers:
+    import numpy as np
+
+    left: Numbers = np.cos(math.pi / 2 * at / length) ** 2 if length > 0 else at * math.nan
+    return _blend(peak, end, left)
+
+
 def _polynomial(at: Numbers, peak: float, end: float, length: float, power: float) -> Numbers:
     left: Numbers = (1 - _gone(at, length)) ** power
     return end + (peak - end) * left
@@ -202,6 +209,12 @@ FORMS: dict[str, Form] = {
     "cosine": Form(
         "cosine", _falls(), _cosine, lambda peak, end, n: Cosine(init_value=peak, end_value=end, decay_steps=n)
     ),
+    "cosine, mirrored": Form(
+        "cosine up and down",
+        _falls(),
+        _mirrored,
+        lambda peak, end, n: Repeat(Cosine(init_value=peak, end_value=end, decay_steps=n), mirror=True),
+    ),
     "polynomial": Form(
         "polynomial",
         _falls(power=True),
@@ -212,7 +225,7 @@ FORMS: dict[str, Form] = {
         "exponential",
         (("peak", RATE), ("growth", GROWTH)),
         _exponential,
-        lambda peak, growth: exponential_of(peak, growth),
+        lambda peak, growth: exponential_of(peak, growth),  # noqa: PLW0108 - defined below
     ),
     "inverse_sqrt": Form(
         "inverse square root",

@@ -61,7 +61,12 @@ def _with_ends(points: Points, description: Description, numbers: tuple[float, .
     import numpy as np
 
     names = [name for name, _ in description.constants]
-    found = np.array([round(n) if _is_length(name) and abs(n - round(n)) < 1e-3 else n for name, n in zip(names, numbers, strict=True)])
+    found = np.array(
+        [
+            round(n) if _is_length(name) and abs(n - round(n)) < 1e-3 else n
+            for name, n in zip(names, numbers, strict=True)
+        ]
+    )
     if not np.all(np.isfinite(found)):
         return
     if "end" not in names:
@@ -99,13 +104,15 @@ def _given(description: Description, numbers: Numbers, place: int, end: float) -
     names = [name for name, _ in description.constants]
     found = numbers.copy()
     if description.form.endswith("linear"):
-        length = next(index for index, name in enumerate(names) if name in ("decay steps", "cooldown steps", "total steps"))
+        length = next(
+            index for index, name in enumerate(names) if name in ("decay steps", "cooldown steps", "total steps")
+        )
         peak, before = found[names.index("peak")], found[place]
         if peak == before:
             return
         ahead = found[names.index("pct_start")] * found[length] if "pct_start" in names else 0.0
         found[length] = ahead + (found[length] - ahead) * (peak - end) / (peak - before)
-        if abs(found[length] - round(found[length])) > 1e-6 * max(1000.0, found[length]):
+        if abs(found[length] - round(found[length])) > 1e-6 + 1e-8 * found[length]:
             return
     found[place] = end
     yield replace(description, given={**description.given, "end": end}), found
@@ -138,7 +145,7 @@ def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[tuple[_Bef
     if strays == 0:
         first = pieces[0]
         if first.form == "linear" and len(pieces) > 1 and first.numbers[1] > 0:
-            body = [piece for piece in pieces[1:]]
+            body = pieces[1:]
             yield _Before(ZERO, first.value, first.last + 1), body
             yield _Before(INIT, first.value, first.last + 1), body
         yield _Before(NONE, None, 0), pieces
@@ -244,7 +251,8 @@ def _single(
         top = _top(body, points)
         if before.way == NONE and abs(top - lag) > 0.5:
             return
-        yield "cosine", top - lag, (middle + radius, middle - radius, math.pi / turn)
+        on = float(points.steps[body.last]) > top + 1.01 * math.pi / turn
+        yield "cosine, mirrored" if on else "cosine", top - lag, (middle + radius, middle - radius, math.pi / turn)
     elif before.way == HELD:
         return
     elif body.form == "linear":
@@ -336,7 +344,11 @@ def _cycle(pieces: list[Piece], tail: float | None, lag: int) -> Iterator[tuple[
         while top < lag:
             top += period
         last = top + math.pi / slower - lag
-        yield "one-cycle, cosine", 0.0, (low - radius, low + radius, middle - below, last + 1, (top - lag + 1) / (last + 1))
+        yield (
+            "one-cycle, cosine",
+            0.0,
+            (low - radius, low + radius, middle - below, last + 1, (top - lag + 1) / (last + 1)),
+        )
         return
     (a, b), (c, d) = up.numbers, down.numbers
     if not b > 0 > d:

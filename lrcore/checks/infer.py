@@ -165,10 +165,11 @@ def _equal(other: Answer, best: Answer, updates: NDArray[np.int64]) -> bool:
 
 
 def _undecided(best: Answer, rival: Answer) -> tuple[str, ...]:
-    return (
+    sentence = (
         f"Two schedules give all points and differ between them: {best.schedule!r} and {rival.schedule!r}. "
-        "Log more often to tell.",
+        "Log more often to tell."
     )
+    return (sentence,)
 
 
 def _unexplained(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> tuple[str, ...]:
@@ -176,10 +177,11 @@ def _unexplained(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> 
     first = pieces[0]
     if first.form == "linear" and first.numbers[1] > 0 and first.last >= len(points) - 2:
         start, end = int(points.steps[0]), int(points.steps[-1])
-        return (
+        sentence = (
             f"The log ends in the warmup: the rate rises in a straight line from update {start:,} to {end:,}. "
-            "Log further to tell.",
+            "Log further to tell."
         )
+        return (sentence,)
     for count in range(min(len(pieces) - 1, 4), 0, -1):
         last = pieces[count - 1].last
         part = points.part(slice(0, last + 1))

@@ -96,9 +96,7 @@ def _of_one(value: Callable[[Numbers], Numbers]) -> Callable[[float], float]:
     return lambda step: float(value(np.array([float(step)]))[0])
 
 
-def _extent(
-    points: Points, first: int, least: int, fit: Callable[[Points], Found | None]
-) -> tuple[int, Found] | None:
+def _extent(points: Points, first: int, least: int, fit: Callable[[Points], Found | None]) -> tuple[int, Found] | None:
     """The last point up to which a formula fits, with it: by doubling and halving the stretch."""
 
     def tried(last: int) -> Found | None:
@@ -197,7 +195,7 @@ def _curve(
         steps = points.steps.astype(np.float64)
         middle, half = (steps[0] + steps[-1]) / 2, (steps[-1] - steps[0]) / 2
         size = float(np.abs(points.values).max()) or 1.0
-        scaled = Points((steps - middle) / half, points.values / size, points.tolerances / size)  # type: ignore[arg-type]
+        scaled = Points((steps - middle) / half, points.values / size, points.tolerances / size)
         few = scaled.thinned(_FITTED)
         starts = []
         for guess in guesses():
@@ -215,7 +213,7 @@ def _curve(
                 fits = scaled.fit(formula(scaled.steps, numbers))  # type: ignore[arg-type]
             read_numbers = read(numbers, middle, half) if fits else None
             if read_numbers is not None:
-                return _scaled(read_numbers, size), lambda at, n=numbers: size * formula((at - middle) / half, n)  # type: ignore[misc]
+                return _scaled(read_numbers, size), lambda at, n=numbers: size * formula((at - middle) / half, n)
         return None
 
     return fit

@@ -13,6 +13,7 @@ from lrcore.schedules.kinds import Every, Exponential, PiecewiseConstant
 from lrcore.schedules.schedule import Schedule
 
 _SURE = 0.8  # of the weight that all possible numbers have together
+_LONGEST_FACTOR = 6  # characters: 0.9775
 _STAIRS = 12  # at most, of heights that follow no rule
 _WEIGHTS = {1: 0.4 / 9, 2: 0.3 / 81, 3: 0.15 / 810}  # how often people choose a number of so many digits
 
@@ -143,6 +144,8 @@ def _geometric(runs: list[Run], origin: int) -> Iterator[_Found]:
     if not 0 < factor < 1 or len(runs) < 3:
         return
     factor = shortest(factor, 1e-9)
+    if len(repr(factor)) > _LONGEST_FACTOR:
+        return
     ticks = [round(math.log(run.value / first) / math.log(factor)) if run.value > 0 else -1 for run in runs]
     if ticks != sorted(set(ticks)):
         return
@@ -184,7 +187,9 @@ def _open(possible: range) -> tuple[str, ...]:
     if len(possible) == 1:
         return ()
     first, last = possible[0], possible[-1]
-    return (f"{likely(possible):,} updates is the roundest number between {first:,} and {last:,}; the log has no closer points.",)
+    return (
+        f"{likely(possible):,} updates is the roundest number between {first:,} and {last:,}; the log has no closer points.",
+    )
 
 
 def shortest(value: float, tolerance: float) -> float:

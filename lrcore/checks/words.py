@@ -55,7 +55,9 @@ def told(schedule: Schedule, updates: NDArray[np.int64], lag: int | None, known:
     starts = [start for start, _ in parts]
     counts = np.diff(np.searchsorted(updates, [-1, *starts[1:], 2**62]))
     first, last = int(updates[0]), int(updates[-1])
-    lines = [f"  {words} ({count} point{'' if count == 1 else 's'})" for (_, words), count in zip(parts, counts, strict=True)]
+    lines = [
+        f"  {words} ({count} point{'' if count == 1 else 's'})" for (_, words), count in zip(parts, counts, strict=True)
+    ]
     sentences = [f"All {len(updates):,} points, of updates {first:,} to {last:,}, fit:", *_punctuated(lines)]
     if lag != known:
         sentences.append(_CLOCKS[lag])
@@ -142,6 +144,8 @@ def _repeat(schedule: Any) -> str:
     inner = _WORDS[type(schedule.schedule)](schedule.schedule)
     longer = "" if schedule.length_factor == 1 else f", each {_rate(schedule.length_factor)} times as long"
     lower = "" if schedule.value_factor == 1 else f", each times {_rate(schedule.value_factor)}"
+    if schedule.mirror:
+        return f"{inner}, and up again, again and again"
     return f"restarts of {inner}{longer}{lower}"
 
 
