@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lrcore.checks.description import HELD, INIT, NONE, ZERO, Description
+from lrcore.checks.ends import with_ends
 from lrcore.checks.forms import FORMS, SHAPES
 from lrcore.checks.pieces import Piece
 from lrcore.checks.points import Points
@@ -53,87 +54,7 @@ def guesses(points: Points, pieces: list[Piece], lag: int) -> Iterator[Guess]:
             given = {"warmup steps": start} if before.start is not None else {}
             if form == "restarts":
                 given |= dict(zip(("cycle steps", "length_factor", "value_factor"), numbers[2:], strict=True))
-            yield from _with_ends(points, Description(form, before.way, lag, given), (*ahead, *numbers))
-
-
-def _with_ends(points: Points, description: Description, numbers: tuple[float, ...]) -> Iterator[Guess]:
-    """The guess with an end of 0; with its own end; for a straight line that goes on, with ends that people choose."""
-    import numpy as np
-
-    names = [name for name, _ in description.constants]
-    found = np.array(
-        [
-            round(n) if _is_length(name) and abs(n - round(n)) < 1e-3 else n
-            for name, n in zip(names, numbers, strict=True)
-        ]
-    )
-    if not np.all(np.isfinite(found)):
-        return
-    if "end" not in names:
-        yield description, found
-        return
-    place = names.index("end")
-    last, largest = float(points.values[-1]), float(np.abs(points.values).max())
-    if abs(last) <= 1e-6 * largest or last > points.values[-2:].min():
-        yield from _given(description, found, place, 0.0)
-    line = description.form.endswith("linear")
-    if line and last != points.values[-2]:
-        for end in _ends(numbers[names.index("peak")], last):
-            yield from _given(description, found, place, end)
-        yield from _until_the_log_ends(points, description, found)
-    else:
-        yield from _given(description, found, place, 0.0)
-        yield description, found
-
-
-def _is_length(name: str) -> bool:
-    return name.endswith("steps") or name == "start"
-
-
-def _ends(peak: float, last: float) -> list[float]:
-    """End values that people choose, from 0 up to the last rate."""
-    shares = [float(f"{peak * share:.12g}") for share in (0.1, 0.01, 0.001, 0.2, 0.05, 0.5)]
-    size = math.floor(math.log10(peak)) if peak > 0 else 0
-    plain = [float(f"{digits}e{size - below}") for below in range(7) for digits in (1, 2, 3, 4, 5, 6, 7, 8, 9)]
-    odd = [float(f"{digits / 10}e{size - below}") for below in range(1, 5) for digits in range(11, 100) if digits % 10]
-    return [0.0, *(end for end in dict.fromkeys([*shares, *plain, *odd]) if end <= last)]
-
-
-def _given(description: Description, numbers: Numbers, place: int, end: float) -> Iterator[Guess]:
-    """The guess with one end, if the straight line then has a whole length."""
-    names = [name for name, _ in description.constants]
-    found = numbers.copy()
-    if description.form.endswith("linear"):
-        length = next(
-            index for index, name in enumerate(names) if name in ("decay steps", "cooldown steps", "total steps")
-        )
-        peak, before = found[names.index("peak")], found[place]
-        if peak == before:
-            return
-        ahead = found[names.index("pct_start")] * found[length] if "pct_start" in names else 0.0
-        found[length] = ahead + (found[length] - ahead) * (peak - end) / (peak - before)
-        if abs(found[length] - round(found[length])) > 1e-6 + 1e-8 * found[length]:
-            return
-    found[place] = end
-    yield replace(description, given={**description.given, "end": end}), found
-
-
-def _until_the_log_ends(points: Points, description: Description, numbers: Numbers) -> Iterator[Guess]:
-    """The guess of a straight line that ends with the log."""
-    names = [name for name, _ in description.constants]
-    found = numbers.copy()
-    begin = found[0] if description.before != NONE else 0.0
-    gone = float(points.steps[-1]) - description.lag - begin
-    if description.form == "linear":
-        length = "decay steps"
-    elif description.form.startswith("stable"):
-        length, gone = "cooldown steps", gone - round(found[names.index("stable steps")])
-    else:
-        length, gone = "total steps", gone + 1
-        top = found[names.index("pct_start")] * found[names.index(length)]
-        found[names.index("pct_start")] = top / gone
-    found[names.index(length)], found[names.index("end")] = gone, points.values[-1]
-    yield replace(description, given={**description.given, length: gone}), found
+            yield from with_ends(points, Description(form, before.way, lag, given), (*ahead, *numbers))
 
 
 def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[tuple[_Before, list[Piece]]]:
@@ -257,7 +178,7 @@ def _single(
         return
     elif body.form == "linear":
         peak, slope = body.value(begin), body.numbers[1]
-        if slope >= 0 and tail is None:
+        if slope >= 0:  # a warmup, which the form after it has
             return
         end = tail if tail is not None else 0.0
         yield "linear", start, (peak, end, max(1.0, (end - peak) / slope))

@@ -286,7 +286,7 @@ def _power_value(u: Numbers, numbers: Numbers) -> Numbers:
 def _power_numbers(numbers: Numbers, middle: float, half: float) -> tuple[float, ...] | None:
     """(level at the zero, value in the middle, step of the zero, power)."""
     level, slope, inverse, power = map(float, numbers)
-    if not 0.1 < power < 20:
+    if not 0.1 < power < 20 or abs(power - 1) < 0.02:  # a straight line is another form
         return None
     return level + slope / (inverse * power), level, middle + half / inverse, power
 

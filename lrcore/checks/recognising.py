@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lrcore.checks.answers import Answer
@@ -11,7 +12,7 @@ from lrcore.checks.pieces import Piece, cut
 from lrcore.checks.points import Points
 from lrcore.checks.stairs import Head, shortest, staircases
 
-_ENDS = 2  # ends of a straight line that goes on, before no more are tried
+_TRIED = 4  # ends of one form; where some fit, all fit, since they differ after the log only
 
 
 def answers(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> list[Answer]:
@@ -28,13 +29,16 @@ def answers(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> list[
 def _smooth(points: Points, guessed: Iterator[Guess]) -> list[Answer]:
     """The guesses that can be rounded to schedules."""
     found: list[Answer] = []
-    ends: dict[tuple[str, str], int] = {}
+    tried: Counter[tuple[str, str]] = Counter()
     for description, guess in guessed:
         key = description.form, description.before
-        if ends.get(key, 0) < _ENDS:
-            one = answer(description, guess, points)
-            found += [one] if one is not None else []
-            ends[key] = ends.get(key, 0) + (one is not None and bool(description.given))
+        if description.given and tried[key] >= _TRIED:
+            continue
+        one = answer(description, guess, points)
+        if one is not None:
+            found.append(one)
+            tried[key] += 2
+        tried[key] += bool(description.given)
     return found
 
 
