@@ -78,10 +78,19 @@ def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[tuple[_Bef
             yield _Before(ZERO, lambda at: (at - lag) * value / step, last + 1), rest
         elif value == 0:
             yield _Before(ZERO, None, last + 1), rest
+        if rest[0].form == "cosine" and last == 0 and value > 0:  # its top tells how long the warmup is
+            yield _Before(INIT, _to_the_top(points, rest[0]), last + 1), rest
         if last >= 1:
             yield _Before(INIT, _through(points, last - 1, last), last + 1), rest
         elif step == 0:
             yield from _one_point(points, rest, lag)
+
+
+def _to_the_top(points: Points, body: Piece) -> Line:
+    """The straight line through the first point and the top of a cosine."""
+    top, step, value = _top(body, points), float(points.steps[0]), float(points.values[0])
+    slope = (body.value(top) - value) / (top - step) if top > step else math.nan
+    return lambda at: value + slope * (at - step)
 
 
 def _one_point(points: Points, rest: list[Piece], lag: int) -> Iterator[tuple[_Before, list[Piece]]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FITTED = 64  # points that a formula is fitted to, before all are compared
 _LONG = 6  # points of a simple piece after which no curve is tried
+_FEWEST_OF_A_POWER = 5  # points before its end
 _LONG_CURVE = 30  # points of any piece after which no power is tried
 _MANY = ("power",)
 _WIDEST = 20.0  # how many times the largest rate the radius of a cosine may be
@@ -211,6 +212,8 @@ def _curve(
                 numbers, _ = refined(formula, numbers, free, few)
             with np.errstate(all="ignore"):
                 fits = scaled.fit(formula(scaled.steps, numbers))  # type: ignore[arg-type]
+            if fits and fixed and np.count_nonzero(scaled.steps * numbers[2] < 1) < _FEWEST_OF_A_POWER:
+                fits = False  # the others lie where the power has ended
             read_numbers = read(numbers, middle, half) if fits else None
             if read_numbers is not None:
                 return _scaled(read_numbers, size), lambda at, n=numbers: size * formula((at - middle) / half, n)

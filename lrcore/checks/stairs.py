@@ -6,11 +6,16 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from lrcore.checks.answers import Answer, priced
 from lrcore.checks.points import Points
 from lrcore.schedules.kinds import Every, Exponential, PiecewiseConstant
 from lrcore.schedules.schedule import Schedule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SURE = 0.8  # of the weight that all possible numbers have together
 _LONGEST_FACTOR = 6  # characters: 0.9775
@@ -128,7 +133,7 @@ def staircases(points: Points, head: Head, lag: int, smooth: Callable[[Points], 
     if len(runs) < 2 or runs[0].first < origin:
         return
     geometric = list(_geometric(runs, origin))
-    others = () if geometric else (*_per_epoch(runs, origin, smooth), *_chosen(runs, origin, len(body)))
+    others = () if geometric else (*_per_epoch(runs, origin, len(body), smooth), *_chosen(runs, origin, len(body)))
     for schedule, notes in (*geometric, *others):
         whole = schedule.warmup(head.steps, init_value=head.init)
         if points.fit(whole.values(points.steps - lag)):
@@ -156,18 +161,33 @@ def _geometric(runs: list[Run], origin: int) -> Iterator[_Found]:
         yield Exponential(init_value=start, decay_rate=factor, decay_steps=period, staircase=True), _open(possible)
 
 
-def _per_epoch(runs: list[Run], origin: int, smooth: Callable[[Points], list[Answer]]) -> Iterator[_Found]:
-    """One value per epoch, the values of a smooth schedule."""
+def _per_epoch(runs: list[Run], origin: int, count: int, smooth: Callable[[Points], list[Answer]]) -> Iterator[_Found]:
+    """One value per epoch, the values of a smooth schedule; epochs must be longer than the log's steps, else nothing tells."""
     import numpy as np
 
-    ticks = list(range(len(runs)))
-    possible = periods(runs, ticks, origin)
-    period = likely(possible)
-    if period is None or len(runs) < 4:
+    if len(runs) < 4 or count < 1.4 * len(runs):
         return
     values = np.array([run.value for run in runs])
-    for inner in smooth(Points(np.array(ticks), values, np.array([run.tolerance for run in runs])))[:1]:
-        yield Every(inner.schedule, period), _open(possible)
+    tolerances = np.array([run.tolerance for run in runs])
+    for ticks in _ticks(values):
+        possible = periods(runs, ticks, origin)
+        period = likely(possible)
+        if period is not None:
+            answers = smooth(Points(np.array(ticks), values, tolerances))
+            yield from ((Every(inner.schedule, period), _open(possible)) for inner in answers[:1])
+
+
+def _ticks(values: NDArray[np.float64]) -> Iterator[list[int]]:
+    """The epoch of each run: one after another; or, where the log skips epochs, by equal differences or factors."""
+    import numpy as np
+
+    yield list(range(len(values)))
+    for scale in (values, np.log(np.abs(values) + 1e-300)):
+        apart = np.abs(np.diff(scale))
+        counts = apart / np.median(apart)
+        whole = np.maximum(np.round(counts), 1)
+        if np.all(np.abs(counts[:-1] - whole[:-1]) < 1e-6) and whole.max() > 1:
+            yield [0, *np.cumsum(whole).astype(int).tolist()]
 
 
 def _chosen(runs: list[Run], origin: int, count: int) -> Iterator[_Found]:
