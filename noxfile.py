@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all five frameworks.
+"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all six frameworks.
 
 Frameworks do not share a process or an environment: MXNet needs an old numpy, and importing TensorFlow before Paddle
 crashes the interpreter. Each has its own environment here, and what crosses between them is files.
@@ -38,7 +38,7 @@ SITE = Path("build/site")
 RELEASES = Path("build/releases")
 RELEASE_TESTS = ("tests/adapters", "tests/contract", "tests/parity", "tests/training")
 MOVE = Path("build/move/run.json")
-MOVES = ["torch", "paddle", "optax", "check"]
+MOVES = ["torch", "paddle", "optax", "mlx", "check"]
 
 # Everything is tested under the Python that runs nox, the core under the others of these that are found as well.
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -63,6 +63,7 @@ ECOSYSTEM = {
             "pytorch-ignite==0.5.*",
             "jsonargparse[signatures]==4.53.*",
             "hydra-core==1.3.*",
+            "tensorboard==2.*",
         ],
     ),
     "states": ("optax", ["flax==0.12.*", "orbax-checkpoint==0.12.*", "hydra-core==1.3.*"]),
@@ -70,6 +71,12 @@ ECOSYSTEM = {
     "keras2": ("keras", ["tf_keras==2.21.*", "hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
     # Paddle has no trainer that reads configurations, so these libraries are tried with it by themselves.
     "configurations": ("paddle", ["hydra-core==1.3.*", "jsonargparse[signatures]==4.*"]),
+}
+
+# The libraries of docs/recipes, whose pages are run: small ones together, and by itself one that takes 2.8 GB of disk.
+RECIPES = {
+    "small": (["tinygrad==0.14.*", "lightgbm==4.7.*", "scikit-learn==1.9.*", "optuna==5.*"], "not mindspore"),
+    "mindspore": (["mindspore==2.10.*"], "mindspore"),
 }
 
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
@@ -141,7 +148,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright; frameworks are absent here and checked in their own sessions."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"), *group("types"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"), *group("types"))
     session.run("mypy")
     session.run("pyright")
 
@@ -149,7 +156,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def core(session: nox.Session) -> None:
     """Test what needs no framework."""
-    session.install("-e", ".[cli,plot,yaml]", *group("core"))
+    session.install("-e", ".[cli,html,plot,tensorboard,yaml]", *group("core"))
     session.run("pytest", "--ignore=tests/docs", *session.posargs, env=ENVIRONMENT)
     leave(session)
 
@@ -289,6 +296,15 @@ def ecosystem(session: nox.Session, name: str) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("name", list(RECIPES), ids=list(RECIPES))
+def recipes(session: nox.Session, name: str) -> None:
+    """Run the pages of docs/recipes, which use a schedule in libraries that have no adapter."""
+    requirements, chosen = RECIPES[name]
+    session.install("-e", ".", *requirements, *group("test"))
+    session.run("pytest", "tests/recipes", "-k", chosen, *session.posargs, env={**ENVIRONMENT, "DEV": "PYTHON"})
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """Write the pages in docs/: what the last framework sessions compared, known problems, foreign words, pictures."""
     session.install("-e", ".", *group("test"))
@@ -308,7 +324,7 @@ def docs_site(session: nox.Session) -> None:
 @nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Build the manual, and look at each page in Chromium, at two widths; pictures go to build/screenshots."""
-    session.install("-e", ".[cli,yaml]", *group("site"), *group("test"))
+    session.install("-e", ".[cli,html,yaml]", *group("site"), *group("test"))
     session.run("sphinx-build", "--fail-on-warning", "--quiet", "docs", str(SITE), env=ENVIRONMENT)
     session.run("pytest", "tests/browser", *session.posargs)
 
@@ -380,7 +396,7 @@ def figures(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def move(session: nox.Session) -> None:
-    """Train one run in PyTorch, go on in Paddle, end in JAX, and compare it with one that never moved."""
+    """Train one run in PyTorch, go on in Paddle, end in JAX and MLX, and compare it with one that never moved."""
     shutil.rmtree(MOVE.parent, ignore_errors=True)
     for name in MOVES:
         session.notify(f"phase({name})", posargs=[])

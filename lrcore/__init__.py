@@ -33,6 +33,10 @@ from lrcore.schedules.schedule import Schedule
 from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
 
+if TYPE_CHECKING:
+    from lrcore.configs.taken import Taken
+    from lrcore.trainers.registry import from_trainer
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -60,10 +64,12 @@ __all__ = [
     "ScheduleError",
     "Shift",
     "Sum",
+    "Taken",
     "cyclic",
     "dumps",
     "from_dict",
     "from_name",
+    "from_trainer",
     "load",
     "load_state",
     "loads",
@@ -76,10 +82,23 @@ __all__ = [
     "warmup_stable_decay",
 ]
 
+_LATER = {
+    "Taken": "lrcore.configs.taken",
+    "check": "lrcore.checks.lint",
+    "diff": "lrcore.checks.difference",
+    "from_trainer": "lrcore.trainers.registry",
+}
+"""Public names whose modules are imported when they are first asked for: training does not need them."""
+
 if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other for one
 
     def __getattr__(name: str) -> object:
-        """Say where a name for adapters is, or what a name of another library is here."""
+        """Import a name of `_LATER`; say where a name for adapters is, or what a name of another library is here."""
+        if name in _LATER:
+            from importlib import import_module
+
+            found = globals()[name] = getattr(import_module(_LATER[name]), name)
+            return found
         from lrcore.adapting import __all__ as for_adapters
         from lrcore.hints import missing_name
 
@@ -89,3 +108,7 @@ if not TYPE_CHECKING:  # a checker knows the names, and shall not take any other
             )
             raise AttributeError(problem, name=name)
         raise missing_name(__name__, name)
+
+    def __dir__() -> list[str]:
+        """The names of the module, with those of `_LATER`."""
+        return sorted({*globals(), *__all__})

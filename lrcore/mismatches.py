@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -326,8 +326,9 @@ def refusal(mismatches: Sequence[Mismatch], saved: Any, described: Any, step: in
     first = min(mismatches, key=lambda one: (not one.shown, math.inf if one.step is None else one.step))
     differs = "is not the configured one" if first.shown else "could not be shown to be the configured one"
     when = f" at the {step} updates already made" if past else ""
-    changes = list(itertools.islice(_changes(saved, described, ""), _MAX_CHANGES)) if first.in_form else []
-    listed = f" ({'; '.join(changes)})" if changes else ""
+    changes = itertools.islice(changed_fields(saved, described), _MAX_CHANGES if first.in_form else 0)
+    words = [one.words("saved", "configured") for one in changes]
+    listed = f" ({'; '.join(words)})" if words else ""
     policies = [
         *(["same_past"] if all(one.step is not None and one.step >= step for one in mismatches) else []),
         *(["keep_checkpoint"] if all(one.keeps for one in mismatches) else []),
@@ -341,19 +342,53 @@ def refusal(mismatches: Sequence[Mismatch], saved: Any, described: Any, step: in
 _TABLES: dict[str, type[Record]] = {"warmup": Warmup, "cooldown": Cooldown, "plateau": PlateauOptions}
 
 
-def _changes(saved: Any, configured: Any, path: str, table: type[Record] = Record) -> Iterator[str]:
-    """The innermost fields that differ; a field that is left out has its default."""
-    if isinstance(saved, dict) and isinstance(configured, dict):
-        one, other = (KINDS.get(str(plain.get("kind")), table).defaults() | plain for plain in (saved, configured))
-        for name in saved | configured:
+class ChangedField(NamedTuple):
+    """A field in which two descriptions differ: its place, "" for the whole, and what each has there; None for nothing."""
+
+    place: str
+    first: Any
+    second: Any
+
+    def words(self, first: str, second: str) -> str:
+        """The change in words.
+
+        Args:
+            first: what the first description is, behind its value.
+            second: what the second one is.
+
+        Example:
+            >>> ChangedField("warmup.steps", 500, None).words("saved", "configured")
+            'warmup.steps: 500 saved, none configured'
+        """
+        place = f"{self.place}: " if self.place else ""
+        return f"{place}{_in_message(self.first)} {first}, {_in_message(self.second)} {second}"
+
+
+def changed_fields(first: Any, second: Any, path: str = "", table: type[Record] = Record) -> Iterator[ChangedField]:
+    """The innermost fields in which two descriptions differ; a field that is left out has its default.
+
+    Args:
+        first: a plain form, or lists and dicts of them.
+        second: another.
+        path: the place of both.
+        table: what the fields belong to, where they are no kind's.
+
+    Example:
+        >>> one, other = ({"kind": "constant", "value": 0.1, "warmup": {"steps": steps}} for steps in (5, 10))
+        >>> list(changed_fields(one, other))
+        [ChangedField(place='warmup.steps', first=5, second=10)]
+    """
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        one, other = (KINDS.get(str(plain.get("kind")), table).defaults() | dict(plain) for plain in (first, second))
+        for name in {**first, **second}:
             if name != _SAMPLES:
                 place = f"{path}.{name}" if path else name
-                yield from _changes(one.get(name), other.get(name), place, _TABLES.get(name, Record))
-    elif isinstance(saved, list) and isinstance(configured, list) and len(saved) == len(configured):
-        for number, (one, other) in enumerate(zip(saved, configured, strict=True)):
-            yield from _changes(one, other, f"{path}[{number}]")
-    elif saved != configured:
-        yield f"{path + ': ' if path else ''}{_in_message(saved)} saved, {_in_message(configured)} configured"
+                yield from changed_fields(one.get(name), other.get(name), place, _TABLES.get(name, Record))
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for number, (one, other) in enumerate(zip(first, second, strict=True)):
+            yield from changed_fields(one, other, f"{path}[{number}]")
+    elif first != second:
+        yield ChangedField(path, first, second)
 
 
 def _in_message(value: Any) -> str:

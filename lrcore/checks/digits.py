@@ -14,8 +14,8 @@ FULL = 15
 """Significant digits from which a float64 is taken to be written in full."""
 ROUNDED = 4
 """Significant digits from which a number is taken to be rounded: 0.1 and 3e-4 are round, 1.234e-4 is rounded."""
-_ENOUGH = 8  # numbers with all of two or three digits that show that a column is rounded
-_FLOAT32_DIGITS = range(7, 10)  # what the shortest text of a float32 needs
+_ENOUGH = 8  # different numbers of two or three digits that show that a column is rounded
+_FLOAT32_DIGITS = (8, 9)  # that the shortest text of a float32 needs
 
 
 def tolerances(values: NDArray[np.float64], written: Iterable[str | float]) -> tuple[NDArray[np.float64], str]:
@@ -48,19 +48,17 @@ def tolerances(values: NDArray[np.float64], written: Iterable[str | float]) -> t
 def _written(numbers: Iterable[str | float]) -> tuple[int, int, bool]:
     """The most digits in a column, the power of ten of the last one, and whether its numbers are rounded.
 
-    Two or three digits are those of round numbers, unless so many numbers have all of them that they must be rounded.
+    Two or three digits are those of round numbers, unless there are so many that they must be rounded.
     """
-    counts: dict[int, int] = {}
-    last = 0
-    for number in set(numbers):
+    different = set(numbers)
+    most = last = 0
+    for number in different:
         digits, place = _digits(number if isinstance(number, str) else repr(float(number)))
         if digits >= FULL:
             return digits, place, False
         if digits:
-            counts[digits] = counts.get(digits, 0) + 1
-            last = min(last, place)
-    most = max(counts, default=0)
-    return most, last, most >= ROUNDED or (most > 1 and counts[most] >= _ENOUGH)
+            most, last = max(most, digits), min(last, place)
+    return most, last, most >= ROUNDED or (most > 1 and len(different) >= _ENOUGH)
 
 
 def _digits(text: str) -> tuple[int, int]:
@@ -81,7 +79,8 @@ def _half_units(values: NDArray[np.float64], digits: int, last: int) -> NDArray[
     with np.errstate(divide="ignore"):
         places = np.where(sizes > 0, np.floor(np.log10(sizes)), -math.inf) - digits + 1
     halves: NDArray[np.float64] = 0.5 * 10.0 ** np.maximum(places, last)
-    return halves + _half_steps(values) if digits in _FLOAT32_DIGITS else halves
+    near = np.abs(values - values.astype(np.float32)) <= halves
+    return halves + _half_steps(values) if digits in _FLOAT32_DIGITS and near.all() else halves
 
 
 def _of_short_floats(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:

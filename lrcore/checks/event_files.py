@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lrcore.errors import MissingExtraError, ScheduleError
 
-Points: TypeAlias = Callable[[], Sequence[tuple[int, float]]]
+Points: TypeAlias = Callable[[], tuple[list[int], list[float]]]
 _ALL = 0  # the package keeps 10,000 scalars of a tag unless it is asked for all
 
 
@@ -52,14 +52,16 @@ def _of_run(events: Any) -> dict[str, Points]:
     }
 
 
-def _scalars(events: Any, tag: str) -> list[tuple[int, float]]:
-    return [(event.step, event.value) for event in events.Scalars(tag)]
+def _scalars(events: Any, tag: str) -> tuple[list[int], list[float]]:
+    found = events.Scalars(tag)
+    return [event.step for event in found], [event.value for event in found]
 
 
-def _tensors(events: Any, tag: str) -> list[tuple[int, float]]:
+def _tensors(events: Any, tag: str) -> tuple[list[int], list[float]]:
     from tensorboard.util.tensor_util import make_ndarray
 
-    return [(event.step, float(make_ndarray(event.tensor_proto).item())) for event in events.Tensors(tag)]
+    found = events.Tensors(tag)
+    return [event.step for event in found], [float(make_ndarray(event.tensor_proto).item()) for event in found]
 
 
 def _is_scalar(events: Any, tag: str) -> bool:

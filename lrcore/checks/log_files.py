@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import json
 import operator
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 from lrcore.errors import ScheduleError
 from lrcore.records import short
 
-Rows: TypeAlias = Callable[[Sequence[str]], Sequence[Sequence[Any]]]
+Columns: TypeAlias = Callable[[str, str], tuple[list[Any], list[Any]]]
 
 _KNOWN = "trainer_state.json, CSV, JSON lines or event files of TensorBoard"
 _NAME_IT = "name the one that holds them as the column"
@@ -35,7 +39,7 @@ class Table:
     Attributes:
         where: the file, for messages.
         names: the names of the columns.
-        rows: gives the cells of the columns that are named, row by row: numbers, texts, or None.
+        columns: gives the cells of two columns that are named: numbers, texts, or None where there is none.
         rates: the column of rates where the format has one for them.
         without_rates: what to do where no column is named like a rate.
         epochs_in_tags: whether a name that begins with epoch_ has epochs for steps, as in the event files of Keras.
@@ -44,7 +48,7 @@ class Table:
 
     where: str
     names: tuple[str, ...]
-    rows: Rows
+    columns: Columns
     rates: str | None = None
     without_rates: str = _NAME_IT
     epochs_in_tags: bool = False
@@ -76,12 +80,12 @@ def read_table(path: Path) -> Table:
 
 
 def _in_folder(path: Path) -> Table:
-    """A folder of event files, or one of a run with a log of a known name."""
-    if next(path.rglob("*tfevents*"), None) is not None:
-        return _event_files(path)
+    """The folder of a run with a log of a known name, or with event files."""
     for name in _IN_FOLDERS:
         if (path / name).is_file():
             return read_table(path / name)
+    if next(path.rglob("*tfevents*"), None) is not None:
+        return _event_files(path)
     raise ScheduleError(str(path), f"expected {_KNOWN}; got a folder without any")
 
 
@@ -89,7 +93,7 @@ def _event_files(path: Path) -> Table:
     from lrcore.checks.event_files import scalars
 
     points = scalars(path)
-    return Table(str(path), ("step", *points), lambda chosen: points[chosen[1]](), epochs_in_tags=True)
+    return Table(str(path), ("step", *points), lambda _, tag: points[tag](), epochs_in_tags=True)
 
 
 def _text(data: bytes, where: str) -> str:
@@ -108,17 +112,17 @@ def _text(data: bytes, where: str) -> str:
 
 
 def _json(text: str, where: str) -> Table:
-    """A trainer_state.json, a list or lines of rows, or a dict of columns."""
+    """A trainer_state.json, a list or lines of rows, or an object of columns."""
     try:
-        data = json.loads(text)
+        data = _decoded(text)
     except ValueError:
         return _json_lines(text, where)
     except RecursionError:
         raise ScheduleError(where, f"expected {_KNOWN}; got JSON that is nested too deeply") from None
-    if isinstance(data, dict) and isinstance(data.get("log_history"), list):
-        return _trainer_state(data["log_history"], where)
     if isinstance(data, list):
         return _json_rows(data, where)
+    if isinstance(data.get("log_history"), list):
+        return _trainer_state(data["log_history"], where)
     if data and all(isinstance(column, list) for column in data.values()):
         return _json_columns(data, where)
     if "kind" in data:
@@ -126,20 +130,31 @@ def _json(text: str, where: str) -> Table:
     return _json_rows([data], where)
 
 
+def _decoded(text: str) -> Any:
+    """JSON as Python reads it, NaN included; msgspec is several times as fast, and refuses NaN."""
+    try:
+        return msgspec.json.decode(text)
+    except ValueError:
+        return json.loads(text)
+
+
 def _trainer_state(history: list[Any], where: str) -> Table:
     """The log_history of transformers' Trainer; other rows of it are of evaluations."""
-    table = _json_rows(history, where)
+    rates = [row for row in history if isinstance(row, dict) and "learning_rate" in row]
+    table = _json_rows(rates or history, where)
     return replace(table, rates="learning_rate" if "learning_rate" in table.names else None)
 
 
 def _json_lines(text: str, where: str) -> Table:
     """One object a line; a last line that was not written to its end is left out."""
+    with contextlib.suppress(ValueError):
+        return _json_rows(msgspec.json.Decoder().decode_lines(text), where)
     rows: list[Any] = []
     notes: tuple[str, ...] = ()
     lines = [line for line in text.splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
+            rows.append(_decoded(line))
         except (ValueError, RecursionError):
             if number < len(lines) or number == 1:
                 problem = f"expected {_KNOWN}; got text that is none, in line {number:,}: {short(line)}"
@@ -156,9 +171,12 @@ def _json_rows(rows: list[Any], where: str, notes: tuple[str, ...] = ()) -> Tabl
     if wrong is not None or not rows:
         found = short(wrong) if rows else "no row"
         raise ScheduleError(where, f"expected rows that are JSON objects; got {found}")
-    names = tuple(dict.fromkeys(name for row in rows for name in row))
-    own = _EXPORTED[2] if names == _EXPORTED else None
-    return Table(where, names, lambda chosen: [[row.get(name) for name in chosen] for row in rows], own, notes=notes)
+    names = tuple(dict.fromkeys(itertools.chain.from_iterable(rows)))
+
+    def columns(steps: str, rates: str) -> tuple[list[Any], list[Any]]:
+        return [row.get(steps) for row in rows], [row.get(rates) for row in rows]
+
+    return Table(where, names, columns, _EXPORTED[2] if names == _EXPORTED else None, notes=notes)
 
 
 def _json_columns(data: Mapping[str, list[Any]], where: str) -> Table:
@@ -166,7 +184,7 @@ def _json_columns(data: Mapping[str, list[Any]], where: str) -> Table:
     if len({len(column) for column in data.values()}) > 1:
         lengths = ", ".join(f"{len(column):,} {name}" for name, column in data.items())
         raise ScheduleError(where, f"expected columns of one length; got {lengths}")
-    return Table(where, tuple(data), lambda chosen: list(zip(*(data[name] for name in chosen), strict=True)))
+    return Table(where, tuple(data), lambda steps, rates: (data[steps], data[rates]))
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -184,24 +202,35 @@ def _csv(text: str, where: str) -> Table:
     return Table(
         where,
         names,
-        lambda chosen: _csv_rows(text, names, delimiter, chosen),
+        lambda steps, rates: _csv_columns(text, delimiter, names, (steps, rates)),
         _EXPORTED[2] if names == _EXPORTED else None,
         _KERAS if names[0] == "epoch" and "step" not in names else _NAME_IT,
         notes=notes,
     )
 
 
-def _csv_rows(text: str, names: tuple[str, ...], delimiter: str, chosen: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Two cells of each row. Names that stand below again, where logs were joined, are no row."""
+def _csv_columns(
+    text: str, delimiter: str, names: tuple[str, ...], chosen: tuple[str, str]
+) -> tuple[list[Any], list[Any]]:
+    """The cells of two columns. Names that stand below again, where logs were joined, are no row."""
     pick = operator.itemgetter(*(names.index(name) for name in chosen))
+    try:
+        cells = list(itertools.chain.from_iterable(map(pick, _lines(text, delimiter))))
+    except IndexError:
+        rest = [""] * len(names)
+        cells = list(itertools.chain.from_iterable(pick(line + rest) for line in _lines(text, delimiter)))
+    steps, rates = cells[::2], cells[1::2]
+    if chosen[1] in rates:
+        again = [rate != chosen[1] for rate in rates]
+        return list(itertools.compress(steps, again)), list(itertools.compress(rates, again))
+    return steps, rates
+
+
+def _lines(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The cells of each line below the names."""
     lines = csv.reader(io.StringIO(text), delimiter=delimiter)
     next(lines)
-    try:
-        rows = [pick(row) for row in lines if row]
-    except IndexError:
-        rows = [pick([*row, *[""] * len(names)]) for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-    head = tuple(chosen)
-    return [row for row in rows if row != head]
+    return filter(None, lines)
 
 
 def _no_table(text: str, names: tuple[str, ...], where: str) -> ScheduleError:

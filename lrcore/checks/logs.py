@@ -44,8 +44,9 @@ _STEP_NAMES = (
     "updates",
 )
 _RATE = re.compile(r"(?<![a-z])(lr|learning[ _-]?rates?)(?![a-z])")
-_NO_RATE = re.compile(r"momentum|decay|__min$|__max$")  # LearningRateMonitor's other columns, and the ranges of W&B
-_HOLES = {"", "nan", "null", "none"}
+# LearningRateMonitor's other columns, the ranges of W&B, and what Keras repeats for the validation.
+_NO_RATE = re.compile(r"momentum|decay|__min$|__max$|(^|/)val_")
+_HOLES = {"", "nan", "na", "null", "none"}
 _SHOWN = 8  # names in an error
 _PAIR = "expected the path of a log, or a pair of the steps and the rates"
 
@@ -184,7 +185,7 @@ def _step_column(table: Table, rates: str) -> tuple[str, tuple[str, ...]]:
 
 def _listed(names: Sequence[str]) -> str:
     shown = [*names[:_SHOWN], *([f"{len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
-    return ", ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
 def _pair(source: Any) -> Table:
@@ -196,7 +197,7 @@ def _pair(source: Any) -> Table:
         raise ScheduleError(
             "log", f"expected as many rates as steps; got {len(steps):,} steps and {len(rates):,} rates"
         )
-    return Table("log", ("steps", "rates"), lambda _: list(zip(steps, rates, strict=True)))
+    return Table("log", ("steps", "rates"), lambda *_: (steps, rates))
 
 
 def _cells(column: Any) -> list[Any]:
@@ -219,17 +220,15 @@ def _log(table: Table, chosen: _Columns, lag: int | None, run: Run | None) -> Lo
     """The log that two columns give."""
     import numpy as np
 
-    rows = table.rows((chosen.steps, chosen.rates))
-    if not rows:
+    cells = table.columns(chosen.steps, chosen.rates)
+    if not cells[0]:
         raise ScheduleError(table.where, "expected a log of learning rates; got no row")
-    cells = [list(column) for column in zip(*rows, strict=True)]
-    places, values = (
-        _numbers(column, name, table.where) for column, name in zip(cells, (chosen.steps, chosen.rates), strict=True)
-    )
+    places = _numbers(cells[0], chosen.steps, table.where)
+    values = _numbers(cells[1], chosen.rates, table.where)
     kept = np.isfinite(values) & np.isfinite(places)
     if not kept.any():
         lacks = chosen.rates if not np.isfinite(values).any() else chosen.steps
-        raise ScheduleError(table.where, f"expected numbers in column {lacks}; got {len(rows):,} rows without one")
+        raise ScheduleError(table.where, f"expected numbers in column {lacks}; got {len(values):,} rows without one")
     written = itertools.compress(cells[1], kept.tolist())
     widths, precision = tolerances(values[kept], written)
     steps, counting = _steps(places[kept], chosen, table.where, run)

@@ -29,6 +29,33 @@ def _read_yaml(text: str) -> Any:
         raise ValueError(f"a value does not fit its tag: {error}") from None
 
 
+def read_tagged_yaml(text: str) -> Any:
+    """YAML whose mappings may have tags of another program, `!new:a.b.C {...}`: the tag becomes their key `_target_`.
+
+    A tagged scalar becomes the text of tag and value, `!ref <lr>`. Nothing that a tag names is imported or called.
+    """
+    yaml = _import_yaml()
+
+    class Tagged(_yaml_loader(yaml.SafeLoader)):  # type: ignore[misc]
+        """A loader that keeps the tags."""
+
+    def construct(loader: Any, suffix: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return {"_target_": suffix.rpartition(":")[2], **loader.construct_mapping(node, deep=True)}
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        if suffix.startswith("new:") and not node.value:
+            return {"_target_": suffix.removeprefix("new:")}
+        return f"!{suffix} {node.value}"
+
+    Tagged.add_multi_constructor("!", construct)
+    Tagged.add_multi_constructor("tag:yaml.org,2002:python/", construct)
+    try:
+        return yaml.load(text, Loader=Tagged)
+    except (yaml.YAMLError, LookupError) as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
 def _write_yaml(plain: dict[str, Any]) -> str:
     yaml = _import_yaml()
     return str(yaml.dump(plain, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False))

@@ -45,10 +45,12 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Reading(NamedTuple):
-    """What a file gave: the schedule or plateau, and the lengths that were texts."""
+    """What a file gave: the schedule or plateau, the lengths that were texts, the table in its own words, and the run."""
 
     schedule: Schedule | Plateau
     lengths: list[Resolved]
+    table: Mapping[str, Any]
+    run: Run
 
 
 def load(
@@ -90,7 +92,7 @@ def read(
     run: Run | Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Reading:
-    """What `load` returns, with the lengths that were texts."""
+    """What `load` returns, with what else was read beside it."""
     given = (key, run, overrides)
     if os.fspath(path) == "-":
         return _parsed(_standard_input(), None, _STANDARD_INPUT, *given)
@@ -349,20 +351,20 @@ class _Reader:
         self.check_has_kind(value, path)
         table = self.table(value, path)
         self.check_root_fields(table, path)
-        table, lengths = self.in_updates(table, path, file_run, run)
+        table, lengths, known = self.in_updates(table, path, file_run, run)
         options = self.record(table, "plateau", path, PlateauOptions) if "plateau" in table else None
         schedule = self.schedule(table, path, 1)
-        return Reading(schedule if options is None else Plateau(schedule, **options.given()), lengths)
+        return Reading(schedule if options is None else Plateau(schedule, **options.given()), lengths, value, known)
 
     def in_updates(
         self, table: dict[str, Any], path: str, file_run: Any, run: Run | Mapping[str, Any] | None
-    ) -> tuple[dict[str, Any], list[Resolved]]:
-        """Remove the table `run`, and replace lengths that are texts by numbers of updates."""
+    ) -> tuple[dict[str, Any], list[Resolved], Run]:
+        """Remove the table `run`, and replace lengths that are texts by numbers of updates; what is known of the run."""
         from lrcore.files.lengths import has_texts, resolve
 
         own, with_texts = "run" in table, has_texts(table)
         if not own and not with_texts and run is None:
-            return table, []
+            return table, [], Run()
         place = at(path, "run") if own else "run"
         stated = self.record(table, "run", path, Run) if own else None
         if stated is None and with_texts and file_run is not None:
@@ -374,7 +376,8 @@ class _Reader:
             known.check_acts("run")
         except ScheduleError as error:
             raise self.error(at(place, error.where.partition(".")[2]), error.problem) from None
-        return resolve(table, path, known, self.error) if with_texts else (table, [])
+        table, lengths = resolve(table, path, known, self.error) if with_texts else (table, [])
+        return table, lengths, known
 
     def check_has_kind(self, value: Any, path: str) -> None:
         """Refuse a larger table or a list that has a schedule inside, and name the key of that schedule."""

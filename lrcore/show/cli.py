@@ -100,7 +100,7 @@ def show(
     FILE ends in .toml, .json, .yaml or .yml; - is standard input. KEY is a table inside it: run.toml:train.lr.
     """
     [source] = sources([file], key)
-    loaded, lengths = source.read(run, overrides)
+    loaded, lengths, *_ = source.read(run, overrides)
     if isinstance(sys.stdout, TextIOWrapper):  # print characters that the encoding lacks as question marks
         sys.stdout.reconfigure(errors="replace")
     width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)

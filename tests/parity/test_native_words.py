@@ -19,6 +19,7 @@ MODULES = {
     "optax": ["optax.schedules", "optax.contrib"],
     "mxnet": ["mxnet.lr_scheduler"],
     "paddle": ["paddle.optimizer.lr"],
+    "mlx": ["mlx.optimizers"],
 }
 SCHEDULES = {
     "torch": r"\w+(LR|Plateau|Scheduler|Restarts)",
@@ -26,6 +27,7 @@ SCHEDULES = {
     "optax": r"\w*_schedule|exponential_decay|join_schedules|reduce_on_plateau",
     "mxnet": r"\w+Scheduler",
     "paddle": r"\w+(Decay|LR|OnPlateau|Warmup|Restarts|Scheduler)",
+    "mlx": r"\w+_decay|\w+_schedules?",
 }
 CLASSES: list[Any] = [*KINDS.values(), *BESIDE.values(), Plateau]
 OURS = {name for cls in CLASSES for name in fields_of(cls)}

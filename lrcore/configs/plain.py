@@ -1,0 +1,42 @@
+"""Objects that libraries use for configurations, as plain dicts, lists and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from os import PathLike
+from typing import Any
+
+
+def plain(given: Any) -> Any:
+    """Copy mappings, namespaces, dataclasses and sequences to dicts and lists; an enum becomes its value.
+
+    OmegaConf, ml_collections, yacs and mmengine have mappings of their own; argparse gives a namespace, transformers a
+    dataclass.
+
+    Example:
+        >>> from argparse import Namespace
+        >>> plain(Namespace(lr=0.1, milestones=(8, 11)))
+        {'lr': 0.1, 'milestones': [8, 11]}
+    """
+    if isinstance(given, Enum):
+        return plain(given.value)
+    if given is None or isinstance(given, (str, bytes, bool, int, float, PathLike)):
+        return given
+    if is_dataclass(given) and not isinstance(given, type):
+        return {field.name: plain(getattr(given, field.name)) for field in fields(given) if hasattr(given, field.name)}
+    if is_mapping(given):
+        return {key: plain(given[key]) for key in given.keys()}  # noqa: SIM118 - iterating one may give something else
+    if isinstance(given, Sequence):
+        return [plain(value) for value in given]
+    if type(given).__name__ == "Namespace" or hasattr(given, "model_dump"):
+        return {name: plain(value) for name, value in vars(given).items() if not name.startswith("_")}
+    return given
+
+
+def is_mapping(given: Any) -> bool:
+    """Whether an object is a mapping, or has the two methods by which dict() copies one."""
+    return isinstance(given, Mapping) or (
+        not isinstance(given, type) and hasattr(given, "keys") and hasattr(given, "__getitem__")
+    )
