@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,16 @@ class Inferred:
             "sentences": list(self.sentences),
         }
 
-    def plot(self, path: str | PathLike[str]) -> None:
-        """Write a picture of the log and of the schedule, as PNG or HTML by the suffix."""
+    def plot(self, path: str | PathLike[str], *, log_scale: bool = False) -> None:
+        """Write a picture of the log and of the schedule.
+
+        Args:
+            path: a file that ends in .png, .svg, .pdf or .html.
+            log_scale: whether the axis of the rates is logarithmic.
+        """
         from lrcore.checks.picture import draw
 
-        draw(self, path)
+        draw(self, path, log_scale=log_scale)
 
 
 def infer(log: Source, *, column: Column = None, clock: str | None = None) -> Inferred:
@@ -97,6 +103,7 @@ def infer(log: Source, *, column: Column = None, clock: str | None = None) -> In
         All 100 points, of updates 0 to 990, fit:
           a linear warmup from 0 to 0.0003 in 100 updates (10 points),
           a cosine from 0.0003 to 3e-05 in 900 updates (90 points).
+        Row n of the log shows the rate of update n, counted from 0.
         The log ends at update 990, before the schedule does, at update 1,000.
     """
     taken = read_log(log, column=column, clock=clock)
@@ -182,6 +189,9 @@ def _unexplained(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> 
             "Log further to tell."
         )
         return (sentence,)
+    jumps = _jumps(points, pieces)
+    if jumps:
+        return jumps
     for count in range(min(len(pieces) - 1, 4), 0, -1):
         last = pieces[count - 1].last
         part = points.part(slice(0, last + 1))
@@ -190,6 +200,18 @@ def _unexplained(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> 
             if found:
                 return _explained_until(found[0], points, last)
     return (f"Unexplained from update {int(points.steps[0]):,} on: no recognised form gives the rates.",)
+
+
+def _jumps(points: Points, pieces: list[Piece]) -> tuple[str, ...]:
+    """For stairs whose jumps the log does not show exactly: between which updates they are."""
+    stairs = pieces[1:] if pieces[0].form == "linear" else pieces
+    if len(stairs) < 2 or any(piece.form != "constant" for piece in stairs):
+        return ()
+    return tuple(
+        f"The rate goes from {before.numbers[0]:.6g} to {after.numbers[0]:.6g} between updates "
+        f"{int(points.steps[before.last]) + 1:,} and {int(points.steps[after.first]):,}; the log has no closer points."
+        for before, after in pairwise(stairs)
+    )
 
 
 def _explained_until(found: Answer, points: Points, last: int) -> tuple[str, ...]:
@@ -201,6 +223,6 @@ def _explained_until(found: Answer, points: Points, last: int) -> tuple[str, ...
     wrong = int(missed[0]) if missed.size else last + 1
     update = int(points.steps[wrong])
     return (
-        *told(found.schedule, points.steps[:wrong] - found.lag, found.lag, found.lag),
+        *told(found.schedule, points.steps[:wrong] - found.lag, found.lag, found.lag, whole=False),
         f"Unexplained from update {update:,} on: logged {points.values[wrong]:.6g}, scheduled {rates[wrong]:.6g}.",
     )

@@ -31,7 +31,9 @@ _CLOCKS = {
 Part = tuple[int, str]  # the update at which it begins, and its words
 
 
-def told(schedule: Schedule, updates: NDArray[np.int64], lag: int | None, known: int | None) -> tuple[str, ...]:
+def told(
+    schedule: Schedule, updates: NDArray[np.int64], lag: int | None, known: int | None, *, whole: bool = True
+) -> tuple[str, ...]:
     """Sentences about a schedule that gives a log.
 
     Args:
@@ -39,6 +41,7 @@ def told(schedule: Schedule, updates: NDArray[np.int64], lag: int | None, known:
         updates: the updates of the log's points.
         lag: the clock that was found.
         known: the clock that was known before.
+        whole: whether these are all points of the log, and not its first ones only.
 
     Example:
         >>> import lrcore, numpy
@@ -51,18 +54,21 @@ def told(schedule: Schedule, updates: NDArray[np.int64], lag: int | None, known:
     """
     import numpy as np
 
-    parts = list(_parts(schedule))
+    parts = [part for part in _parts(schedule) if part[0] <= updates[-1]]
     starts = [start for start, _ in parts]
     counts = np.diff(np.searchsorted(updates, [-1, *starts[1:], 2**62]))
     first, last = int(updates[0]), int(updates[-1])
     lines = [
         f"  {words} ({count} point{'' if count == 1 else 's'})" for (_, words), count in zip(parts, counts, strict=True)
     ]
-    sentences = [f"All {len(updates):,} points, of updates {first:,} to {last:,}, fit:", *_punctuated(lines)]
+    sentences = [
+        f"{'All' if whole else 'The first'} {len(updates):,} points, of updates {first:,} to {last:,}, fit:",
+        *_punctuated(lines),
+    ]
     if lag != known:
         sentences.append(_CLOCKS[lag])
     end = schedule.length
-    if end is not None and end > last + 1:
+    if whole and end is not None and end > last + 1:
         sentences.append(f"The log ends at update {last:,}, before the schedule does, at update {end:,}.")
     if isinstance(schedule, Constant) and schedule.given().keys() <= {"value"}:
         sentences.append("A constant log does not tell what came before it and what comes after it.")
@@ -90,7 +96,7 @@ def _parts(schedule: Schedule) -> Iterator[Part]:
     if cooldown is not None:
         begin = cooldown.start if cooldown.start is not None else (end or 0) - cooldown.steps
         yield begin, f"a {cooldown.shape} cooldown to {_rate(cooldown.end_value)} in {_updates(cooldown.steps)}"
-    if end is not None and not isinstance(schedule, Constant) | isinstance(schedule, PiecewiseConstant):
+    if end is not None and (cooldown is not None or not isinstance(schedule, Constant | PiecewiseConstant)):
         yield end, f"then a constant {_rate(schedule(end))}"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrcore
@@ -92,6 +93,12 @@ def test_the_sentences_say_how_many_points_each_piece_explains() -> None:
     )
 
 
+def test_a_picture_shows_the_log_and_the_schedule(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    logged(FORMS["cosine"], EVERY_10).plot(tmp_path / "cosine.png")
+    assert (tmp_path / "cosine.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_log_that_ends_early_says_so() -> None:
     found = logged(FORMS["cosine"], range(0, 800, 10))
     assert found.schedule == FORMS["cosine"]
@@ -137,7 +144,17 @@ def test_a_jump_that_is_not_planned_is_where_the_explanation_ends() -> None:
 
 
 def test_a_jump_between_two_far_points_is_declined() -> None:
-    declined(logged(lrcore.PiecewiseConstant(boundaries=[1_234], values=[0.1, 0.01]), range(0, 5_000, 50)))
+    assert declined(logged(lrcore.PiecewiseConstant(boundaries=[1_234], values=[0.1, 0.01]), range(0, 5_000, 50))) == (
+        "The rate goes from 0.1 to 0.01 between updates 1,201 and 1,250; the log has no closer points."
+    )
+
+
+def test_a_round_number_is_taken_before_all_others_between_two_points() -> None:
+    found = logged(lrcore.PiecewiseConstant(boundaries=[4_000], values=[0.1, 0.01]), range(5, 8_000, 10))
+    assert found.schedule == lrcore.PiecewiseConstant(boundaries=[4_000], values=[0.1, 0.01])
+    assert found.sentences[-1] == (
+        "4,000 updates is the roundest number between 3,996 and 4,005; the log has no closer points."
+    )
 
 
 def test_steps_that_go_back_are_declined() -> None:
@@ -148,6 +165,7 @@ def test_steps_that_go_back_are_declined() -> None:
 # --- as a whole -------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_what_is_inferred_is_inferred_again_from_its_own_log(seed: int) -> None:
     log = draw(seed).log()
@@ -159,9 +177,9 @@ def test_what_is_inferred_is_inferred_again_from_its_own_log(seed: int) -> None:
 
 
 def test_most_random_logs_are_recovered_and_hardly_any_wrongly() -> None:
-    scores = totals(range(2_000_000, 2_000_150))
-    assert scores["exact"] >= 135
-    assert scores["wrong"] <= 3
+    scores = totals(range(2_000_000, 2_000_060))
+    assert scores["exact"] >= 54
+    assert scores["wrong"] <= 1
 
 
 def test_a_long_log_takes_less_than_two_seconds() -> None:
