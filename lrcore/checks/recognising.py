@@ -1,0 +1,68 @@
+"""All schedules of recognised forms that give every point of a log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from lrcore.checks.answers import Answer
+from lrcore.checks.description import answer
+from lrcore.checks.guesses import Guess, guesses, short_cycles
+from lrcore.checks.pieces import Piece, cut
+from lrcore.checks.points import Points
+from lrcore.checks.stairs import Head, shortest, staircases
+
+_TRIED = 4  # ends of one form; where some fit, all fit, since they differ after the log only
+
+
+def answers(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> list[Answer]:
+    """All schedules that give every point, the cheapest first: smooth ones, and only if there are none, stairs."""
+    found = [one for lag in lags for one in _smooth(points, guesses(points, pieces, lag))]
+    if not found:
+        heads = ((lag, head) for lag in lags for head in _heads(points, pieces, lag))
+        found = [one for lag, head in heads for one in staircases(points, head, lag, _of_epochs)]
+    if not found and any(piece.form == "stray" for piece in pieces):
+        found = [one for lag in lags for one in _smooth(points, short_cycles(points, lag))]
+    return sorted(found, key=lambda one: (one.price, one.lag))
+
+
+def _smooth(points: Points, guessed: Iterator[Guess]) -> list[Answer]:
+    """The guesses that can be rounded to schedules."""
+    found: list[Answer] = []
+    tried: Counter[tuple[str, str]] = Counter()
+    for description, guess in guessed:
+        key = description.form, description.before
+        if description.given and tried[key] >= _TRIED:
+            continue
+        one = answer(description, guess, points)
+        if one is not None:
+            found.append(one)
+            tried[key] += 2
+        tried[key] += bool(description.given)
+    return found
+
+
+def _of_epochs(points: Points) -> list[Answer]:
+    """The schedules of one value per epoch."""
+    return sorted(_smooth(points, guesses(points, cut(points), 0)), key=lambda one: one.price)
+
+
+def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[Head]:
+    """The warmups that may precede stairs."""
+    first, second = pieces[0], pieces[1] if len(pieces) > 1 else pieces[0]
+    yield Head()
+    if second.form != "constant":
+        return
+    level, value, step = second.numbers[0], float(points.values[0]), int(points.steps[0]) - lag
+    if first.form == "linear":
+        a, b = first.numbers
+        yield Head(round((level - a) / b) - lag, _init(a + b * lag, level), first.last + 1)
+    elif first.form == "stray" and value > 0 and step > 0:
+        yield Head(round(level * step / value), 0.0, 1)
+    elif first.form == "stray" and step == 0 and points.steps[1] - points.steps[0] == 1:
+        yield Head(1, value, 1)
+
+
+def _init(value: float, level: float) -> float:
+    """The first value of a warmup, as short as its line tells it."""
+    return shortest(value, 1e-12 * abs(level)) if abs(value) > 1e-12 * abs(level) else 0.0
