@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike
@@ -14,6 +15,7 @@ from lrcore.checks.pieces import Piece, cut
 from lrcore.checks.points import Points, points_of
 from lrcore.checks.recognising import answers
 from lrcore.checks.words import told
+from lrcore.runs.run import Run
 from lrcore.schedules.schedule import Schedule
 
 _FEWEST = 5  # points of a log that tells anything
@@ -76,7 +78,9 @@ class Inferred:
         draw(self, path, log_scale=log_scale)
 
 
-def infer(log: Source, *, column: Column = None, clock: str | None = None) -> Inferred:
+def infer(
+    log: Source, *, column: Column = None, clock: str | None = None, run: Run | Mapping[str, Any] | None = None
+) -> Inferred:
     """The schedule that a log was made by.
 
     It is the description of the fewest and shortest constants that gives every point: a straight warmup and one of constant,
@@ -88,6 +92,7 @@ def infer(log: Source, *, column: Column = None, clock: str | None = None) -> In
         column: the column of rates, where there are several; or the columns of steps and of rates.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one of the update before.
             Default: what the format says, else what fits better.
+        run: what is known of the run, for a log of epochs.
 
     Raises:
         ScheduleError: the log cannot be read.
@@ -106,7 +111,7 @@ def infer(log: Source, *, column: Column = None, clock: str | None = None) -> In
         Row n of the log shows the rate of update n, counted from 0.
         The log ends at update 990, before the schedule does, at update 1,000.
     """
-    taken = read_log(log, column=column, clock=clock)
+    taken = read_log(log, column=column, clock=clock, run=run)
     refused = _refused(taken)
     if refused:
         return Inferred(None, taken, taken.lag, (refused,))
