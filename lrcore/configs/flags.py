@@ -9,8 +9,11 @@ from typing import Any
 
 from lrcore.errors import ScheduleError
 
-_FLAG = re.compile(r"--?[A-Za-z]")
-_ASSIGNMENT = re.compile(r"[+~]{0,2}([A-Za-z_][\w.@/-]*)=(.*)", re.DOTALL)
+_FLAG = re.compile(r"-{1,3}[A-Za-z]|--[_@]")
+_ASSIGNMENT = re.compile(r"[+~]{0,2}([A-Za-z_@][\w.@/-]*)=(.*)", re.DOTALL)
+
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_][\w-]*)+")
 
 
 def are_flags(words: Iterable[Any]) -> bool:
@@ -46,20 +49,38 @@ def from_flags(words: Iterable[Any]) -> dict[str, Any]:
             values.append(word)
             continue
         if name:
-            _put(found, name, values)
+            _put(found, name, values, f"--{name}")
         name, values = "", []
         if assignment:
-            _put(found, assignment[1], [assignment[2]])
+            _put(found, assignment[1], [assignment[2]], f"--{assignment[1]}")
         elif flag:
             name = word.lstrip("-")
     return found
 
 
-def _put(found: dict[str, Any], name: str, values: list[str]) -> None:
+def nested(config: dict[Any, Any]) -> dict[Any, Any]:
+    """A configuration whose names lead into tables by dots, as trackers of experiments flatten them, as tables.
+
+    Example:
+        >>> nested({"optimizer.lr": 0.1, "optimizer": {"name": "adam"}})
+        {'optimizer': {'name': 'adam', 'lr': 0.1}}
+    """
+    found = {name: value for name, value in config.items() if not _is_dotted(name)}
+    for name, value in config.items():
+        if _is_dotted(name):
+            _put(found, name, [value])
+    return found
+
+
+def _is_dotted(name: Any) -> bool:
+    return isinstance(name, str) and bool(_DOTTED.fullmatch(name))
+
+
+def _put(found: dict[Any, Any], name: str, values: list[Any], place: str = "") -> None:
     *tables, last = name.split(".")
     for table in tables:
         inner = found.setdefault(table, {})
         if not isinstance(inner, dict):
-            raise ScheduleError(f"--{name}", f"expected {table} to be a table or a value; got both")
+            raise ScheduleError(place or name, f"expected {table} to be a table or a value; got both")
         found = inner
     found[last] = True if not values else values[0] if len(values) == 1 else values

@@ -72,6 +72,11 @@ class Options:
         self._asked.add(name)
         return self._values.get(name) == "auto"
 
+    def is_list(self, name: str) -> bool:
+        """Whether an option is written as a list, be it in a text: `cycles=[300, 700]` among flags."""
+        value = self.raw(name)
+        return isinstance(value, list) or (isinstance(value, str) and value.lstrip()[:1] in ("[", "("))
+
     def raw(self, *names: str, default: Any = None) -> Any:
         """The value as it was written."""
         found = self._found(names)
@@ -161,6 +166,9 @@ class Options:
         """A list of tables inside this one; one table is a list of one, and nothing an empty list."""
         found = self._found(names)
         value = [] if found is None else self._resolved(self._values[found])
+        if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+            with suppress(ValueError):
+                value = _literal(value)
         value = [value] if isinstance(value, Mapping) else value
         if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
             raise self.error(str(found), f"expected a list of tables; got {short(value)}")
@@ -197,6 +205,7 @@ class Options:
         for name in names:
             self._asked.add(name)
             value = self._values.get(name)
+            value = value[0] if isinstance(value, list) and len(value) == 1 else value
             acts = _number_or(value) not in unless and not (
                 isinstance(value, str) and value.lower() in (*_UNSET, *_FALSE)
             )

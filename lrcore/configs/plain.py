@@ -38,7 +38,8 @@ def plain(given: Any) -> Any:
     if hasattr(given, "tolist") and not isinstance(given, type):
         return without_numpy(given)
     if type(given).__name__ in ("Namespace", "SimpleNamespace") or hasattr(given, "model_dump"):
-        return {name: plain(value) for name, value in vars(given).items() if not name.startswith("_")}
+        hidden = "_" if hasattr(given, "model_dump") else "__"  # a namespace may hold an option such as fairseq's _name
+        return {name: plain(value) for name, value in vars(given).items() if not name.startswith(hidden)}
     return given
 
 

@@ -36,19 +36,25 @@ Halves: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 _MOST_STAIRS = 10_000
 _STAIRS = 30_000  # of a rise without an end: frameworks that compile take a table of few more
 _SHAPES = ("log", "linear")
+_PARAMS = ("warmup_", "total_num_steps", "cos_min_ratio", "cycle_", "decay_", "lr_range_test_")
 _WITHOUT_BETAS = ("sgd", "adagrad", "rmsprop", "rprop", "asgd", "adadelta", "muon")
 
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole ds_config.json, or its `scheduler` alone."""
     scheduler = options.first_table("scheduler").own()
-    if not scheduler.given("type"):
+    if not scheduler.given("type", "lr_schedule"):
         raise options.error("scheduler", "expected a table with type and params; got none")
-    kind = scheduler.word("type", choices=list(_KINDS))
-    params = scheduler.table("params").own()
-    params.ignore("last_batch_iteration")
+    kind = scheduler.word("type", "lr_schedule", choices=list(_KINDS))
+    params = scheduler.table("params").own() if _has_params(scheduler) else scheduler
+    params.ignore("last_batch_iteration", "params")
     taken = _KINDS[kind](params, options.table("optimizer"), facts)
     return Taken(taken.schedule, taken.also, taken.groups, taken.notes + _horizon(params, facts))
+
+
+def _has_params(scheduler: Options) -> bool:
+    """Whether the params are a table of their own; those of the class, and of DeepSpeed's flags, stand beside its name."""
+    return scheduler.given("params") or not any(name.startswith(_PARAMS) for name in scheduler)
 
 
 def _horizon(params: Options, facts: Facts) -> tuple[str, ...]:

@@ -75,8 +75,17 @@ class _Config:
 def read(options: Options, facts: Facts) -> Taken:
     """Read a configuration of hydra, its `lr_scheduler` alone, or flags."""
     config = _Config(options, facts)
-    name = config.own.word("_name", "lr_scheduler", "name", choices=list(_KINDS), default="fixed")
-    return _KINDS[name](config)
+    return _KINDS[_name(config.own)](config)
+
+
+def _name(own: Options) -> str:
+    """The scheduler's name; the name of its class, with or without its module, counts as it."""
+    written: str = own.word("_name", "lr_scheduler", "name", "_target_", default="fixed")
+    registered = _CLASSES.get(written.rpartition(".")[2])
+    if registered is not None:
+        return registered
+    name: str = own.word("_name", "lr_scheduler", "name", "_target_", choices=list(_KINDS), default="fixed")
+    return name
 
 
 def _fixed(config: _Config) -> Taken:
@@ -220,6 +229,18 @@ def _shrink(config: _Config) -> float:
     return factor
 
 
+_CLASSES = {
+    "FixedLRSchedule": "fixed",
+    "InverseSquareRootSchedule": "inverse_sqrt",
+    "PolynomialDecayLRSchedule": "polynomial_decay",
+    "CosineLRSchedule": "cosine",
+    "TriStageLRSchedule": "tri_stage",
+    "TriangularLRSchedule": "triangular",
+    "StepLRSchedule": "step",
+    "ReduceLROnPlateauLRSchedule": "reduce_lr_on_plateau",
+    "ManualSchedule": "manual",
+    "PassThroughScheduleSchedule": "pass_through",
+}
 _KINDS = {
     "fixed": _fixed,
     "inverse_sqrt": _inverse_sqrt,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
@@ -103,13 +102,13 @@ def _cycle_ends(optimizer: Options, total: int) -> list[int]:
 
 
 def _ends(optimizer: Options, name: str, total: int) -> list[int]:
-    listed: Sequence[int] | None = optimizer.raw(name) if isinstance(optimizer.raw(name), list) else None
-    if name == "cycle_length" and listed is None:
+    listed = optimizer.is_list(name)
+    if name == "cycle_length" and not listed:
         length = _steps(optimizer, name, 1, total)
         if not length:
             raise optimizer.error(name, "expected a cycle of at least one update; got 0")
         return [number * length for number in range(1, total // length)]
-    if name == "cycles" and listed is None:
+    if name == "cycles" and not listed:
         count = optimizer.whole(name, least=1)
         return [int(total / count * (number + 1)) for number in range(count - 1)]
     wholes: list[int] = optimizer.wholes(name)

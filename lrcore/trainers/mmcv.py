@@ -131,7 +131,7 @@ def _step(plan: _Plan) -> Schedule:
     stairs: Schedule = PiecewiseConstant(
         boundaries=given, values=[lr * gamma**count for count in range(len(given) + 1)]
     )
-    if len(given) == 1 and not isinstance(plan.policy.raw("step"), list):
+    if len(given) == 1 and not plan.policy.is_list("step"):
         stairs = Exponential(init_value=lr, decay_rate=gamma, decay_steps=given[0], staircase=True)
     return stairs if lowest is None else Clip(stairs, min_value=lowest)
 

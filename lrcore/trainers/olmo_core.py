@@ -15,10 +15,11 @@ from lrcore.configs.taken import Taken
 from lrcore.records import Shape
 from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Shift, Sum
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, total_tokens
+from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, told_total, total_tokens
 
 FOLLOWS = "ai2-olmo-core 3.0.0"
 FACTS = {"lr": "the optimizer's rate, where the file has no train_module.optim.lr"}
+_CLASS = "_CLASS_", "type", "name", "class", "_target_"
 _DECAYING = "WSD", "PowerLR", "CosWithWarmupAndLinearDecay"
 _SHAPES: dict[str, Shape] = {"linear": "linear", "cosine": "cosine"}
 
@@ -76,6 +77,8 @@ def _clock(own: Options, options: Options, facts: Facts) -> tuple[int, int]:
 def _duration(duration: Options, options: Options, facts: Facts) -> tuple[str, int]:
     """The run's length in steps or tokens."""
     if not duration.given("value", "unit"):
+        if options.given("max_steps"):  # as an argument of the scheduler's own functions
+            return "steps", told_total(facts, options, "max_steps")
         tokens = total_tokens(facts)
         return ("steps", facts.updates()) if tokens is None else ("tokens", tokens)
     unit = duration.word("unit", choices=["steps", "epochs", "tokens"])
@@ -149,7 +152,7 @@ def scheduler(own: Options, lr: float, end: int) -> Schedule:
         end: max_steps or max_tokens.
     """
     own.ignore("units", "lr_field", "initial_lr_field")
-    return _CLASSES[_NAMES[class_name(own, "_CLASS_", "type", "name", known=_NAMES)]](own, lr, end)
+    return _CLASSES[_NAMES[class_name(own, *_CLASS, known=_NAMES)]](own, lr, end)
 
 
 def _constant(_own: Options, lr: float, _end: int) -> Schedule:
@@ -330,7 +333,7 @@ def _wsds(own: Options, lr: float, _end: int) -> Schedule:
 
 
 def _notes(own: Options, end: int) -> tuple[str, ...]:
-    if class_name(own, "_CLASS_", "type", "name", known=_NAMES) not in (*_DECAYING, "wsd", "power_lr"):
+    if class_name(own, *_CLASS, known=_NAMES) not in (*_DECAYING, "wsd", "power_lr"):
         return ()
     unit = "token" if own.word("units", default="steps") == "tokens" else "update"
     return (f"After {unit} {end} OLMo-core's decay falls below its end value; lrcore holds that.",)

@@ -27,7 +27,7 @@ _BACK = "Past the end of the run PaddleNLP's cosine rises again; here the last v
 def read(options: Options, facts: Facts) -> Taken:
     """Read the JSON or flags of a script, or the arguments of one of the classes, with its name as `class` or `_target_`."""
     options.own(*_OWN)
-    name = options.word("_target_", "class", "lr_scheduler", "scheduler", default="").rpartition(".")[2]
+    name = _class_name(options)
     lr = facts.lr(options, "learning_rate", "max_lr", default=5e-5)
     if name.endswith("AnnealingWithWarmupDecay"):
         kind = name.removesuffix("AnnealingWithWarmupDecay").lower()
@@ -38,6 +38,16 @@ def read(options: Options, facts: Facts) -> Taken:
     if options.given("min_learning_rate") and kind in ("linear", "cosine"):
         return Taken(_entered(options, _annealing(options, facts, lr, kind), 0))
     return _named(options, facts, lr, kind)
+
+
+def _class_name(options: Options) -> str:
+    """The class that is named; a `name` or `type` that is no class is another thing's, such as the optimizer's or the run's."""
+    for key in ("type", "name"):
+        word = str(next(iter(options.words(key, default=[])), "")).rpartition(".")[2]
+        if word in _CLASSES or word.endswith("AnnealingWithWarmupDecay"):
+            return word
+    name: str = options.word("_target_", "class", "lr_scheduler", "scheduler", default="")
+    return name.rpartition(".")[2]
 
 
 def _entered(options: Options, schedule: Schedule, default: int) -> Schedule:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from lrcore.configs.facts import Facts
+from lrcore.configs.flags import nested
 from lrcore.configs.options import Options
 from lrcore.configs.source import read_source
 from lrcore.configs.taken import Taken
@@ -121,9 +122,10 @@ def facts_of(trainer: str) -> Mapping[str, str]:
 
 
 def _module(trainer: str) -> ModuleType:
-    if trainer not in TRAINERS:
-        near = did_you_mean(trainer, TRAINERS)
-        raise ScheduleError("trainer", f"expected one of {', '.join(TRAINERS)}; got {short(trainer)}{near}")
+    known = importers()
+    if trainer not in known:
+        near = did_you_mean(trainer, known)
+        raise ScheduleError("trainer", f"expected one of {', '.join(known)}; got {short(trainer)}{near}")
     return import_module(f"lrcore.trainers.{trainer}")
 
 
@@ -131,7 +133,7 @@ def _table(config: Any, module: ModuleType, trainer: str, file: str) -> dict[Any
     """The options; a list becomes the option that a bare list is."""
     if isinstance(config, list) and not hasattr(module, "LIST"):
         raise ScheduleError(trainer, "expected a table of options; got a list")
-    table: dict[Any, Any] = {module.LIST: config} if isinstance(config, list) else config
+    table: dict[Any, Any] = {module.LIST: config} if isinstance(config, list) else nested(config)
     for key in _UNMERGED:
         if table.get(key) not in (None, "", [], [""]):
             raise ScheduleError(

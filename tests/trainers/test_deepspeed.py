@@ -29,6 +29,14 @@ def test_the_whole_file_or_its_scheduler(tmp_path: Path) -> None:
         assert from_trainer("deepspeed", source).schedule == expected
 
 
+def test_the_params_may_stand_beside_the_name() -> None:
+    expected = from_trainer("deepspeed", scheduler("WarmupLR", **LINEAR))
+    for name in ("type", "lr_schedule"):
+        assert from_trainer("deepspeed", {name: "WarmupLR", **LINEAR}) == expected
+    flags = "--lr_schedule WarmupLR --warmup_num_steps 10 --warmup_max_lr 0.1 --warmup_type linear"
+    assert from_trainer("deepspeed", flags) == expected
+
+
 def test_auto_is_filled_from_the_facts_and_the_run() -> None:
     words = {"warmup_max_lr": "auto", "warmup_min_lr": "auto", "warmup_num_steps": "auto", "total_num_steps": "auto"}
     given = {"warmup_max_lr": 0.1, "warmup_num_steps": 10, "total_num_steps": 50}

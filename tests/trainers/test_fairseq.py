@@ -23,6 +23,12 @@ def test_flags_namespaces_and_hydra_say_the_same() -> None:
     assert alone.schedule == taken[0].schedule
 
 
+def test_a_class_counts_as_its_name() -> None:
+    expected = from_trainer("fairseq", {"_name": "inverse_sqrt", "warmup_updates": 10}, lr=0.5)
+    for name in ("InverseSquareRootSchedule", "fairseq.optim.lr_scheduler.InverseSquareRootSchedule"):
+        assert from_trainer("fairseq", {"_name": name, "warmup_updates": 10}, lr=0.5) == expected
+
+
 def test_the_default_is_one_rate() -> None:
     assert from_trainer("fairseq", {"optimization": {"lr": [0.25]}}).schedule == lrcore.Constant(0.25)
 

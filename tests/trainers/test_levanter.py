@@ -31,6 +31,10 @@ def test_the_file_and_the_optimizer_alone_say_the_same() -> None:
     assert from_trainer("levanter", table, run=Run(total=5000)).schedule == expected
 
 
+def test_a_list_may_be_a_text() -> None:
+    assert schedule(10, cycles="[3, 7]") == schedule(10, cycles=[3, 7])
+
+
 def test_a_length_of_at_most_one_is_a_share() -> None:
     assert schedule(10, learning_rate=1.0, warmup=1, lr_schedule="constant", decay=0)(5) == 0.5
     assert schedule(10, learning_rate=1.0, warmup=2, lr_schedule="constant")(1) == 0.5

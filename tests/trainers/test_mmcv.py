@@ -42,6 +42,7 @@ def test_a_warmup_multiplies_what_the_policy_says(source: Any) -> None:
 def test_one_number_is_a_distance_and_a_list_are_places() -> None:
     every = from_trainer("mmcv", {"policy": "step", "step": 3, "by_epoch": False}, lr=0.1).schedule
     once = from_trainer("mmcv", {"policy": "step", "step": [3], "by_epoch": False}, lr=0.1).schedule
+    assert from_trainer("mmcv", "policy=step step=[3] by_epoch=False", lr=0.1).schedule == once
     assert every == Exponential(init_value=0.1, decay_rate=0.1, decay_steps=3, staircase=True)
     assert once == PiecewiseConstant(boundaries=[3], values=[0.1, 0.1 * 0.1])
 

@@ -53,6 +53,13 @@ def test_a_configuration_is_read_in_each_of_its_forms(own: dict[str, Any], other
     assert alone.schedule == SCHEDULE
 
 
+def test_max_steps_may_stand_beside_the_scheduler() -> None:
+    for source in ({"scheduler": COSINE, "max_steps": 100}, {**COSINE, "max_steps": 100, "lr_field": ["lr"]}):
+        assert lrcore.from_trainer("olmo_core", source, lr=0.1).schedule == SCHEDULE
+    with pytest.raises(ScheduleError, match="max_steps: expected the run's total, 99, or none; got 100"):
+        lrcore.from_trainer("olmo_core", {"scheduler": COSINE, "max_steps": 100}, run=Run(total=99), lr=0.1)
+
+
 def test_a_schedule_in_tokens_is_asked_after_the_tokens_of_the_update() -> None:
     own = {**COSINE, "units": "tokens", "warmup": 15, "alpha_f": 0.0}
     found = taken(own, **duration(95, "tokens"), data_loader={"global_batch_size": 10}).schedule

@@ -7,6 +7,8 @@ import pytest
 import lrcore
 from lrcore import Run, Schedule, ScheduleError, from_trainer
 
+_KEYS = ("class", "_target_", "type", "name")
+
 
 @pytest.mark.parametrize(
     "source",
@@ -20,6 +22,15 @@ def test_files_and_flags_say_the_same(source: Any) -> None:
     taken = from_trainer("paddlenlp", source)
     assert taken.schedule == lrcore.Linear(init_value=3e-5, decay_steps=90).warmup(10)
     assert taken.notes == ()
+
+
+def test_a_class_may_stand_under_any_usual_name() -> None:
+    arguments = {"max_lr": 3e-5, "min_lr": 3e-6, "warmup_step": 30, "decay_step": 100}
+    found = [from_trainer("paddlenlp", {key: "CosineAnnealingWithWarmupDecay", **arguments}) for key in _KEYS]
+    assert all(one == found[0] for one in found)
+    assert from_trainer("paddlenlp", {"name": "a-run", "max_steps": 9}).schedule == lrcore.Linear(
+        init_value=5e-5, decay_steps=9
+    )
 
 
 def test_a_script_for_large_models_is_one_update_ahead() -> None:

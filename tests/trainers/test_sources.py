@@ -99,6 +99,7 @@ class Mine(dict[str, Any]):
         tuple(FLAGS),
         " \\\n    ".join(FLAGS),
         "deepspeed " + " ".join(FLAGS) + "  # as it was started",
+        {"optimizer.params.lr": 3e-4, "scheduler.params": SCHEDULER["params"], "scheduler": {"type": "WarmupDecayLR"}},
         {"optimizer": {"params": {"lr": ["3e-4"]}}, "scheduler": json.dumps(SCHEDULER)},
         {"optimizer": {"params": {"lr": "3e-4", "weight-decay": None}}, "scheduler": SCHEDULER},
         {
@@ -239,6 +240,32 @@ def test_a_flag_may_be_negative_repeated_and_without_a_value() -> None:
     assert found == {"lr": "-2", "milestones": ["8", "11"], "fp16": True, "a": {"b": "c"}, "d": "1"}
     with pytest.raises(ScheduleError, match=r"--a\.b: expected a to be a table or a value; got both"):
         from_flags(["--a", "1", "--a.b", "2"])
+
+
+def test_names_of_options_may_begin_with_a_sign() -> None:
+    words = ["--_name", "tri_stage", "--@schedules=constant.v1", "-lr", "1"]
+    assert from_flags(words) == {"_name": "tri_stage", "@schedules": "constant.v1", "lr": "1"}
+    assert plain(Namespace(_name="tri_stage")) == {"_name": "tri_stage"}
+
+
+def test_a_list_of_tables_may_be_a_text() -> None:
+    listed = [{"type": "StepLR", "step_size": 3, "by_epoch": False, "end": 9}]
+    expected = lrcore.from_trainer("mmengine", listed, lr=0.1)
+    for text in (json.dumps(listed), str(listed)):
+        assert lrcore.from_trainer("mmengine", [f"param_scheduler={text}"], lr=0.1) == expected
+
+
+def test_names_that_lead_into_a_value_are_refused() -> None:
+    with pytest.raises(ScheduleError, match=r"^a\.b: expected a to be a table or a value; got both$"):
+        lrcore.from_trainer("deepspeed", {"a": 1, "a.b": 2})
+
+
+def test_a_trainer_without_an_importer_is_no_trainer() -> None:
+    with pytest.raises(
+        ScheduleError, match=r"^trainer: expected one of hf, .*; got 'megatorn'; did you mean 'megatron'\?$"
+    ):
+        lrcore.from_trainer("megatorn", {})
+    assert set(registry.importers()) <= set(registry.TRAINERS)
 
 
 def test_a_run_that_says_too_little_is_asked_by_name() -> None:
