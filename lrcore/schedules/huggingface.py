@@ -53,11 +53,16 @@ def _cosine(
     return _with_warmup(_cosine_periods(learning_rate, 0.0, rest, num_cycles), learning_rate, num_warmup_steps)
 
 
+_MOST_CYCLES = 10_000  # each is two knots
+
+
 def _cosine_with_restarts(
     *, learning_rate: Number, num_warmup_steps: Steps, num_training_steps: Steps, num_cycles: Positive = 1
 ) -> Schedule:
     from fractions import Fraction
 
+    if num_cycles > _MOST_CYCLES:
+        raise ScheduleError("cosine_with_restarts.num_cycles", f"expected at most {_MOST_CYCLES}; got {num_cycles:g}")
     rest = _decay_steps(num_warmup_steps, num_training_steps)
     starts = [Fraction(rest) * number / Fraction(num_cycles) for number in range(math.ceil(num_cycles) + 1)]
     knots = [float(start) for start in starts for _ in range(2)][1:-1]

@@ -235,6 +235,8 @@ def _each_group(
 ) -> Taken:
     """One schedule for each group of parameters where the file lists values; a value that is alone is for all."""
     count = max(map(len, values))
+    if not all(map(len, values)):
+        raise params.error("", "expected a rate for each group of parameters; got an empty list")
     if any(len(given) not in (1, count) for given in values):
         lengths = " and ".join(str(len(given)) for given in values)
         raise params.error("", f"expected lists of one length, one value for each group of parameters; got {lengths}")

@@ -108,6 +108,10 @@ def test_an_unknown_shape_is_deepspeeds_default_and_a_note() -> None:
         (scheduler("WarmupLR"), "deepspeed: expected the optimizer's rate; got none; give it as lr=..."),
         (scheduler("WarmupDecayLR", warmup_num_steps=5), "scheduler.params.total_num_steps: expected an integer >= 1"),
         (scheduler("WarmupDecayLR", total_num_steps="auto"), "expected the run's total, in updates; got none"),
+        (
+            scheduler("LRRangeTest", lr_range_test_min_lr=[]),
+            "expected a rate for each group of parameters; got an empty",
+        ),
         (scheduler("WarmupLR", warmup_num_steps=0), "warmup_num_steps: expected an integer >= 1; got 0"),
         (scheduler("WarmupLR", warmup_num_steps="auto"), "got 'auto'; give it as warmup_num_steps=..."),
         (

@@ -149,3 +149,9 @@ def test_refusals(options: dict[str, Any], run: Run, message: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         from_trainer("hf", {"learning_rate": 1e-3, **options}, run=run)
     assert message in str(caught.value)
+
+
+def test_more_cycles_than_a_schedule_holds_are_refused() -> None:
+    config = {"lr_scheduler_type": "cosine_with_restarts", "max_steps": 9, "lr_scheduler_kwargs": {"num_cycles": 1e30}}
+    with pytest.raises(ScheduleError, match=r"lr_scheduler_kwargs\.num_cycles: expected at most 10000; got 1e\+30"):
+        from_trainer("hf", config)
