@@ -20,6 +20,7 @@ FOLLOWS = "levanter 9263f81 (2025-09-26)"
 FACTS = {"lr": "the optimizer's rate, where the file has no optimizer.learning_rate"}
 
 _OWN = ("learning_rate", "min_lr", "warmup", "decay", "rewarmup", "cooldown", "cycle", "lr_schedule", "haps", "stable")
+_MOST_CYCLES = 10_000
 
 
 def read(options: Options, facts: Facts) -> Taken:
@@ -107,12 +108,20 @@ def _ends(optimizer: Options, name: str, total: int) -> list[int]:
         length = _steps(optimizer, name, 1, total)
         if not length:
             raise optimizer.error(name, "expected a cycle of at least one update; got 0")
+        _check_count(optimizer, name, total // length)
         return [number * length for number in range(1, total // length)]
     if name == "cycles" and not listed:
         count = optimizer.whole(name, least=1)
+        _check_count(optimizer, name, count)
         return [int(total / count * (number + 1)) for number in range(count - 1)]
     wholes: list[int] = optimizer.wholes(name)
     return list(itertools.accumulate(wholes)) if name == "cycle_length" else wholes
+
+
+def _check_count(optimizer: Options, name: str, cycles: int) -> None:
+    """Each cycle is written out."""
+    if cycles > _MOST_CYCLES:
+        raise optimizer.error(name, f"expected at most {_MOST_CYCLES} cycles; got {cycles}")
 
 
 # --- decays -----------------------------------------------------------------------------------------------------------

@@ -70,9 +70,10 @@ def _needs_samples(options: Options, ticks: Lengths, batch: int) -> bool:
 def _by_updates(options: Options, facts: Facts) -> Lengths:
     others = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
     options.refuse(*others, why="expected lengths in iterations, as train_iters is")
-    needed = options.given("train_iters") or facts.run.total is not None or not options.given("lr_decay_iters")
+    stated = options.whole("lr_decay_iters", default=None, least=1)
+    needed = options.given("train_iters") or facts.run.total is not None or stated is None
     total = told_total(facts, options, "train_iters") if needed else None
-    decay = options.whole("lr_decay_iters", default=total, least=1)
+    decay = total if stated is None else stated
     warmup = _warmup(options, decay, "lr_warmup_iters")
     return Lengths(total, decay, warmup, options.whole("lr_wsd_decay_iters", default=None, least=1), ())
 

@@ -315,6 +315,8 @@ def _sequential(own: Options, lr: float, end: int) -> Schedule:
 def _wsds(own: Options, lr: float, _end: int) -> Schedule:
     """Periods of constant rates and decays; each ends AT its last update, with decay_min_lr."""
     lengths = own.wholes("period_lengths")
+    if not lengths:
+        raise own.error("period_lengths", "expected at least one; got none")
     peaks = [lr * one for one in own.numbers("period_lr_multipliers", default=[1.0] * len(lengths))]
     warmup = _part(own, "warmup", lengths[0])
     if len(peaks) != len(lengths) or min(lengths) < 1:

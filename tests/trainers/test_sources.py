@@ -268,6 +268,27 @@ def test_a_trainer_without_an_importer_is_no_trainer() -> None:
     assert set(registry.importers()) <= set(registry.TRAINERS)
 
 
+@pytest.mark.parametrize(
+    ("trainer", "source", "problem"),
+    [
+        (
+            "wenet",
+            {"scheduler": "WarmupLR", "warmup_steps": []},
+            r"warmup_steps: expected a number for each rate; got \[\]",
+        ),
+        ("paddleclas", {"epochs": 9, "Optimizer": []}, "Optimizer: expected at least one optimizer; got an empty list"),
+        ("olmo_core", {"type": "WSDS", "period_lengths": []}, "period_lengths: expected at least one; got none"),
+        ("megatron", {"lr_decay_iters": "none"}, "expected the run's total, in updates; got none"),
+        ("levanter", {"cycles": 1e30, "num_train_steps": 9}, "cycles: expected at most 10000 cycles; got 1000000"),
+    ],
+)
+def test_an_empty_or_endless_list_is_refused(trainer: str, source: dict[str, Any], problem: str) -> None:
+    facts = {} if trainer == "paddleclas" else {"lr": 0.1}
+    run = Run(total=9) if trainer == "olmo_core" else None
+    with pytest.raises(ScheduleError, match=problem):
+        lrcore.from_trainer(trainer, source, run=run, **facts)
+
+
 def test_a_run_that_says_too_little_is_asked_by_name() -> None:
     with pytest.raises(
         ScheduleError, match=r"expected the run's updates_per_epoch; got none; give it as run=lrcore.Run"
