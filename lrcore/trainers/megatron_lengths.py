@@ -73,7 +73,7 @@ def _by_updates(options: Options, facts: Facts) -> Lengths:
     stated = options.whole("lr_decay_iters", default=None, least=1)
     needed = options.given("train_iters") or facts.run.total is not None or stated is None
     total = told_total(facts, options, "train_iters") if needed else None
-    decay = total if stated is None else stated
+    decay = int(total or 0) if stated is None else int(stated)
     warmup = _warmup(options, decay, "lr_warmup_iters")
     return Lengths(total, decay, warmup, options.whole("lr_wsd_decay_iters", default=None, least=1), ())
 
