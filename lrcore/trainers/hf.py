@@ -15,6 +15,7 @@ from lrcore.configs.options import Options
 from lrcore.configs.source import read_source
 from lrcore.configs.taken import Taken
 from lrcore.errors import ScheduleError
+from lrcore.records import short
 from lrcore.schedules.huggingface import from_name
 from lrcore.schedules.schedule import Schedule
 from lrcore.trainers import deepspeed
@@ -104,6 +105,11 @@ def named(
 ) -> Any:
     """What get_scheduler gives for a name, which an option has, with lr_scheduler_kwargs over these defaults."""
     kwargs = {**defaults, **_kwargs(options)}
+    for given in ("name", "learning_rate", *lengths):
+        if given in kwargs:
+            raise options.error(
+                f"lr_scheduler_kwargs.{given}", f"expected none, for the trainer gives it; got {short(kwargs[given])}"
+            )
     try:
         return from_name(kind, learning_rate=lr, **lengths, **kwargs)
     except ScheduleError as error:

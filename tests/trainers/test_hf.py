@@ -155,3 +155,12 @@ def test_more_cycles_than_a_schedule_holds_are_refused() -> None:
     config = {"lr_scheduler_type": "cosine_with_restarts", "max_steps": 9, "lr_scheduler_kwargs": {"num_cycles": 1e30}}
     with pytest.raises(ScheduleError, match=r"lr_scheduler_kwargs\.num_cycles: expected at most 10000; got 1e\+30"):
         from_trainer("hf", config)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "num_training_steps", "name"])
+def test_what_the_trainer_gives_is_refused_in_the_kwargs(name: str) -> None:
+    config = {"lr_scheduler_type": "cosine", "max_steps": 9, "lr_scheduler_kwargs": {name: 1}}
+    with pytest.raises(
+        ScheduleError, match=rf"lr_scheduler_kwargs\.{name}: expected none, for the trainer gives it; got 1"
+    ):
+        from_trainer("hf", config)
