@@ -78,8 +78,7 @@ def read(options: Options, facts: Facts) -> Taken:
 
 def _plan(solver: Options, facts: Facts) -> _Plan:
     stated = solver.whole("MAX_ITER", default=None, least=1)
-    reference = solver.whole("REFERENCE_WORLD_SIZE", default=0)
-    scale = _workers(facts) / reference if reference else 1.0
+    scale = _scale(solver, facts)
     length = facts.updates(default=40_000) if stated is None else round(stated / scale)
     if stated is not None:
         check_total(facts, length)
@@ -88,14 +87,18 @@ def _plan(solver: Options, facts: Facts) -> _Plan:
     return _Plan(solver, rate, length, min(warmup, length), solver.flag("RESCALE_INTERVAL"), scale)
 
 
-def _workers(facts: Facts) -> int:
-    workers: int = facts.whole("world_size", default=0)
-    if not workers:
+def _scale(solver: Options, facts: Facts) -> float:
+    """How much larger the run's batch is than the file's, which is that of REFERENCE_WORLD_SIZE workers."""
+    reference, workers = solver.whole("REFERENCE_WORLD_SIZE", default=0), facts.whole("world_size", default=0)
+    batch, samples = solver.whole("IMS_PER_BATCH", default=16, least=1), facts.batch_size(default=None)
+    if not reference:
+        return 1.0
+    if not workers and samples is None:
         raise ScheduleError(
             "detectron2",
             "expected the run's world_size, for REFERENCE_WORLD_SIZE is not 0; got none; give it as world_size=...",
         )
-    return workers
+    return float(workers / reference if workers else samples / batch)
 
 
 # --- the warmup -------------------------------------------------------------------------------------------------------

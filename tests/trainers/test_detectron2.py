@@ -64,6 +64,7 @@ def test_the_rate_and_the_lengths_are_scaled_by_the_workers() -> None:
     solver = {**SOLVER, "REFERENCE_WORLD_SIZE": 8, "WARMUP_ITERS": 0}
     expected = PiecewiseConstant(boundaries=[30_000, 40_000], values=[0.04, 0.04 * 0.1, 0.04 * 0.1**2])
     assert from_trainer("detectron2", solver, world_size=16).schedule == expected
+    assert from_trainer("detectron2", solver, run=Run(batch_size=32)).schedule == expected
     with pytest.raises(ScheduleError, match=r"detectron2: expected the run's world_size, .*; got none"):
         from_trainer("detectron2", solver)
 
