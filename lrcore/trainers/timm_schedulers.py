@@ -126,9 +126,15 @@ def _repeated(plan: Plan, curve: Curve, growth: float, decay: float) -> Schedule
 
 
 def _step(plan: Plan) -> Schedule:
-    every = plan.ticks(plan.number("decay_epochs", otherwise=90, above=0))
+    every = _divisor(plan.ticks(plan.number("decay_epochs", otherwise=90, above=0)))
     rate = plan.options.number("decay_rate", default=0.1)
     return Exponential(init_value=plan.lr, decay_rate=rate, decay_steps=every, staircase=True)
+
+
+def _divisor(length: float) -> float:
+    """The length by which t // length counts, in Python: 84 // 16.8 is 4, for the float 16.8 is a little more than 16.8."""
+    written = Fraction(length).limit_denominator(10**6)
+    return length * (1 + 2**-50) if Fraction(length) > written else length
 
 
 def _constant(plan: Plan) -> Schedule:
