@@ -17,7 +17,7 @@ from lrcore.schedules.kinds import Constant
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.trainers.idioms import ahead, check_total, delayed
-from lrcore.trainers.timm_schedulers import KINDS, Plan, cycles, warmed
+from lrcore.trainers.timm_schedulers import KINDS, Cycles, Plan, cycles, warmed
 
 FOLLOWS = "timm 1.0.31"
 FACTS = {"lr": "the optimizer's rate, where the file has neither lr nor lr_base"}
@@ -69,15 +69,14 @@ def read(options: Options, facts: Facts) -> Taken:
     if plan.kind == "plateau":
         return _plateau(plan)
     kind = KINDS[plan.kind](plan)
-    if isinstance(kind, Schedule):
-        schedule, end = kind, plan.epochs + (plan.warmup_epochs if plan.prefix else 0)
-    else:
-        schedule, end = cycles(plan, kind)
-    whole = warmed(plan, schedule)
+    schedule, end, epochs = Cycles(kind, None, plan.epochs) if isinstance(kind, Schedule) else cycles(plan, kind)
+    if plan.kind not in ("step", "multistep", "constant"):
+        epochs += options.number("cooldown_epochs", default=0, least=0)
+    whole = warmed(plan, schedule, end)
     first = plan.first if plan.warmup else plan.lr
     if whole(0) != first:
         whole = delayed(first, ahead(whole))
-    check_total(facts, math.floor(end) * plan.updates_per_epoch)
+    check_total(facts, math.floor(epochs + plan.warmup_epochs * plan.prefix) * plan.updates_per_epoch)
     return Taken(plan.in_updates(whole), notes=tuple(_notes(plan)))
 
 

@@ -29,6 +29,14 @@ Curve: TypeAlias = Callable[[float, float], Schedule]
 """The schedule of one cycle, from one value to another."""
 
 
+class Cycles(NamedTuple):
+    """A schedule in cycles, where min_lr takes over if it has no end of its own, and its epochs."""
+
+    schedule: Schedule
+    end: Fraction | None
+    epochs: float
+
+
 class Plan(NamedTuple):
     """What all schedulers of timm have; lengths are in epochs or updates, by the clock that asks them."""
 
@@ -98,20 +106,16 @@ def _no_k_decay(plan: Plan, what: str) -> None:
         raise plan.options.error(name, f"expected 1, for {what} has no equal; got {plan.options.raw(name)!r}")
 
 
-def cycles(plan: Plan, curve: Curve) -> tuple[Schedule, float]:
-    """The cycles, and the epochs of the run. The peak shrinks in each, the floor does not."""
+def cycles(plan: Plan, curve: Curve) -> Cycles:
+    """The cycles of a curve. The peak shrinks in each, the floor does not."""
     growth, decay = plan.number("cycle_mul", least=1), plan.number("cycle_decay")
     limit = plan.options.whole(plan.names["cycle_limit"][0], default=1)
     times = Fraction(limit) if growth == 1 else (Fraction(growth) ** limit - 1) / (Fraction(growth) - 1)
-    end = math.ceil(times * Fraction(plan.length) - Fraction(1, 10**9))
-    cooldown = plan.options.number("cooldown_epochs", default=0, least=0)
-    epochs = max(float(times), 1.0) * plan.epochs + cooldown + (plan.warmup_epochs if plan.prefix else 0)
-    if not end:
-        return Constant(plan.lowest), epochs
     once = curve(plan.lr, plan.lowest)
-    if limit > 1:
-        once = _repeated(plan, curve, growth, decay)
-    return (once if limit == 1 and once.length else Join([once, Constant(plan.lowest)], boundaries=[end])), epochs
+    schedule = once if limit <= 1 else _repeated(plan, curve, growth, decay)
+    ends_itself = limit == 1 and once.length is not None
+    epochs = max(float(times), 1.0) * plan.epochs
+    return Cycles(schedule, None if ends_itself else times * Fraction(plan.length) - Fraction(1, 10**9), epochs)
 
 
 def _repeated(plan: Plan, curve: Curve, growth: float, decay: float) -> Schedule:
@@ -214,14 +218,21 @@ _FALLS: dict[str, Callable[[float, float, int], Schedule]] = {
 # --- the warmup -------------------------------------------------------------------------------------------------------
 
 
-def warmed(plan: Plan, schedule: Schedule) -> Schedule:
-    """The warmup before the schedule, or over the beginning of it."""
-    steps = plan.warmup
-    if not steps:
-        return schedule
-    prefix = plan.prefix or plan.kind in ("wsd", "rsqrt")
+def warmed(plan: Plan, schedule: Schedule, end: Fraction | None = None) -> Schedule:
+    """The warmup before the schedule, or over the beginning of it; from its end on, if there is one, min_lr."""
+    steps, prefix = plan.warmup, plan.prefix or plan.kind in ("wsd", "rsqrt")
     after = math.ceil(steps)
-    peak = entered(schedule, steps)(0) if plan.kind == "tanh" and not prefix else plan.lr
+    whole = _risen(plan, schedule, end, prefix=prefix) if steps else schedule
+    if end is None:
+        return whole
+    place = max(math.ceil(end + Fraction(steps) if prefix else end), after)
+    return Join([whole, Constant(plan.lowest)], boundaries=[place]) if place else Constant(plan.lowest)
+
+
+def _risen(plan: Plan, schedule: Schedule, end: Fraction | None, *, prefix: bool) -> Schedule:
+    steps, after, peak = plan.warmup, math.ceil(plan.warmup), plan.lr
+    if plan.kind == "tanh" and not prefix:
+        peak = entered(schedule, steps)(0) if end is None or steps < end else plan.lowest
     if prefix and steps == after and schedule(0) == peak:
         return schedule.warmup(after, init_value=plan.first)
     rise = straight(plan.first, peak, steps)
