@@ -370,15 +370,19 @@ def _rise(peak: float, time: Time) -> Schedule:
 
 
 def _check_reaches(scheduler: Options, times: Times) -> None:
-    """composer refuses a t_max before the end of the run, if it can compare the two."""
+    """composer refuses a t_max before the end of the run, if it can compare the two; neither is scaled here."""
     end, run = _time(scheduler, "t_max", "1dur"), times.stated()
     if run is None or end.unit == "dur":
         return
-    end, run = times.in_clock(end), times.in_clock(max(run, times.run()))
-    if end.unit == run.unit and end.value < run.value:
+    end, run = times.in_clock(end), times.in_clock(run)
+    if end.unit != run.unit:
+        return
+    if end.value < run.value:
         raise scheduler.error(
             "t_max", f"expected at least the run, {run.value:.0f}{run.unit}; got {end.value:.0f}{end.unit}"
         )
+    if end.value < int(run.value * times.ratio):
+        times.say("composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.")
 
 
 def _level(scheduler: Options, lr: float) -> Callable[[int], Schedule]:

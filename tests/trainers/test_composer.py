@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrcore
-from lrcore import Constant, Cosine, Run, Schedule, ScheduleError, Taken
+from lrcore import Constant, Cosine, Linear, Run, Schedule, ScheduleError, Taken
 
 
 def taken(scheduler: dict[str, Any], run: Run | None = None, **others: Any) -> Taken:
@@ -61,6 +61,15 @@ def test_the_warmup_is_not_scaled_with_the_schedule_unless_it_is_asked_for() -> 
     assert [half(step) for step in (5, 10, 30, 50)] == pytest.approx([0.05, 0.1, 0.05, 0.0])
     scaled = schedule({**linear, "scale_warmup": True}, max_duration="100ba", scale_schedule_ratio=0.5)
     assert [scaled(step) for step in (4, 5, 9, 10)] == pytest.approx([0.08, 0.1, 0.1, 0.1])
+
+
+def test_a_run_that_is_made_longer_stretches_t_max_which_composer_itself_does_not_compare_so() -> None:
+    linear = {"name": "LinearWithWarmupScheduler", "t_warmup": "10ba", "t_max": "100ba"}
+    found = taken(linear, max_duration="100ba", scale_schedule_ratio=2)
+    assert found.schedule == Linear(init_value=0.1, decay_steps=190).warmup(10)
+    assert found.notes == (
+        "composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.",
+    )
 
 
 def test_a_scheduler_that_is_stepped_per_epoch_stands_still_in_each() -> None:
