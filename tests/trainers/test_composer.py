@@ -42,6 +42,12 @@ def test_a_configuration_is_read_in_each_of_its_forms(source: dict[str, Any]) ->
     assert lrcore.from_trainer("composer", source, run=run, lr=0.1).schedule == COSINE
 
 
+def test_references_are_followed() -> None:
+    scheduler = {"cosine_with_warmup": {"t_warmup": "${variables.warmup}", "alpha_f": 0.5, "alpha": 1}}
+    found = taken(scheduler, variables={"warmup": "10ba", "steps": "100ba"}, max_duration="${variables.steps}")
+    assert (found.schedule, found.notes) == (COSINE, ("Not used: scheduler.cosine_with_warmup.alpha.",))
+
+
 def test_a_share_of_the_run_is_cut_to_whole_batches_in_floats() -> None:
     warmup = {"name": "ConstantWithWarmupScheduler", "t_warmup": "0.29dur"}
     assert taken(warmup, max_duration="100ba").schedule == Constant(0.1).warmup(28)
