@@ -188,6 +188,8 @@ def _equal_cycles(top: float, floor: float, length: int, warmup: int, gamma: flo
 
 
 def _cycle(top: float, floor: float, length: int, warmup: int) -> Schedule:
+    if length == warmup:  # of cycles that become shorter
+        return Constant(top).warmup(warmup, init_value=floor)
     return Cosine(init_value=top, end_value=floor, decay_steps=length - warmup).warmup(warmup, init_value=floor)
 
 
