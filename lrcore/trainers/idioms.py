@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -12,9 +11,8 @@ from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.runs.length import parsed
-from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, Join, Linear, Product, Shift
+from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
 from lrcore.schedules.schedule import Schedule
 
 

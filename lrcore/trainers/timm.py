@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
 from lrcore.configs.facts import Facts
-from lrcore.configs.options import REQUIRED, Options
+from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
 from lrcore.schedules.kinds import (
     Clip,
@@ -159,7 +159,7 @@ def _plan(options: Options, facts: Facts) -> _Plan:
     return _Plan(
         options,
         names,
-        options.word("sched", default=REQUIRED if names is _ARGS else "cosine", choices=[*_KINDS, "plateau", "none"]),
+        options.word("sched", default="cosine", choices=[*_KINDS, "plateau", "none"]),
         _rate(options, facts),
         options.number("min_lr", default=0.0, least=0),
         options.number("warmup_lr", default=1e-5),
