@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all five frameworks.
+"""Every job of the project: `nox` runs the tests, `nox -s demo` trains the same network under all six frameworks.
 
 Frameworks do not share a process or an environment: MXNet needs an old numpy, and importing TensorFlow before Paddle
 crashes the interpreter. Each has its own environment here, and what crosses between them is files.
@@ -38,7 +38,7 @@ SITE = Path("build/site")
 RELEASES = Path("build/releases")
 RELEASE_TESTS = ("tests/adapters", "tests/contract", "tests/parity", "tests/training")
 MOVE = Path("build/move/run.json")
-MOVES = ["torch", "paddle", "optax", "check"]
+MOVES = ["torch", "paddle", "optax", "mlx", "check"]
 
 # Everything is tested under the Python that runs nox, the core under the others of these that are found as well.
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -75,6 +75,12 @@ ECOSYSTEM = {
 # Trainers whose own code is run beside their importers: NAME.py in this folder compares, NAME.txt says what pip installs.
 LIVE = Path("tests/trainers/live")
 TRAINERS = sorted(path.stem for path in LIVE.glob("*.txt"))
+
+# The libraries of docs/recipes, whose pages are run: small ones together, and by itself one that takes 2.8 GB of disk.
+RECIPES = {
+    "small": (["tinygrad==0.14.*", "lightgbm==4.7.*", "scikit-learn==1.9.*", "optuna==5.*"], "not mindspore"),
+    "mindspore": (["mindspore==2.10.*"], "mindspore"),
+}
 
 # The fastest scheduler without dependencies, which the benchmarks of the core compare with.
 RIVAL = "lrsched==0.5.0"
@@ -311,6 +317,15 @@ def trainers(session: nox.Session, name: str) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("name", list(RECIPES), ids=list(RECIPES))
+def recipes(session: nox.Session, name: str) -> None:
+    """Run the pages of docs/recipes, which use a schedule in libraries that have no adapter."""
+    requirements, chosen = RECIPES[name]
+    session.install("-e", ".", *requirements, *group("test"))
+    session.run("pytest", "tests/recipes", "-k", chosen, *session.posargs, env={**ENVIRONMENT, "DEV": "PYTHON"})
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """Write the pages in docs/: what the last framework sessions compared, trainers, known problems, words, pictures."""
     session.install("-e", ".[cli,yaml]", *group("test"))
@@ -403,7 +418,7 @@ def figures(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def move(session: nox.Session) -> None:
-    """Train one run in PyTorch, go on in Paddle, end in JAX, and compare it with one that never moved."""
+    """Train one run in PyTorch, go on in Paddle, end in JAX and MLX, and compare it with one that never moved."""
     shutil.rmtree(MOVE.parent, ignore_errors=True)
     for name in MOVES:
         session.notify(f"phase({name})", posargs=[])

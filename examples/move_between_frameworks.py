@@ -1,4 +1,4 @@
-"""One run that moves from PyTorch to Paddle to JAX, and cannot be told from one that never moved.
+"""One run that moves from PyTorch to Paddle to JAX to MLX, and cannot be told from one that never moved.
 
 Each phase is a process of its own, in an environment of its own; between them lies one file with the weights and the state
 that every adapter of lrcore saves. `nox -s move` runs
@@ -6,6 +6,7 @@ that every adapter of lrcore saves. `nox -s move` runs
 python examples/move_between_frameworks.py torch build/move/run.json      # begins
 python examples/move_between_frameworks.py paddle build/move/run.json     # goes on
 python examples/move_between_frameworks.py optax build/move/run.json
+python examples/move_between_frameworks.py mlx build/move/run.json
 python examples/move_between_frameworks.py check build/move/run.json      # compares with a run that stayed in numpy
 """
 
@@ -105,7 +106,24 @@ def in_optax(run: Run) -> None:
     run.weights, run.state = weights.tolist(), lrcore_optax.state_dict(state, SCHEDULE)
 
 
-PHASES = {"torch": in_torch, "paddle": in_paddle, "optax": in_optax}
+def in_mlx(run: Run) -> None:
+    """Plain SGD with MLX."""
+    import mlx.core as mx
+    import mlx.optimizers as optim
+
+    import lrcore_mlx
+
+    features, targets = map(mx.array, data())
+    weights = mx.array(run.weights)
+    optimizer = optim.SGD(lrcore_mlx.as_schedule(SCHEDULE))
+    lrcore_mlx.load_state_dict(optimizer, run.state)
+    gradient = mx.grad(lambda one: ((features @ one - targets) ** 2).mean())
+    for _ in range(UPDATES):
+        weights = optimizer.apply_gradients(gradient(weights), weights)
+    run.weights, run.state = weights.tolist(), lrcore_mlx.state_dict(optimizer)
+
+
+PHASES = {"torch": in_torch, "paddle": in_paddle, "optax": in_optax, "mlx": in_mlx}
 
 
 def unmoved(updates: int) -> NDArray[np.float32]:

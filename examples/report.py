@@ -1,6 +1,6 @@
 """Compare the training runs: one table, report.json and curves.png.
 
-    python examples/report.py build/demo torch keras optax mxnet paddle
+    python examples/report.py build/demo torch keras optax mxnet paddle mlx
 
 reads build/demo/torch.json and so on. It fails (exit status 1) if a framework has no result, if a learning rate that was
 used differs in one bit from float32(schedule(step)) or from what the adapter says, or if the losses drift apart.

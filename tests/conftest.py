@@ -16,7 +16,7 @@ from tests.frameworks import NAMES, describe, load
 TESTS = Path(__file__).parent
 CORE_ROOMS = {"core", "properties", "trainers"}
 FRAMEWORK_ROOMS = {"contract", "parity", "adapters", "training"}
-ROOMS_TO_NAME = {"ecosystem", "browser"}  # which run where their folder is named, and nowhere else
+ROOMS_TO_NAME = {"ecosystem", "browser", "recipes"}  # which run where their folder is named, and nowhere else
 
 # The same examples in every run, so that a change is what makes a test fail; `deep` looks for new ones.
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import tomllib
 import warnings
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,9 +22,14 @@ def load(name: str) -> ModuleType:
         return importlib.import_module(name)
 
 
+def version(name: str) -> str:
+    """The version of a framework. `mlx` is a namespace without one, so its package is asked."""
+    return getattr(load(name), "__version__", None) or metadata.version(name)
+
+
 def describe(name: str) -> str:
     """One line: the framework, its version, and the device its tests use."""
-    return f"{name} {load(name).__version__} on {accelerator(name) or 'the CPU: it reports no accelerator'}"
+    return f"{name} {version(name)} on {accelerator(name) or 'the CPU: it reports no accelerator'}"
 
 
 def accelerator(name: str) -> str:

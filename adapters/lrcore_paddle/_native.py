@@ -206,7 +206,7 @@ def _cyclic(native: Any) -> lrcore.Schedule:
             up_steps=up,
             down_steps=period - up,
             mode=native.mode,
-            gamma=native.gamma,
+            gamma=native.gamma if native.mode == "exp_range" else None,
         )
     heights = native.scale_fn if native.scale_mode == "iterations" else _OfCycle(native.scale_fn, native.cycle_size)
     triangle = lrcore.Interpolate(boundaries=[0, up, period], values=[0.0, native.amplitude, 0.0])

@@ -267,7 +267,12 @@ def _triangles(native: torch_lr.CyclicLR, foot: Any, top: Any) -> lrcore.Schedul
     if custom is None:
         down = _shortest_decimal(period - up, lambda steps: up + steps == period)
         return lrcore.cyclic(
-            base_value=foot, peak_value=top, up_steps=up, down_steps=down, mode=native.mode, gamma=native.gamma
+            base_value=foot,
+            peak_value=top,
+            up_steps=up,
+            down_steps=down,
+            mode=native.mode,
+            gamma=native.gamma if native.mode == "exp_range" else None,
         )
     heights = lrcore.Function(_FunctionOfCycle(custom, period) if native.scale_mode == "cycle" else custom)
     triangle = lrcore.Interpolate(boundaries=[0, up, period], values=[0.0, top - foot, 0.0])

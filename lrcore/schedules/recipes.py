@@ -126,7 +126,7 @@ def cyclic(
     up_steps: Period,
     down_steps: Time | None = None,
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
-    gamma: Number = 1.0,
+    gamma: Number | None = None,
 ) -> Schedule:
     """Rise and fall in straight lines, again and again; the height of the triangles stays, halves or decays.
 
@@ -136,7 +136,7 @@ def cyclic(
         up_steps: updates of a rise, > 0; may be real.
         down_steps: updates of a fall. Default: up_steps.
         mode: triangular (constant height), triangular2 (halved each cycle) or exp_range (times gamma**t).
-        gamma: factor per update of exp_range.
+        gamma: factor per update; exp_range needs it, and the other modes have none.
 
     Raises:
         ScheduleError: a wrong argument.
@@ -148,11 +148,15 @@ def cyclic(
         >>> [schedule(step) for step in range(8)]
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.25, 0.5, 0.25]
     """
+    if gamma is not None and mode != "exp_range":
+        raise ScheduleError("cyclic.gamma", f"expected none with mode {mode!r}, which has no such factor; got {gamma}")
+    if gamma is None and mode == "exp_range":
+        raise ScheduleError("cyclic.gamma", "expected the factor per update of mode 'exp_range'; got none")
     knots = [0, up_steps, up_steps + (up_steps if down_steps is None else down_steps)]
     if mode == "triangular":
         return Repeat(Interpolate(boundaries=knots, values=[base_value, peak_value, base_value]), knots[-1])
     height = Interpolate(boundaries=knots, values=[0.0, peak_value - base_value, 0.0])
-    if mode == "triangular2":
+    if gamma is None:
         return Constant(base_value) + Repeat(height, knots[-1], value_factor=0.5)
     return Constant(base_value) + Repeat(height, knots[-1]) * Exponential(init_value=1.0, decay_rate=gamma)
 

@@ -16,6 +16,7 @@ ADAPTERS = {
     "torch": "lrcore_torch.LRScheduler(optimizer, schedule)",
     "mxnet": "lrcore_mxnet.LRScheduler(schedule)",
     "paddle": "lrcore_paddle.LRScheduler(schedule)",
+    "mlx": "lrcore_mlx.as_schedule(schedule)",
 }
 """The call that uses a schedule in a framework, by the package of its tensors: `tensors` in adapters/frameworks.toml."""
 

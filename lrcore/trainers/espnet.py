@@ -289,7 +289,7 @@ def _cyclic(config: _Config) -> Taken:
         up_steps=own.number("step_size_up", default=2000.0, above=0.0),
         down_steps=own.number("step_size_down", default=None),
         mode=mode,
-        gamma=gamma if mode == "exp_range" else 1.0,
+        gamma=gamma if mode == "exp_range" else None,
     )
     return Taken(schedule, notes=(_MOMENTUM,) if own.flag("cycle_momentum", default=True) else ())
 

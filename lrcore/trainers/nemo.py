@@ -366,8 +366,9 @@ def _cyclic(parts: Parts) -> Taken:
         "up_steps": up,
         "down_steps": sched.whole("step_size_down", default=up),
         "mode": sched.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"]),
-        "gamma": sched.number("gamma", default=1.0),
     }
+    gamma = sched.number("gamma", default=1.0)
+    shape["gamma"] = gamma if shape["mode"] == "exp_range" else None
     sched.ignore("scale_mode")
     schedule = cyclic(base_value=sched.number("base_lr"), peak_value=sched.number("max_lr"), **shape)
     if not sched.flag("cycle_momentum", default=True):

@@ -198,7 +198,7 @@ def _cyclic(config: _Config) -> Taken:
         up_steps=own.whole("step_size_up", least=1),
         down_steps=own.whole("step_size_down", default=None),
         mode=mode,
-        gamma=gamma if mode == "exp_range" else 1.0,
+        gamma=gamma if mode == "exp_range" else None,
     )
     return Taken(config.warmed(waves, base))
 

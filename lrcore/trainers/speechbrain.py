@@ -161,7 +161,7 @@ def _cyclic(own: Options, lr: float) -> _Found:
         peak_value=own.number("max_lr", default=0.006),
         up_steps=own.number("step_size", default=2000.0, above=0.0),
         mode=mode,
-        gamma=gamma if mode == "exp_range" else 1.0,
+        gamma=gamma if mode == "exp_range" else None,
     )
     return _after(lr, schedule), ()
 

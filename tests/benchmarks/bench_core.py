@@ -18,6 +18,7 @@ import yaml
 import lrcore
 from lrcore import (
     Clip,
+    Clock,
     Constant,
     Cosine,
     Every,
@@ -63,6 +64,10 @@ def calls(bench: Bench) -> None:
     bench.cost(section, "a join of 1,000 parts, schedule(step) in the last", Call(joined, 99_950), 2.0)
     endless = Repeat(Cosine(init_value=0.3, end_value=0.01, decay_steps=1000))
     bench.ratio(section, "step 1e9 to step 500 of restarts", Call(endless, 10**9 + 500), Call(endless, 500), 1.2)
+    cosine = Cosine(init_value=0.3, end_value=0.01, decay_steps=10**6)
+    for what, boundary, tick in (("512 samples an update", 1, 512), ("37 ticks in 100 updates", 100, 37)):
+        clock = Clock(cosine, boundaries=[boundary], times=[tick])
+        bench.extra(section, f"a clock of {what}, over its schedule", Call(clock, 1_000), Call(cosine, 1_000), 0.15)
 
 
 def join(pieces: int) -> Schedule:

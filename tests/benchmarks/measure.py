@@ -139,6 +139,17 @@ class Bench:
 
         self.add_twice(figure)
 
+    def extra(self, section: str, what: str, ours: Call, theirs: Call, mark: float, limit: str = "") -> None:
+        """Add how many microseconds one call takes more than another."""
+
+        def figure(repetitions: int) -> Figure:
+            mine, other = alternating(ours, theirs, repetitions=repetitions)
+            spread = spread_of([(a - b) * 1e6 for a, b in zip(mine, other, strict=True)])
+            detail = f"{duration(statistics.median(mine))} against {duration(statistics.median(other))}"
+            return Figure(section=section, what=what, spread=spread, unit="us", mark=mark, detail=detail, limit=limit)
+
+        self.add_twice(figure)
+
     def add_twice(self, figure: Callable[[int], Figure]) -> None:
         """Add a figure; where it misses its mark, as it is after more repetitions."""
         first = figure(REPETITIONS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.frameworks import NAMES
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,4 +28,4 @@ def test_a_framework_that_is_named_but_absent_is_an_error() -> None:
 def test_without_a_framework_the_header_says_what_is_left_out() -> None:
     run = run_pytest("tests/contract")
     assert run.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
-    assert "torch, keras, optax, mxnet, paddle need --framework=NAME" in run.stdout
+    assert f"{', '.join(NAMES)} need --framework=NAME" in run.stdout

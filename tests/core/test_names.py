@@ -148,6 +148,10 @@ def test_each_mode_of_cyclic_has_its_heights() -> None:
     assert lrcore.cyclic(**cycle, mode="exp_range", gamma=0.9)(8) == pytest.approx(0.5 + 0.9**8)
     with pytest.raises(lrcore.ScheduleError, match=r"cyclic\.mode: expected one of"):
         lrcore.cyclic(**{**cycle, "mode": "triangle"})
+    with pytest.raises(lrcore.ScheduleError, match=r"cyclic\.gamma: expected none with mode 'triangular'"):
+        lrcore.cyclic(**cycle, gamma=0.9)
+    with pytest.raises(lrcore.ScheduleError, match=r"cyclic\.gamma: expected the factor per update"):
+        lrcore.cyclic(**cycle, mode="exp_range")
 
 
 def test_polynomial_cycle_has_the_values_of_its_formula() -> None:

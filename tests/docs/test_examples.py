@@ -19,7 +19,12 @@ import lrcore
 from tests.frameworks import NAMES
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("[!_]*/*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+RECIPES = ROOT / "docs" / "recipes"  # which tests/recipes runs, each with its library
+PAGES = [
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").glob("[!_]*/*.md")) if page.parent != RECIPES),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 IMPORT = re.compile(rf"^\s*(?:>>> )?(?:import|from)\s+(?:lrcore_)?({'|'.join(NAMES)})\b", re.MULTILINE)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.frameworks import load
+from tests.frameworks import version
 from tests.parity.comparison import Conformance
 
 
 @pytest.fixture(scope="session")
 def conformance(pytestconfig: pytest.Config) -> Iterator[Conformance]:
     name = str(pytestconfig.getoption("framework"))
-    conformance = Conformance(name, load(name).__version__)
+    conformance = Conformance(name, version(name))
     yield conformance
     conformance.write()
