@@ -196,8 +196,8 @@ def _groups(options: Options, lr: float) -> dict[str, Schedule | float]:
     """Rates of parts of the network, as parts of the rate."""
     groups = hf.lora_groups(options, lr)
     for group in options.tables("lr_groups"):
-        groups[group.word("name")] = group.number("lr") / lr
+        groups[group.word("name")] = hf.part(options, group.number("lr"), lr)
     scale, rate = (options.number(name, default=None) for name in ("embedding_lr_scale", "embedding_lr"))
     if scale or rate:
-        groups["embeddings"] = scale or rate / lr
+        groups["embeddings"] = scale or hf.part(options, rate, lr)
     return groups

@@ -33,6 +33,7 @@ FACTS = {
 }
 Halves: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The updates of both halves of a cycle, and the number of stairs in each; 0 for a straight one."""
+_MOST_STAIRS = 10_000
 _STAIRS = 30_000  # of a rise without an end: frameworks that compile take a table of few more
 _SHAPES = ("log", "linear")
 _WITHOUT_BETAS = ("sgd", "adagrad", "rmsprop", "rprop", "asgd", "adadelta", "muon")
@@ -141,6 +142,8 @@ def _one_cycle(params: Options, optimizer: Options, facts: Facts) -> Taken:
     second = params.whole("cycle_second_step_size", default=first)
     stairs = params.number("cycle_first_stair_count", default=0.0)
     second_stairs = params.number("cycle_second_stair_count", default=stairs)
+    if min(first, stairs) > _MOST_STAIRS or min(second, second_stairs) > _MOST_STAIRS:
+        raise params.error("cycle_first_stair_count", f"expected at most {_MOST_STAIRS} stairs; got more")
     halves: Halves = ((first, int(stairs)), (second, int(second_stairs)))
     size = params.number("decay_step_size", default=0.0, least=0)
     rate = params.number("decay_lr_rate", default=0.0, least=0) if size else 0.0
@@ -186,8 +189,9 @@ def _stairs(start: float, end: float, size: int, count: int) -> Schedule:
         return Linear(init_value=start, end_value=end, decay_steps=size)
     if size % count == 0:
         return Every(Linear(init_value=start, end_value=end, decay_steps=count), size // count)
-    places = [-(-number * size // count) for number in range(1, count + 1)]
-    return PiecewiseConstant(boundaries=places, values=_levels(start, end, count))
+    levels = _levels(size, count)
+    places = [-(-level * size // count) for level in levels[1:]]
+    return PiecewiseConstant(boundaries=places, values=[start + (end - start) * level / count for level in levels])
 
 
 def _falling_stairs(start: float, end: float, size: int, count: int) -> Schedule:
@@ -196,12 +200,14 @@ def _falling_stairs(start: float, end: float, size: int, count: int) -> Schedule
         return Linear(init_value=start, end_value=end, decay_steps=size)
     if size % count == 0:
         return Shift(_stairs(start, end, size, count), size // count - 1)
-    places = [number * size // count + 1 for number in range(count)]
-    return PiecewiseConstant(boundaries=places, values=_levels(start, end, count))
+    levels = _levels(size, count)
+    places = [(count - level) * size // count + 1 for level in levels[:0:-1]]
+    return PiecewiseConstant(boundaries=places, values=[end + (start - end) * level / count for level in levels[::-1]])
 
 
-def _levels(start: float, end: float, count: int) -> list[float]:
-    return [start + (end - start) * number / count for number in range(count + 1)]
+def _levels(size: int, count: int) -> list[int]:
+    """The stairs that some update stands on: all, or those of the updates where there are fewer."""
+    return list(range(count + 1)) if count <= size else [update * count // size for update in range(size + 1)]
 
 
 def _range_test(params: Options, optimizer: Options, facts: Facts) -> Taken:

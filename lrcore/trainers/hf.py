@@ -243,7 +243,17 @@ def lora_groups(options: Options, lr: float) -> dict[str, Schedule | float]:
     ratio = options.number("loraplus_lr_ratio", default=None)
     if ratio is None:
         return {}
-    return {"lora_B": ratio, "lora_embedding_B": options.number("loraplus_lr_embedding", default=1e-6) / lr}
+    return {
+        "lora_B": ratio,
+        "lora_embedding_B": part(options, options.number("loraplus_lr_embedding", default=1e-6), lr),
+    }
+
+
+def part(options: Options, rate: float, lr: float) -> float:
+    """A group's rate as a part of the rate."""
+    if lr == 0:
+        raise options.error("learning_rate", "expected a rate above 0, of which a group's rate is a part; got 0.0")
+    return rate / lr
 
 
 def version(facts: Facts) -> tuple[int, ...]:

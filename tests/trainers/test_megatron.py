@@ -91,6 +91,24 @@ def test_decoupled_rates_and_weight_decay() -> None:
     assert from_trainer("megatron", {**FLAGS, "weight_decay": 0.1}).also == {"weight_decay": Constant(0.1)}
 
 
+def test_the_arguments_of_the_scheduler_itself_count_samples() -> None:
+    arguments = {
+        "init_lr": 0.0,
+        "max_lr": 1e-3,
+        "min_lr": 1e-4,
+        "lr_warmup_steps": 80,
+        "lr_decay_steps": 800,
+        "lr_decay_style": "cosine",
+        "start_wd": 0.0,
+        "end_wd": 0.1,
+        "wd_incr_steps": 1_600,
+        "wd_incr_style": "linear",
+    }
+    taken = from_trainer("megatron", arguments, run=Run(batch_size=8))
+    assert taken.schedule == EXPECTED
+    assert taken.also["weight_decay"](100) == 0.05
+
+
 def test_the_inverse_square_root_drops_to_its_floor_where_the_decay_ends() -> None:
     schedule = from_trainer("megatron", {**FLAGS, "lr_decay_style": "inverse-square-root"}).schedule
     assert [schedule(update) for update in (10, 40, 101)] == [1e-3, 5e-4, 1e-4]  # type: ignore[operator]
@@ -134,6 +152,17 @@ def test_what_is_not_used_is_noted() -> None:
             },
             Run(),
             "step_batch_size_schedule: expected places in tokens from 0 on and sizes",
+        ),
+        (
+            {
+                "train_iters": None,
+                "lr_decay_iters": 100,
+                "weight_decay_incr_style": "linear",
+                "start_weight_decay": 0,
+                "end_weight_decay": 1,
+            },
+            Run(),
+            "train_iters: expected the length of the run, for a weight decay that changes; got none",
         ),
         ({"weight_decay_incr_style": "cosine"}, Run(), "start_weight_decay: expected a number"),
     ],
