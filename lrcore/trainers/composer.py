@@ -60,36 +60,29 @@ class Time(NamedTuple):
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, or its `scheduler` alone."""
-    scheduler = _scheduler(options).own()
-    rule = _RULES[_NAMES[class_name(scheduler, "name", "_target_", "type", known=_NAMES)]]
+    kind, scheduler = _scheduler(options)
     times = Times(options, facts)
     lr = facts.lr(_optimizer(options), "lr")
     if times.is_written() and facts.run.total is not None:
         times.run()
-    schedule = rule(scheduler, times, lr)
+    schedule = _RULES[kind](scheduler.own(), times, lr)
     if options.flag("step_schedulers_every_batch", default=True):
         return Taken(schedule, notes=times.notes())
     epoch = times.epoch()
     return Taken(per_epoch(per_update(schedule, epoch), epoch), notes=times.notes())
 
 
-def _scheduler(options: Options) -> Options:
-    """The scheduler's table: `scheduler`, one of `schedulers`, or one whose key is its name."""
+def _scheduler(options: Options) -> tuple[str, Options]:
+    """The scheduler's class and table: `scheduler`, one of `schedulers`, or one whose key is its name."""
     found = options.tables("schedulers") if options.given("schedulers") else [options.first_table("scheduler")]
-    if len(found) == 1 and not found[0].given("name", "_target_", "type"):
-        found = [_named(found[0], name) for name in found[0] if name in _NAMES and _is_own(found[0], name)]
-    if len(found) != 1:
-        why = "expected one scheduler, for composer applies the last alone though it says that they multiply"
-        raise options.error("schedulers" if found else "scheduler.name", f"{why}; got {len(found)}")
-    return found[0]
-
-
-def _is_own(table: Options, name: str) -> bool:
-    return isinstance(table.raw(name), dict)
-
-
-def _named(table: Options, name: str) -> Options:
-    return Options({"name": name, **table.raw(name)}, table.where(name))
+    named = {name: table for table in found for name in table if name in _NAMES and isinstance(table.raw(name), dict)}
+    if len(named) == 1 and len(found) == 1:
+        [(name, table)] = named.items()
+        return _NAMES[name], table.table(name)
+    if len(found) == 1 and not named:
+        return _NAMES[class_name(found[0], "name", "_target_", "type", known=_NAMES)], found[0]
+    why = "expected one scheduler, for composer applies the last alone though it says that they multiply"
+    raise options.error("schedulers", f"{why}; got {len(named) or len(found)}")
 
 
 def _optimizer(options: Options) -> Options:
@@ -370,15 +363,19 @@ def _rise(peak: float, time: Time) -> Schedule:
 
 
 def _check_reaches(scheduler: Options, times: Times) -> None:
-    """composer refuses a t_max before the end of the run, if it can compare the two."""
+    """composer refuses a t_max before the end of the run, if it can compare the two; neither is scaled here."""
     end, run = _time(scheduler, "t_max", "1dur"), times.stated()
     if run is None or end.unit == "dur":
         return
-    end, run = times.in_clock(end), times.in_clock(max(run, times.run()))
-    if end.unit == run.unit and end.value < run.value:
+    end, run = times.in_clock(end), times.in_clock(run)
+    if end.unit != run.unit:
+        return
+    if end.value < run.value:
         raise scheduler.error(
             "t_max", f"expected at least the run, {run.value:.0f}{run.unit}; got {end.value:.0f}{end.unit}"
         )
+    if end.value < int(run.value * times.ratio):
+        times.say("composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.")
 
 
 def _level(scheduler: Options, lr: float) -> Callable[[int], Schedule]:

@@ -35,15 +35,18 @@ FACTS = {"lr": "the optimizer's rate, where the file has no optim.lr"}
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, its `optim`, or its `optim.sched` alone."""
-    sched = _flat(options.first_table("model.optim.sched", "optim.sched", "sched")).own()
+    found = options.first_table("model.optim.sched", "optim.sched", "sched")
+    sched = _flat(found, options).own()
     name = class_name(sched, "name", "_target_", known=_RULES, suffix="Params")
     sched.ignore("monitor", "reduce_on_plateau", "last_epoch", "t_num_workers", "interval", "frequency")
     parts = Parts(sched, options, facts)
     taken = _RULES[name](parts)
-    return replace(taken, notes=taken.notes + parts.notes)
+    left = sched.unused() if sched is not found else []
+    notes = [f"Not used: {', '.join(left)}."] if left else []
+    return replace(taken, notes=(*taken.notes, *parts.notes, *notes))
 
 
-def _flat(sched: Options) -> Options:
+def _flat(sched: Options, root: Options) -> Options:
     """The options of an old `args: {name: auto, params: {...}}` beside the others."""
     args = sched.table("args")
     if not sched.given("args"):
@@ -51,7 +54,7 @@ def _flat(sched: Options) -> Options:
     inner = {name: args.raw(name) for name in args if name not in ("name", "params")}
     params = args.table("params")
     outer = {name: sched.raw(name) for name in sched if name != "args"}
-    return Options({**outer, **inner, **{name: params.raw(name) for name in params}}, sched.where())
+    return Options({**outer, **inner, **{name: params.raw(name) for name in params}}, sched.where(), root=root)
 
 
 class Parts:

@@ -22,7 +22,8 @@ FACTS = {"lr": "the optimizer's rate, where the file has no optimizer.learning_r
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, or its `scheduler` alone."""
-    own = options.first_table("scheduler").own()
+    whole = any(map(options.given, ("scheduler", "optimizer", "model")))
+    own = (options.table("scheduler") if whole else options).own()
     own.ignore("grad_clip_warmup_steps", "grad_clip_warmup_factor")
     if options.flag("reset_optimizer_state") and not options.flag("reset_trainer_state") and options.given("load_path"):
         why = "expected a run that keeps its optimizer's state, for OLMo lays another warmup over the one that goes on"
