@@ -60,7 +60,7 @@ class _Config:
             raise table.error(
                 "epochs", "expected an integer >= 1; got none; give it as Global.epochs, or the run a total"
             )
-        return int(stated or total // self.epoch())
+        return int(stated or (total or 0) // self.epoch())
 
     def ticks(self, epochs: float, name: str) -> int:
         """Epochs as steps of the schedule, which are updates unless it is stepped by epochs."""
