@@ -362,19 +362,16 @@ def _plateau(parts: Parts) -> Taken:
     return Taken(plateau, notes=("Report the monitored metric once after each epoch's validation.",))
 
 
-_MODES = ["triangular", "triangular2", "exp_range"]
-
-
 def _cyclic(parts: Parts) -> Taken:
     sched = parts.sched
     up = sched.whole("step_size_up", default=2000, least=1)
-    mode, gamma = sched.word("mode", default="triangular", choices=_MODES), sched.number("gamma", default=1.0)
     shape = {
         "up_steps": up,
         "down_steps": sched.whole("step_size_down", default=up),
-        "mode": mode,
-        "gamma": gamma if mode == "exp_range" else None,  # which the other modes of torch do not use
+        "mode": sched.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"]),
     }
+    gamma = sched.number("gamma", default=1.0)
+    shape["gamma"] = gamma if shape["mode"] == "exp_range" else None
     sched.ignore("scale_mode")
     schedule = cyclic(base_value=sched.number("base_lr"), peak_value=sched.number("max_lr"), **shape)
     if not sched.flag("cycle_momentum", default=True):
