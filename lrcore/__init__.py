@@ -34,6 +34,7 @@ from lrcore.state import load_state, save_state
 from lrcore.tables.lowering import lower
 
 if TYPE_CHECKING:
+    from lrcore.checks.audit import audit
     from lrcore.checks.difference import diff
     from lrcore.checks.lint import check
     from lrcore.configs.taken import Taken
@@ -67,6 +68,7 @@ __all__ = [
     "Shift",
     "Sum",
     "Taken",
+    "audit",
     "check",
     "cyclic",
     "diff",
@@ -88,6 +90,7 @@ __all__ = [
 
 _LATER = {
     "Taken": "lrcore.configs.taken",
+    "audit": "lrcore.checks.audit",
     "check": "lrcore.checks.lint",
     "diff": "lrcore.checks.difference",
     "from_trainer": "lrcore.trainers.registry",
