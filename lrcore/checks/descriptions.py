@@ -34,6 +34,7 @@ class Family:
         length: whether it is a length or a place in time.
         make: the schedule with another number; None where there is none.
         also: the same in other words: the place, and what to add to the number.
+        least: the smallest number there is.
     """
 
     place: str
@@ -42,6 +43,7 @@ class Family:
     length: bool
     make: Callable[[float], Schedule | None]
     also: tuple[str, float] | None = None
+    least: float = 0.0
 
 
 def built(plain: Plain) -> Schedule | None:
@@ -109,7 +111,7 @@ def _together(plain: Plain) -> Iterator[Family]:
         def total(value: float) -> Schedule | None:
             return built({**plain, "decay_steps": round(value) - outside}) if value >= outside else None
 
-        yield Family("total_steps", decay + outside, True, True, total, ("decay_steps", -outside))
+        yield Family("total_steps", decay + outside, True, True, total, ("decay_steps", -outside), outside)
     if counts and warmup:
         kept = decay + warmup["steps"]
 
