@@ -59,7 +59,8 @@ def told(
     counts = np.diff(np.searchsorted(updates, [-1, *starts[1:], 2**62]))
     first, last = int(updates[0]), int(updates[-1])
     lines = [
-        f"  {words} ({count} point{'' if count == 1 else 's'})" for (_, words), count in zip(parts, counts, strict=True)
+        f"  {words} ({count:,} point{'' if count == 1 else 's'})"
+        for (_, words), count in zip(parts, counts, strict=True)
     ]
     sentences = [
         f"{'All' if whole else 'The first'} {len(updates):,} points, of updates {first:,} to {last:,}, fit:",
