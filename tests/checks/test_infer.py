@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -183,12 +184,10 @@ def test_most_random_logs_are_recovered_and_hardly_any_wrongly() -> None:
 
 
 def test_a_long_log_takes_less_than_two_seconds() -> None:
-    import time
-
-    began = time.perf_counter()
+    began = time.process_time()
     found = logged(FORMS["cosine that goes on"], range(0, 37_500, 25))
     assert found.schedule == FORMS["cosine that goes on"]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_the_record_is_plain() -> None:
