@@ -96,7 +96,8 @@ def _parts(schedule: Schedule) -> Iterator[Part]:
     end = schedule.length
     if cooldown is not None:
         begin = cooldown.start if cooldown.start is not None else (end or 0) - cooldown.steps
-        yield begin, f"a {cooldown.shape} cooldown to {_rate(cooldown.end_value)} in {_updates(cooldown.steps)}"
+        if cooldown.steps:
+            yield begin, f"a {cooldown.shape} cooldown to {_rate(cooldown.end_value)} in {_updates(cooldown.steps)}"
     if end is not None and (cooldown is not None or not isinstance(schedule, Constant | PiecewiseConstant)):
         yield end, f"then a constant {_rate(schedule(end))}"
 

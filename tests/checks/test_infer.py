@@ -43,6 +43,9 @@ FORMS: dict[str, Schedule] = {
     "longer restarts": lrcore.Repeat(
         lrcore.Cosine(init_value=0.05, decay_steps=170), length_factor=2, value_factor=0.5
     ),
+    "restarts that end": lrcore.Repeat(lrcore.Cosine(init_value=1e-4, decay_steps=225))
+    .warmup(40)
+    .cooldown(0, start=940),
     "per epoch": lrcore.Every(lrcore.Cosine(init_value=0.1, decay_steps=30), steps=50),
 }
 
