@@ -78,7 +78,8 @@ def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[Head]:
     level, value, step = second.numbers[0], float(points.values[0]), int(points.steps[0]) - lag
     if first.form == "linear":
         a, b = first.numbers
-        yield Head(round((level - a) / b) - lag, _init(a + b * lag, level), first.last + 1)
+        for init in dict.fromkeys((0.0, _init(a + b * lag, level))):
+            yield Head(round((level - a) / b) - lag, init, first.last + 1)
     elif first.form == "stray" and value > 0 and step > 0:
         yield Head(round(level * step / value), 0.0, 1)
     elif first.form == "stray" and step == 0 and points.steps[1] - points.steps[0] == 1:

@@ -77,9 +77,12 @@ def test_a_given_clock_is_not_fitted() -> None:
     assert infer((steps, rates), clock="n").schedule != FORMS["cosine"]
 
 
-def test_rates_of_float32_are_recovered() -> None:
-    rates = FORMS["cosine"].values(EVERY_10).astype(np.float32)
-    assert infer((EVERY_10, rates)).schedule == FORMS["cosine"]
+STEPPED = lrcore.PiecewiseConstant(boundaries=[600, 900], values=[0.1, 0.02, 0.01]).warmup(100)
+
+
+@pytest.mark.parametrize("schedule", [FORMS["cosine"], STEPPED])
+def test_rates_of_float32_are_recovered(schedule: Schedule) -> None:
+    assert infer((EVERY_10, schedule.values(EVERY_10).astype(np.float32))).schedule == schedule
 
 
 def test_rates_of_six_digits_are_recovered() -> None:
