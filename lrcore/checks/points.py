@@ -77,4 +77,4 @@ def points_of(log: Log) -> Points:
     size, largest = np.abs(values), float(np.abs(values).max(initial=0.0))
     single = len(np.unique(values)) >= _AT_LEAST and bool(np.all(values.astype(np.float32) == values))
     rounding = _FLOAT32 * (size + largest) if single else _FLOAT64 * size + 1e-15 * largest
-    return Points(log.steps, values, log.tolerances + rounding)
+    return Points(log.steps, values, np.maximum(log.tolerances + rounding, 1e-300))

@@ -14,7 +14,7 @@ from lrcore.checks.infer import infer
 from tests.checks.infer_runs import Drawn, draw, score
 
 FIRST = 1_000_000
-FULL, SHORT = 800, 150
+FULL, SHORT = 600, 150
 SCORES = ("exact", "wrong", "declined")
 
 

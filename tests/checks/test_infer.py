@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ FORMS: dict[str, Schedule] = {
     "longer restarts": lrcore.Repeat(
         lrcore.Cosine(init_value=0.05, decay_steps=170), length_factor=2, value_factor=0.5
     ),
+    "restarts that end": lrcore.Repeat(lrcore.Cosine(init_value=1e-4, decay_steps=225))
+    .warmup(40)
+    .cooldown(0, start=940),
     "per epoch": lrcore.Every(lrcore.Cosine(init_value=0.1, decay_steps=30), steps=50),
 }
 
@@ -73,9 +77,12 @@ def test_a_given_clock_is_not_fitted() -> None:
     assert infer((steps, rates), clock="n").schedule != FORMS["cosine"]
 
 
-def test_rates_of_float32_are_recovered() -> None:
-    rates = FORMS["cosine"].values(EVERY_10).astype(np.float32)
-    assert infer((EVERY_10, rates)).schedule == FORMS["cosine"]
+STEPPED = lrcore.PiecewiseConstant(boundaries=[600, 900], values=[0.1, 0.02, 0.01]).warmup(100)
+
+
+@pytest.mark.parametrize("schedule", [FORMS["cosine"], STEPPED])
+def test_rates_of_float32_are_recovered(schedule: Schedule) -> None:
+    assert infer((EVERY_10, schedule.values(EVERY_10).astype(np.float32))).schedule == schedule
 
 
 def test_rates_of_six_digits_are_recovered() -> None:
@@ -183,12 +190,10 @@ def test_most_random_logs_are_recovered_and_hardly_any_wrongly() -> None:
 
 
 def test_a_long_log_takes_less_than_two_seconds() -> None:
-    import time
-
-    began = time.perf_counter()
+    began = time.process_time()
     found = logged(FORMS["cosine that goes on"], range(0, 37_500, 25))
     assert found.schedule == FORMS["cosine that goes on"]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_the_record_is_plain() -> None:
