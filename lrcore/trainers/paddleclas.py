@@ -96,7 +96,7 @@ class _Config:
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole configuration, or its lr alone; of a list of optimizers the first is the schedule, the others are groups."""
-    if isinstance(options.raw("Optimizer"), list):
+    if isinstance(options.raw("Optimizer"), list) and options.raw("Optimizer"):
         tables = [one.table(next(iter(one))) for one in options.tables("Optimizer")]
         first, *others = [(str(one.raw("scope")), _taken(one.table("lr").own(), options, facts)) for one in tables]
         groups = {scope: one.schedule for scope, one in others if isinstance(one.schedule, Schedule)}
