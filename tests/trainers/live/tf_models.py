@@ -15,7 +15,7 @@ from official.modeling.optimization import lr_schedule  # noqa: E402 - its packa
 
 VERSION = "tf-models-official 2.20.0"
 UPDATES = 150
-DECAYS = {
+DECAYS: dict[str, Any] = {
     "constant": float,
     "stepwise": lr_schedule.PiecewiseConstantDecayWithOffset,
     "polynomial": lr_schedule.PolynomialDecayWithOffset,
@@ -26,7 +26,7 @@ DECAYS = {
     "power_with_offset": lr_schedule.PowerDecayWithOffset,
     "step_cosine_with_offset": lr_schedule.StepCosineDecayWithOffset,
 }
-WARMUPS = {"linear": lr_schedule.LinearWarmup, "polynomial": lr_schedule.PolynomialWarmUp}
+WARMUPS: dict[str, Any] = {"linear": lr_schedule.LinearWarmup, "polynomial": lr_schedule.PolynomialWarmUp}
 
 
 def runs(random: Random) -> Iterator[Native]:
