@@ -42,7 +42,7 @@ def run(kind: str, random: Random) -> Native:
     start = 0 if warmup == "none" else steps
     options = _options(kind, start, random)
     config: dict[str, Any] = {"learning_rate": {"type": kind, kind: options}}
-    rate = options["learning_rate"] if kind == "constant" else DECAYS[kind](**options)
+    rate: Any = options["learning_rate"] if kind == "constant" else DECAYS[kind](**options)
     if warmup != "none":
         more = {
             "linear": {"warmup_learning_rate": random.choice([0.0, 0.01])},
