@@ -51,7 +51,7 @@ def run(kind: str, random: Random) -> Native:
         config["warmup"] = {"type": warmup, warmup: {"warmup_steps": steps, **more[warmup]}}
         rate = WARMUPS[warmup](rate, **config["warmup"][warmup])
     last = options["boundaries"][-1] + options["offset"] if kind.startswith("step_cosine") else UPDATES
-    values = [float(rate(step)) if callable(rate) else rate for step in range(min(last, UPDATES))]
+    values = [rate if isinstance(rate, float) else float(rate(step)) for step in range(min(last, UPDATES))]
     return Native(kind, Given("tf_models", {"optimizer_config": config}, float32=True), values)
 
 
