@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -32,7 +33,7 @@ from lrcore.schedules.kinds import (
     Sum,
 )
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import check_total, class_name, per_epoch, per_update
+from lrcore.trainers.idioms import check_total, class_name, per_epoch, per_update, tokens_per_update
 
 FOLLOWS = "composer 0.32.1, llm-foundry 0.22.0"
 FACTS = {
@@ -114,7 +115,7 @@ class Times:
     # --- lengths ----------------------------------------------------------------------------------------------------
 
     def stated(self) -> Time | None:
-        """The run's length as it is written, before it is scaled."""
+        """The run's length as it is written in max_duration, before it is scaled, or as the run itself states it."""
         if self.is_written():
             raw = self._options.raw("max_duration")
             return Time(raw, "ep") if isinstance(raw, int) else _time(self._options, "max_duration")
@@ -128,15 +129,16 @@ class Times:
         return self._options.given("max_duration")
 
     def run(self) -> Time:
-        """The run's length; composer scales it with the schedule."""
+        """The run's length; composer scales max_duration with the schedule."""
         time = self.stated()
         if time is None:
             raise self._options.error("max_duration", "expected the run's length, as '10ep' or '1000ba'; got none")
-        if time.unit == "dur" or int(time.value * self.ratio) < 1:
+        ratio = self.ratio if self.is_written() else 1.0
+        if time.unit == "dur" or int(time.value * ratio) < 1:
             raise self._options.error(
                 "max_duration", f"expected a length of at least one {time.unit}; got {time.value:g}"
             )
-        found = Time(int(time.value * self.ratio), time.unit)
+        found = Time(int(time.value * ratio), time.unit)
         if self.is_written() and self._facts.run.total is not None:
             check_total(self._facts, self.updates(self.in_clock(found)))
         return found
@@ -176,13 +178,12 @@ class Times:
             return 1
         self._counted = True
         tables = self._options, self._options.table("variables"), self._options.table("model")
-        batch = _first(tables, "global_train_batch_size") or self._facts.batch_size()
-        if batch != self._facts.batch_size(default=batch):
-            raise ScheduleError("run.batch_size", f"expected {batch}, which the configuration says, or none")
-        if unit == "sp":
-            return batch
-        sequence = _first(tables, "max_seq_len")
-        return batch * sequence if sequence else int(self._facts.tokens_per_update())
+        batch = int(_first(tables, "global_train_batch_size") or self._facts.batch_size())
+        if batch != (told := self._facts.batch_size(default=batch)):
+            raise ScheduleError(
+                "run.batch_size", f"expected {batch}, which the configuration says, or none; got {told}"
+            )
+        return batch if unit == "sp" else tokens_per_update(self._facts, batch, _first(tables, "max_seq_len"))
 
     def updates(self, time: Time) -> int:
         """The first update at or past a time in batches, samples or tokens."""
@@ -266,7 +267,8 @@ def _stairs(scheduler: Options, times: Times, lr: float, start: int) -> Schedule
     texts = scheduler.values("milestones")
     found = [_time(Options({"milestones": text}, scheduler.where()), "milestones") for text in texts]
     places = sorted(max(0, times.updates(times.converted(time)) - start) for time in found)
-    return PiecewiseConstant(boundaries=places, values=[lr * gamma**number for number in range(len(places) + 1)])
+    values = list(itertools.accumulate([lr] + [gamma] * len(places), operator.mul))
+    return PiecewiseConstant(boundaries=places, values=values)
 
 
 def _restarts(scheduler: Options, times: Times, lr: float) -> Schedule:
@@ -370,11 +372,11 @@ def _check_reaches(scheduler: Options, times: Times) -> None:
     end, run = times.in_clock(end), times.in_clock(run)
     if end.unit != run.unit:
         return
-    if end.value < run.value:
+    if end.value < (run.value if times.is_written() else run.value / times.ratio):
         raise scheduler.error(
             "t_max", f"expected at least the run, {run.value:.0f}{run.unit}; got {end.value:.0f}{end.unit}"
         )
-    if end.value < int(run.value * times.ratio):
+    if times.is_written() and end.value < int(run.value * times.ratio):
         times.say("composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.")
 
 

@@ -188,3 +188,11 @@ def risen(body: Schedule, steps: int, first: float, peak: float) -> Schedule:
     if body(0) == peak:
         return body.warmup(steps, init_value=first)
     return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])
+
+
+def tokens_per_update(facts: Facts, batch: int | None, length: int | None) -> int:
+    """The tokens of one update, for which the configuration may say the samples, the tokens of one, both or nothing."""
+    samples = int(facts.batch_size()) if batch is None else batch
+    if length is None and facts.run.tokens_per_sample is None:
+        return int(facts.tokens_per_update())  # it raises the error that says what is lacking
+    return samples * int(length or facts.run.tokens_per_sample or 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
@@ -365,13 +366,13 @@ def _plateau(parts: Parts) -> Taken:
 def _cyclic(parts: Parts) -> Taken:
     sched = parts.sched
     up = sched.whole("step_size_up", default=2000, least=1)
-    shape = {
+    shape: dict[str, Any] = {
         "up_steps": up,
         "down_steps": sched.whole("step_size_down", default=up),
         "mode": sched.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"]),
     }
-    gamma = sched.number("gamma", default=1.0)
-    shape["gamma"] = gamma if shape["mode"] == "exp_range" else None
+    if shape["mode"] == "exp_range":
+        shape["gamma"] = sched.number("gamma", default=1.0)
     sched.ignore("scale_mode")
     schedule = cyclic(base_value=sched.number("base_lr"), peak_value=sched.number("max_lr"), **shape)
     if not sched.flag("cycle_momentum", default=True):

@@ -132,3 +132,13 @@ def test_a_polynomial_is_that_of_its_formula(total: int, share: float, alpha: fl
         gone = min(1.0, (step - warmup) / (total - warmup)) if total > warmup else 0.0
         factor = step / warmup if step < warmup else alpha + (1 - alpha) * (1 - gone) ** power
         assert math.isclose(found(step), 0.1 * factor, abs_tol=1e-13)
+
+
+def test_the_run_itself_is_not_scaled_and_says_what_the_file_leaves_out() -> None:
+    linear = {"name": "LinearScheduler", "t_max": "1dur"}
+    assert schedule(linear, Run(total=100), scale_schedule_ratio=0.5).length == 100
+    in_tokens = {"name": "LinearScheduler", "t_max": "4000tok"}
+    found = schedule(in_tokens, Run(tokens_per_sample=100), global_train_batch_size=4)
+    assert found(5) == pytest.approx(0.05)
+    with pytest.raises(ScheduleError, match="expected 4, which the configuration says, or none; got 5"):
+        schedule(in_tokens, Run(tokens_per_sample=100, batch_size=5), global_train_batch_size=4)

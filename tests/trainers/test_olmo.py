@@ -79,7 +79,7 @@ def test_a_constant_takes_no_lengths_and_an_unknown_option_is_a_note() -> None:
         (COSINE, {}, "olmo: expected the run's total, in updates"),
         (COSINE, {"max_duration": "9 days"}, "max_duration: expected a number > 0; got '9 days'"),
         (COSINE, {"max_duration": 9, "run": Run(total=8)}, "run.total: expected 9, which the configuration says"),
-        ({**COSINE, "units": "tokens"}, {"max_duration": 9}, "expected the run's tokens_per_sample"),
+        ({**COSINE, "units": "tokens"}, {"max_duration": 9}, "expected the run's batch_size"),
         (
             {**COSINE, "warmup_min_lr": 0.1},
             {"max_duration": 9},
