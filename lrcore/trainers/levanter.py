@@ -108,12 +108,19 @@ def _ends(optimizer: Options, name: str, total: int) -> list[int]:
         length = _steps(optimizer, name, 1, total)
         if not length:
             raise optimizer.error(name, "expected a cycle of at least one update; got 0")
+        _check_count(optimizer, name, total // length)
         return [number * length for number in range(1, total // length)]
     if name == "cycles" and listed is None:
         count = optimizer.whole(name, least=1)
+        _check_count(optimizer, name, count)
         return [int(total / count * (number + 1)) for number in range(count - 1)]
     wholes: list[int] = optimizer.wholes(name)
     return list(itertools.accumulate(wholes)) if name == "cycle_length" else wholes
+
+
+def _check_count(optimizer: Options, name: str, count: int) -> None:
+    if count > 1000:
+        raise optimizer.error(name, f"expected at most 1,000 cycles, each of which is written out; got {count:,}")
 
 
 # --- decays -----------------------------------------------------------------------------------------------------------

@@ -96,11 +96,8 @@ class _Config:
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole configuration, or its lr alone; of a list of optimizers the first is the schedule, the others are groups."""
-    if isinstance(options.raw("Optimizer"), list):
-        named = [(one, next(iter(one), None)) for one in options.tables("Optimizer")]
-        tables = [one.table(name) for one, name in named if name is not None]
-        if not tables:
-            raise options.error("Optimizer", "expected a table for each optimizer; got none")
+    if isinstance(options.raw("Optimizer"), list) and options.raw("Optimizer"):
+        tables = [one.table(next(iter(one))) for one in options.tables("Optimizer")]
         first, *others = [(str(one.raw("scope")), _taken(one.table("lr").own(), options, facts)) for one in tables]
         groups = {scope: one.schedule for scope, one in others if isinstance(one.schedule, Schedule)}
         if len(groups) < len(others):
@@ -201,7 +198,7 @@ def _cyclic(config: _Config) -> Taken:
         up_steps=own.whole("step_size_up", least=1),
         down_steps=own.whole("step_size_down", default=None),
         mode=mode,
-        gamma=gamma if mode == "exp_range" else None,
+        gamma=gamma if mode == "exp_range" else 1.0,
     )
     return Taken(config.warmed(waves, base))
 

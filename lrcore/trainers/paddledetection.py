@@ -8,6 +8,7 @@ from __future__ import annotations
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
+from lrcore.records import short
 from lrcore.schedules.kinds import Constant, Cosine, Join, PiecewiseConstant, Repeat
 from lrcore.schedules.schedule import Schedule
 from lrcore.trainers.idioms import held
@@ -44,8 +45,8 @@ def _schedulers(own: Options) -> list[Options]:
     if given and all(isinstance(one, dict) for one in given) and own.given("schedulers"):
         return [table.own() for table in own.tables("schedulers")]
     named = [{"name": one.lstrip("!").strip()} if isinstance(one, str) else one for one in given]
-    if not named:
-        raise own.error("schedulers", "expected a decay, and a warmup after it; got none")
+    if not named or not all(isinstance(one, dict) for one in named):
+        raise own.error("schedulers", f"expected a decay, and a warmup after it; got {short(given)}")
     return [Options(one, own.where(f"schedulers[{number}]")) for number, one in enumerate(named)]
 
 

@@ -38,7 +38,7 @@ def read(options: Options, facts: Facts) -> Taken:
 def _warmup(own: Options, facts: Facts, lr: float, group: int) -> Schedule:
     """The inverse square root through its peak; without a warmup lr is that of the first update."""
     given = own.numbers("warmup_steps", default=[25000.0])
-    if len(given) > 1 and group >= len(given):
+    if not given or (len(given) > 1 and group >= len(given)):
         raise own.error("warmup_steps", f"expected a number for each rate; got {given}")
     steps = given[group if len(given) > 1 else 0]
     if steps < 0:

@@ -53,6 +53,7 @@ def test_weight_decay_and_adam_of_other_optimizers() -> None:
         ({"decay": 2000}, "expected at most the 1000 updates of a cycle; got 2000"),
         ({"cycles": [700, 300]}, "that fit one after another into 1000 updates"),
         ({"cycles": [300, 1700]}, "that fit one after another into 1000 updates"),
+        ({"cycles": 1_000_000}, "expected at most 1,000 cycles, each of which is written out; got 1,000,000"),
         ({"cycles": 2, "cycle_length": 10}, "expected one of cycle_length, cycles and haps"),
         ({"lr_schedule": "inv", "min_lr_ratio": 0}, "expected a number > 0 and <= 1 for inv"),
         ({"lr_schedule": {"type": "power", "batch_size": 8}}, "seq_length"),
