@@ -313,15 +313,15 @@ def recipes(session: nox.Session, name: str) -> None:
 def trainers(session: nox.Session, name: str) -> None:
     """Compare an importer with the trainer's own code, for random options, and write what was compared; then `nox -s pages`.
 
-    A requirement with `# --no-deps` behind it is installed alone: it would bring along more than its schedulers need.
+    A requirement with `# --no-deps` behind it is installed after the others and alone: it would bring along more than its schedulers
+    need. Other options of pip may follow.
     """
-    lines = (LIVE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    stated = [line for line in lines if line.strip() and not line.startswith("#")]
-    alone = [line.partition("#")[0].strip() for line in stated if "--no-deps" in line]
-    usual = [line.partition("#")[0].strip() for line in stated if "--no-deps" not in line]
-    session.install("-e", ".[yaml]", *usual)
-    if alone:
-        session.install("--no-deps", *alone)
+    lines = [line.partition("#") for line in (LIVE / f"{name}.txt").read_text(encoding="utf-8").splitlines()]
+    usual = [requirement.strip() for requirement, _, options in lines if "--no-deps" not in options]
+    session.install("-e", ".[yaml]", *filter(None, usual))
+    for requirement, _, options in lines:
+        if "--no-deps" in options:
+            session.install(*options.split(), requirement.strip())
     session.run("python", "-m", "tests.trainers.live", name, env=ENVIRONMENT)
     leave(session)
 

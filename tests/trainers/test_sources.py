@@ -302,7 +302,10 @@ RUNS = [
 
 
 @pytest.mark.parametrize("name", registry.importers())
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 @given(data=st.data(), run=st.sampled_from(RUNS), with_rate=st.booleans())
 def test_nothing_but_a_sentence_is_raised_for_random_tables(
     name: str, data: st.DataObject, run: Run, with_rate: bool
@@ -312,7 +315,10 @@ def test_nothing_but_a_sentence_is_raised_for_random_tables(
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source[0])
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 @given(data=st.data())
 def test_nothing_but_a_sentence_is_raised_for_a_wrong_value(
     source: tuple[str, Any, Run, Any], data: st.DataObject
