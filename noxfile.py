@@ -417,6 +417,13 @@ def figures(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks.report", str(BENCH), *session.posargs, env=ENVIRONMENT)
 
 
+@nox.session(default=False)
+def audits(session: nox.Session) -> None:
+    """Measure lrcore.audit over a thousand random runs whose cause is known, and write the figures into docs/audit.md."""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.checks.report", "--write", "docs/audit.md", *session.posargs, env=ENVIRONMENT)
+
+
 @nox.session(default=False, venv_backend="none")
 def move(session: nox.Session) -> None:
     """Train one run in PyTorch, go on in Paddle, end in JAX and MLX, and compare it with one that never moved."""

@@ -56,11 +56,10 @@ class Changed:
         words = f"{family.place} is {self.shown()}, not {_number(family.was, family.whole)}"
         if family.also is not None:
             place, add = family.also
-            kept = " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
             if family.place == "total_steps":
                 words += f" ({place} is {self.shown(add)}, not {_number(family.was + add, whole=True)})"
             else:
-                words += kept
+                words += " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
         return words + ("; the log has no closer points." if self.high > self.low and family.whole else ".")
 
     def shown(self, add: float = 0.0) -> str:

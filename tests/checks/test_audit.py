@@ -222,7 +222,7 @@ def test_a_run_that_follows_is_never_called_wrong(seed: int) -> None:
     assert lrcore.audit((drawn.steps, drawn.values), drawn.schedule).causes == ("follows",)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from(TUNING), st.sampled_from(TUNING))
 def test_any_log_beside_any_schedule_has_an_answer(first: int, second: int) -> None:
     log, meant = run(first), run(second)
