@@ -166,7 +166,46 @@ def test_a_round_number_is_taken_before_all_others_between_two_points() -> None:
 
 def test_steps_that_go_back_are_declined() -> None:
     steps = [*range(100), *range(50, 100)]
-    assert "99 is followed by 50 in row 101" in declined(infer((steps, FORMS["linear"].values(steps))))
+    assert declined(infer((steps, FORMS["linear"].values(steps)))) == (
+        "The steps do not rise: 99 is followed by 50; give each session by itself."
+    )
+
+
+def test_a_step_of_two_rates_is_declined() -> None:
+    rates = [*FORMS["linear"].values(range(100)), 5.0]
+    assert "99 is followed by 99" in declined(infer(([*range(100), 99], rates)))
+
+
+def test_a_row_that_is_written_twice_counts_once() -> None:
+    steps = np.repeat(np.arange(0, 1_200, 10), 2)
+    found = infer((steps, FORMS["cosine"].values(steps)))
+    assert found.schedule == FORMS["cosine"]
+    assert found.sentences[0] == "All 120 points, of updates 0 to 1,190, fit:"
+
+
+def test_a_log_of_epochs_needs_the_run() -> None:
+    path = LOGS.parent / "keras.csv"
+    with pytest.raises(lrcore.ScheduleError, match="expected steps; got epochs"):
+        infer(path)
+    assert infer(path, run=lrcore.Run(updates_per_epoch=10)).log.steps.size
+
+
+# --- logs of runs ---------------------------------------------------------------------------------------------------
+
+LOGS = Path(__file__).parents[1] / "data" / "logs" / "reports"
+RUNS: dict[str, Schedule] = {
+    "restarts.trainer_state.json": lrcore.Repeat(lrcore.Cosine(init_value=0.001, decay_steps=7)).warmup(3),
+    "01_accelerate_num_processes.json": lrcore.Cosine(init_value=1e-4, decay_steps=450).warmup(50),
+    "05_log_is_of_next_update.json": lrcore.Repeat(lrcore.Cosine(init_value=1e-4, decay_steps=25)).cooldown(
+        0, start=100
+    ),
+    "16_fairseq_total_num_update.csv": lrcore.Linear(init_value=3e-5, end_value=1e-9, decay_steps=19_500).warmup(500),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_log_of_a_run_tells_its_schedule(name: str) -> None:
+    assert infer(LOGS / name).schedule == RUNS[name]
 
 
 # --- as a whole -------------------------------------------------------------------------------------------------------
