@@ -89,7 +89,7 @@ def test_biases_are_a_group() -> None:
             {"LR_SCHEDULER_NAME": "WarmupCosineLR", "BASE_LR_END": 1},
             "BASE_LR_END: expected at most BASE_LR, 0.02; got 1",
         ),
-        ({"WARMUP_METHOD": "burnin"}, "WARMUP_METHOD: expected one of linear, constant; got 'burnin'"),
+        ({"WARMUP_METHOD": "cosine"}, "WARMUP_METHOD: expected one of linear, constant; got 'cosine'"),
         ({"WARMUP_ITERS": 90_000, "RESCALE_INTERVAL": True}, "RESCALE_INTERVAL: expected false where the warmup takes"),
     ],
 )
