@@ -140,7 +140,9 @@ def _cooldown(
     if piece.form == "geometric":
         a, b = piece.numbers
         end = end or float(points.values[-1])
-        return (math.log(peak) - a) / b - begin, math.log(end / peak) / b, end
+        if min(end, peak) <= 0:
+            return math.nan, math.nan, end
+        return (math.log(peak) - a) / b - begin, (math.log(end) - math.log(peak)) / b, end
     _, _, zero, power = piece.numbers
     last, value = float(points.steps[piece.last]), float(points.values[piece.last])
     return zero - begin, (last - zero) * ((peak - end) / (peak - value)) ** (1 / power), end

@@ -111,20 +111,27 @@ def infer(
         Row n of the log shows the rate of update n, counted from 0.
         The log ends at update 990, before the schedule does, at update 1,000.
     """
+    import numpy as np
+
     taken = read_log(log, column=column, clock=clock, run=run)
-    points = points_of(taken)
+    with np.errstate(all="ignore"):  # a formula may overflow far from the points; it fits none of them then
+        return _inferred(taken)
+
+
+def _inferred(log: Log) -> Inferred:
+    points = points_of(log)
     refused = _refused(points)
     if refused:
-        return Inferred(None, taken, taken.lag, (refused,))
-    lags = tuple(lag for lag in (0, 1) if taken.lag in (None, lag) and points.steps[0] >= lag)
+        return Inferred(None, log, log.lag, (refused,))
+    lags = tuple(lag for lag in (0, 1) if log.lag in (None, lag) and points.steps[0] >= lag)
     pieces = cut(points.loosened())
     found = answers(points, pieces, lags)
     if not found:
-        return Inferred(None, taken, taken.lag, _unexplained(points, pieces, lags))
+        return Inferred(None, log, log.lag, _unexplained(points, pieces, lags))
     rival = _rival(found, points)
     if rival is not None:
-        return Inferred(None, taken, taken.lag, _undecided(found[0], rival))
-    return _answered(found, taken, points)
+        return Inferred(None, log, log.lag, _undecided(found[0], rival))
+    return _answered(found, log, points)
 
 
 def _refused(points: Points) -> str:

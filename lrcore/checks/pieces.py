@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrcore.checks.fitting import refined
+from lrcore.checks.fitting import least_squares, refined
 from lrcore.checks.points import Points
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _straight(
         middle, half = (steps[0] + steps[-1]) / 2, (steps[-1] - steps[0]) / 2
         weights = 1 / (np.abs(slope(values)) * points.tolerances)
         columns = np.stack([weights, weights * (steps - middle) / half], axis=1)
-        (a, b), *_ = np.linalg.lstsq(columns, weights * forward(values), rcond=None)
+        a, b = least_squares(columns, weights * forward(values))
 
         def value(at: Numbers) -> Numbers:
             return back(a + b * (at - middle) / half)
@@ -208,9 +208,9 @@ def _curve(
         for guess in guesses():
             columns = linear(few.steps, guess)  # type: ignore[arg-type]
             weighted = columns / few.tolerances[:, None]
-            factors, *_ = np.linalg.lstsq(weighted, few.values / few.tolerances, rcond=1e-14)
+            factors = least_squares(weighted, few.values / few.tolerances)
             rest = weighted @ factors - few.values / few.tolerances
-            starts.append((float(rest @ rest), np.array([*factors, *guess])))
+            starts.append((float(np.nan_to_num(rest @ rest, nan=np.inf)), np.array([*factors, *guess])))
         for start in _best_of_each(starts, fixed):
             free = np.arange(len(start)) < len(start) - fixed
             numbers, largest = refined(formula, start, free, few)
