@@ -418,10 +418,11 @@ def figures(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def audits(session: nox.Session) -> None:
-    """Measure lrcore.audit over a thousand random runs whose cause is known, and write the figures into docs/audit.md."""
+def checks(session: nox.Session) -> None:
+    """Measure lrcore.audit and lrcore.infer over random runs whose schedule is known, and write the figures into docs/."""
     session.install("-e", ".")
-    session.run("python", "-m", "tests.checks.report", "--write", "docs/audit.md", *session.posargs, env=ENVIRONMENT)
+    session.run("python", "-m", "tests.checks.report", "--write", "docs/audit.md", env=ENVIRONMENT)
+    session.run("python", "-m", "tests.checks.infer_report", "docs/how-to/find-a-schedule.md", env=ENVIRONMENT)
 
 
 @nox.session(default=False, venv_backend="none")

@@ -14,7 +14,7 @@ from lrcore.checks.audit import audit
 from tests.checks.generator import CAUSES, REPORTED, UNRELATED, Run, run
 from tests.checks.twins import twins
 
-BEGIN, END = "<!-- figures of audit -->", "<!-- end of the figures of audit -->"
+BEGIN, END = "<!-- figures -->", "<!-- end of the figures -->"
 MANY = 30  # rows from which the target of 90 % holds
 
 
@@ -136,8 +136,13 @@ def main() -> None:
     figures = f"Seeds {first} to {stop - 1}:\n\n{report(every)}\n"
     sys.stdout.write(figures)
     if given.write:
-        before, _, after = given.write.read_text(encoding="utf-8").partition(BEGIN)
-        given.write.write_text(f"{before}{BEGIN}\n{figures}{END}{after.partition(END)[2]}", encoding="utf-8")
+        write_figures(given.write, figures)
+
+
+def write_figures(page: Path, figures: str) -> None:
+    """Replace the figures of a page, which stand between two comments."""
+    before, _, after = page.read_text(encoding="utf-8").partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{figures}{END}{after.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
