@@ -313,15 +313,15 @@ def recipes(session: nox.Session, name: str) -> None:
 def trainers(session: nox.Session, name: str) -> None:
     """Compare an importer with the trainer's own code, for random options, and write what was compared; then `nox -s pages`.
 
-    A requirement with `# --no-deps` behind it is installed alone: it would bring along more than its schedulers need.
+    A requirement with `# --no-deps` behind it is installed after the others and alone: it would bring along more than its schedulers
+    need. Other options of pip may follow.
     """
-    lines = (LIVE / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    stated = [line for line in lines if line.strip() and not line.startswith("#")]
-    alone = [line.partition("#")[0].strip() for line in stated if "--no-deps" in line]
-    usual = [line.partition("#")[0].strip() for line in stated if "--no-deps" not in line]
-    session.install("-e", ".[yaml]", *usual)
-    if alone:
-        session.install("--no-deps", *alone)
+    lines = [line.partition("#") for line in (LIVE / f"{name}.txt").read_text(encoding="utf-8").splitlines()]
+    usual = [requirement.strip() for requirement, _, options in lines if "--no-deps" not in options]
+    session.install("-e", ".[yaml]", *filter(None, usual))
+    for requirement, _, options in lines:
+        if "--no-deps" in options:
+            session.install(*options.split(), requirement.strip())
     session.run("python", "-m", "tests.trainers.live", name, env=ENVIRONMENT)
     leave(session)
 
@@ -415,6 +415,14 @@ def figures(session: nox.Session) -> None:
     """Print what was measured beside its marks, and write the report; queued by `bench`."""
     session.install("-e", ".[plot]")
     session.run("python", "-m", "tests.benchmarks.report", str(BENCH), *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session(default=False)
+def checks(session: nox.Session) -> None:
+    """Measure lrcore.audit and lrcore.infer over random runs whose schedule is known, and write the figures into docs/."""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.checks.report", "--write", "docs/audit.md", env=ENVIRONMENT)
+    session.run("python", "-m", "tests.checks.infer_report", "docs/how-to/find-a-schedule.md", env=ENVIRONMENT)
 
 
 @nox.session(default=False, venv_backend="none")

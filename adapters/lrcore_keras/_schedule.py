@@ -92,10 +92,8 @@ class LearningRateSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return float(self._evaluate_on_host(step))
 
     def _rate(self, step: Any, optimizer: Any) -> Any:
-        if isinstance(step, (float, np.floating)) and not float(step).is_integer():
-            raise lrcore.ScheduleError(WHERE, f"expected a whole number of updates; got {step!r}")
         accumulation = getattr(optimizer, "gradient_accumulation_steps", None) or 1
-        steps = keras.ops.convert_to_tensor(step)
+        steps = _whole(keras.ops.convert_to_tensor(step))
         count = count_on_host(steps)
         if count is not None:
             rate = self._evaluate_on_host(count // accumulation)
@@ -155,3 +153,16 @@ def _takes_one_argument(function: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _whole(steps: Any) -> Any:
+    """The steps, as integers if they are floating numbers that are whole; a traced tensor is refused by its type."""
+    if "float" not in keras.backend.standardize_dtype(steps.dtype):
+        return steps
+    try:
+        values = np.asarray(keras.ops.convert_to_numpy(steps))
+    except Exception:  # noqa: BLE001 - each backend raises an exception of its own for a tensor that is traced
+        raise lrcore.ScheduleError(WHERE, f"expected integers, the updates already made; got {steps.dtype}") from None
+    if not (values == np.floor(values)).all():
+        raise lrcore.ScheduleError(WHERE, f"expected whole numbers of updates; got {values.tolist()!r}")
+    return keras.ops.convert_to_tensor(values.astype("int64"))

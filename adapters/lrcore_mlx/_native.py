@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import mlx.optimizers as optim
@@ -41,7 +42,7 @@ def from_native(native: Any, *args: Any, **options: Any) -> lrcore.Schedule:
     """
     if isinstance(native, TableSchedule) and not (args or options):
         return native.schedule
-    converter = _CONVERTERS.get(native) if callable(native) else None
+    converter = _CONVERTERS.get(native) if isinstance(native, FunctionType) else None
     if converter is None:
         known = ", ".join(function.__name__ for function in _CONVERTERS)
         raise lrcore.ScheduleError(WHERE, f"expected one of {known}, with its arguments; got {native!r}")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lrcore.checks.answers import Answer, priced
-from lrcore.checks.fitting import misfit, refined, slopes_at
+from lrcore.checks.fitting import least_squares, misfit, refined, slopes_at
 from lrcore.checks.forms import FORMS, GROWTH, RATE, STEPS, Form, exponential_of
 from lrcore.checks.points import Points
 from lrcore.errors import ScheduleError
@@ -195,7 +195,7 @@ def _spread(description: Description, numbers: Numbers, free: NDArray[np.bool_],
     own, rest = slopes[:, place], np.delete(slopes, place, axis=1)
     if rest.shape[1]:
         sizes = np.maximum(np.sqrt((rest * rest).sum(axis=0)), 1e-300)
-        own = own - (rest / sizes) @ np.linalg.lstsq(rest / sizes, own, rcond=1e-13)[0]
+        own = own - (rest / sizes) @ least_squares(rest / sizes, own)
     remaining = float(np.abs(misfit(description.formula, numbers, points)).max())
     alone = float(np.sqrt(own @ own))
     return 3 * (2 + remaining) * float(np.sqrt(len(points))) / alone if alone > 0 else float("inf")

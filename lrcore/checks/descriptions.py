@@ -13,7 +13,7 @@ from lrcore.files.lengths import _lengths_of, _lengths_of_kind
 from lrcore.files.placement import BESIDE
 from lrcore.files.reader import from_dict
 from lrcore.records import annotations_of
-from lrcore.schedules.kinds import KINDS
+from lrcore.schedules.kinds import KINDS, Constant, Join
 from lrcore.schedules.schedule import Schedule
 
 _KEPT = 4  # schedules whose changed forms are remembered
@@ -34,6 +34,7 @@ class Family:
         length: whether it is a length or a place in time.
         make: the schedule with another number; None where there is none.
         also: the same in other words: the place, and what to add to the number.
+        least: the smallest number there is.
     """
 
     place: str
@@ -42,6 +43,7 @@ class Family:
     length: bool
     make: Callable[[float], Schedule | None]
     also: tuple[str, float] | None = None
+    least: float = 0.0
 
 
 def built(plain: Plain) -> Schedule | None:
@@ -80,8 +82,8 @@ def written(path: Path) -> str:
 def families(schedule: Schedule) -> tuple[Family, ...]:
     """One family for each number of the description, and for each length that several numbers state together."""
     plain = full(schedule.to_dict())
-    together = tuple(_together(plain))
-    stated = [("decay_steps",)] if any(one.place == "total_steps" for one in together) else []
+    together = (*_together(plain), *_stretched(plain, _end(schedule)), *_one_cycle(plain))
+    stated = [tuple(one.also[0].split(".")) for one in together if one.place == "total_steps" and one.also]
     return (*together, *(_family(plain, path) for path in numbers(plain) if path not in stated))
 
 
@@ -109,7 +111,7 @@ def _together(plain: Plain) -> Iterator[Family]:
         def total(value: float) -> Schedule | None:
             return built({**plain, "decay_steps": round(value) - outside}) if value >= outside else None
 
-        yield Family("total_steps", decay + outside, True, True, total, ("decay_steps", -outside))
+        yield Family("total_steps", decay + outside, True, True, total, ("decay_steps", -outside), outside)
     if counts and warmup:
         kept = decay + warmup["steps"]
 
@@ -127,7 +129,62 @@ def _together(plain: Plain) -> Iterator[Family]:
             ramp = {**cooldown, "steps": round(value), "start": end - round(value)}
             return built({**plain, "cooldown": ramp}) if value <= end else None
 
+        @cache
+        def moved(value: float) -> Schedule | None:
+            return built(put(plain, ("cooldown", "start"), round(value) - cooldown["steps"]))
+
+        yield Family("total_steps", end, True, True, moved, ("cooldown.start", -cooldown["steps"]), cooldown["steps"])
         yield Family("cooldown.steps", cooldown["steps"], True, True, fall, ("cooldown.start", -end))
+
+
+def _end(schedule: Schedule) -> int | None:
+    """The update from which the rate stands still; of a `join`, the last boundary, if a constant follows it."""
+    if isinstance(schedule, Join) and schedule.boundaries and isinstance(schedule.schedules[-1], Constant):
+        return schedule.boundaries[-1] + (schedule.warmup_.steps if schedule.warmup_ else 0)
+    return schedule.length
+
+
+def _stretched(plain: Plain, length: int | None) -> Iterator[Family]:
+    """The total of a schedule whose parts share it, as restarts do: its body is as much longer, beside the same warmup."""
+    warmup = plain.get("warmup")
+    if length is None or warmup is None or "decay_steps" in plain or "cooldown" in plain or length <= warmup["steps"]:
+        return
+    rise = warmup["steps"]
+    body = {name: value for name, value in plain.items() if name != "warmup"}
+
+    def fill(total: float, steps: float) -> Schedule | None:
+        if total <= steps:
+            return None
+        stretched = _longer(body, (total - steps) / (length - rise))
+        return built({**stretched, "warmup": {**warmup, "steps": round(steps)}})
+
+    @cache
+    def ends(value: float) -> Schedule | None:
+        return fill(value, rise)
+
+    @cache
+    def rises(value: float) -> Schedule | None:
+        return fill(length, value)
+
+    yield Family("total_steps", length, True, True, ends, None, rise + 1)
+    yield Family("warmup.steps", rise, True, True, rises, ("total_steps", 0))
+
+
+def _one_cycle(plain: Plain) -> Iterator[Family]:
+    """The total of a one-cycle, whose phases end an update before their share of it."""
+    knots = plain.get("boundaries")
+    if plain["kind"] != "interpolate" or not isinstance(knots, list) or len(knots) < 3 or knots[0] != 0:
+        return
+    total = knots[-1] + 1
+    if not float(total).is_integer() or total < 2:
+        return
+
+    @cache
+    def ends(value: float) -> Schedule | None:
+        phases = [(one + 1) / total * value - 1 for one in knots[1:-1]]
+        return built({**plain, "boundaries": [0.0, *phases, value - 1]}) if value >= 2 and min(phases) >= 0 else None
+
+    yield Family("total_steps", int(total), True, True, ends, None, 2)
 
 
 def numbers(plain: Any, path: Path = ()) -> Iterator[Path]:

@@ -78,7 +78,7 @@ def _ending(description: Description, numbers: Numbers, end: float, shape: str |
     if shape is not None:
         length = next(index for index, name in enumerate(names) if name in _LENGTHS)
         peak, seen = map(float, (found[names.index("peak")], found[place]))
-        if peak == seen or (shape == "exponential" and min(end, peak, seen) <= 0):
+        if not (seen < peak and end < peak) or (shape == "exponential" and min(end, seen) <= 0):
             return
         ahead = found[names.index("pct_start")] * found[length] if "pct_start" in names else 0.0
         found[length] = ahead + (found[length] - ahead) * _STRETCHES[shape](peak, seen, end)

@@ -56,11 +56,10 @@ class Changed:
         words = f"{family.place} is {self.shown()}, not {_number(family.was, family.whole)}"
         if family.also is not None:
             place, add = family.also
-            kept = " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
             if family.place == "total_steps":
                 words += f" ({place} is {self.shown(add)}, not {_number(family.was + add, whole=True)})"
             else:
-                words += kept
+                words += " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
         return words + ("; the log has no closer points." if self.high > self.low and family.whole else ".")
 
     def shown(self, add: float = 0.0) -> str:
@@ -225,12 +224,12 @@ class _Solver:
         """Numbers around the one that was meant, and small ones."""
         was = float(self.family.was)
         if self.family.whole:
-            last = float(self.case.rows.updates.max(initial=0)) + 1
+            least, last = float(self.family.least), float(self.case.rows.updates.max(initial=0)) + 1
+            small = [least + one for one in (0, 1, 2, 3, 5, 8)]
             around = [was * 2 ** (power / 2) for power in range(-16, 17)]
             along = [last * 2 ** (power / 2) for power in range(-8, 5)]
-            return sorted(
-                {float(round(one)) for one in (0, 1, 2, 3, 5, 8, was - 1, was + 1, *around, *along) if one >= 0}
-            )
+            whole = {float(round(one)) for one in (*small, was - 1, was + 1, *around, *along)}
+            return sorted(one for one in whole if one >= least)
         step = 2 if self.family.length else 4
         unit = was or self.case.rows.peak
         signs = (1,) if was else (-1, 1)

@@ -83,6 +83,18 @@ def _step(
     return None
 
 
+def least_squares(columns: Numbers, target: Numbers) -> Numbers:
+    """The factors with which the columns come nearest to the target; NaN where a number is not finite."""
+    import numpy as np
+
+    if not (np.all(np.isfinite(columns)) and np.all(np.isfinite(target))):
+        return np.full(columns.shape[1], np.nan)
+    try:
+        return np.linalg.lstsq(columns, target, rcond=1e-14)[0].astype(np.float64)
+    except np.linalg.LinAlgError:  # the sum of the squares overflows
+        return np.full(columns.shape[1], np.nan)
+
+
 def _damped(slopes: Numbers, found: Numbers, damping: float) -> Numbers:
     """The step of least squares; with damping, a shorter one."""
     import numpy as np
@@ -91,7 +103,7 @@ def _damped(slopes: Numbers, found: Numbers, damping: float) -> Numbers:
     if damping > 1e-13:
         slopes = np.vstack([slopes, np.sqrt(damping) * np.eye(count)])
         found = np.concatenate([found, np.zeros(count)])
-    return np.linalg.lstsq(slopes, found, rcond=1e-14)[0].astype(np.float64)
+    return least_squares(slopes, found)
 
 
 def slopes_at(formula: Formula, numbers: Numbers, free: NDArray[np.bool_], points: Points) -> Numbers | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lrcore.checks.description import HELD, INIT, NONE, ZERO, Description
+from lrcore.checks.description import HELD, INIT, NONE, Description
 from lrcore.checks.ends import with_ends
 from lrcore.checks.forms import FORMS, SHAPES
 from lrcore.checks.pieces import Piece
 from lrcore.checks.points import Points
+from lrcore.checks.warmups import Before, heads, start_of, top_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,33 +20,15 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 Guess = tuple[Description, "Numbers"]
-Line = Callable[[float], float]
-
+Found = tuple[str, float, tuple[float, ...]]
+"""A form, the length of what precedes it, and its constants."""
 
 _FEWEST, _MOST, _LONGEST = 10, 100, 6_000  # points, and updates, of a log in which short cycles are searched
-_SEARCHED = 100  # lengths that are tried for a warmup of one point
-
-
-@dataclass(frozen=True)
-class _Before:
-    """What precedes the body: a warmup or nothing.
-
-    Attributes:
-        way: one of the words of `description`.
-        line: the warmup's straight line; None where there is none.
-        first: the number of the body's first point.
-        start: the length of the warmup, where no line tells it.
-    """
-
-    way: str
-    line: Line | None
-    first: int
-    start: int | None = None
 
 
 def guesses(points: Points, pieces: list[Piece], lag: int) -> Iterator[Guess]:
     """Descriptions with rough constants, those of fewer constants first."""
-    for before, body in _heads(points, pieces, lag):
+    for before, body in heads(points, pieces, lag):
         for form, start, numbers in _bodies(points, body, before, lag):
             ahead: tuple[float, ...] = () if before.way == NONE else (start,)
             if before.way == INIT:
@@ -57,70 +39,12 @@ def guesses(points: Points, pieces: list[Piece], lag: int) -> Iterator[Guess]:
             yield from with_ends(points, Description(form, before.way, lag, given), (*ahead, *numbers))
 
 
-def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[tuple[_Before, list[Piece]]]:
-    """What may precede the body, and the pieces of the body."""
-    strays = 0
-    while strays < len(pieces) and pieces[strays].form == "stray":
-        strays += 1
-    rest = pieces[strays:]
-    if strays == 0:
-        first = pieces[0]
-        if first.form == "linear" and len(pieces) > 1 and first.numbers[1] > 0:
-            body = pieces[1:]
-            yield _Before(ZERO, first.value, first.last + 1), body
-            yield _Before(INIT, first.value, first.last + 1), body
-        yield _Before(NONE, None, 0), pieces
-        yield _Before(HELD, None, 0), pieces
-    elif rest:
-        last = rest[0].first - 1
-        step, value = float(points.steps[last]) - lag, float(points.values[last])
-        if step > 0 and value > 0:
-            yield _Before(ZERO, lambda at: (at - lag) * value / step, last + 1), rest
-        elif value == 0:
-            yield _Before(ZERO, None, last + 1), rest
-        if rest[0].form == "cosine" and last == 0 and value > 0:  # its top tells how long the warmup is
-            yield _Before(INIT, _to_the_top(points, rest[0]), last + 1), rest
-        if last >= 1:
-            yield _Before(INIT, _through(points, last - 1, last), last + 1), rest
-        elif step == 0:
-            yield from _one_point(points, rest, lag)
-
-
-def _to_the_top(points: Points, body: Piece) -> Line:
-    """The straight line through the first point and the top of a cosine."""
-    top, step, value = _top(body, points), float(points.steps[0]), float(points.values[0])
-    slope = (body.value(top) - value) / (top - step) if top > step else math.nan
-    return lambda at: value + slope * (at - step)
-
-
-def _one_point(points: Points, rest: list[Piece], lag: int) -> Iterator[tuple[_Before, list[Piece]]]:
-    """A warmup of which the log has its first update only: its length, if there is but one, or one that gives a round peak."""
-    latest = int(points.steps[1]) - lag
-    lengths = range(1, latest + 1)
-    if latest > 1 and rest[0].form in ("constant", "cosine"):
-        return
-    for length in lengths if latest <= _SEARCHED else ():
-        peak = rest[0].value(float(length + lag))
-        if latest == 1 or abs(float(f"{peak:.2e}") - peak) <= 1e-9 * abs(peak):
-            way = ZERO if points.values[0] == 0 else INIT
-            yield _Before(way, None, 1, start=length), rest
-
-
-def _through(points: Points, first: int, last: int) -> Line:
-    """The straight line through two points."""
-    steps, values = points.steps, points.values
-    slope = float(values[last] - values[first]) / float(steps[last] - steps[first])
-    return lambda at: float(values[first]) + slope * (at - float(steps[first]))
-
-
-def _bodies(
-    points: Points, pieces: list[Piece], before: _Before, lag: int
-) -> Iterator[tuple[str, float, tuple[float, ...]]]:
+def _bodies(points: Points, pieces: list[Piece], before: Before, lag: int) -> Iterator[Found]:
     """Forms with the length of what precedes them and their constants."""
     whole = [piece for piece in pieces if piece.form != "stray"]
     if not whole:
         return
-    start = _start(points, whole[0], before, lag)
+    start = start_of(points, whole[0], before, lag)
     tail = whole[-1].numbers[0] if whole[-1].form == "constant" else None
     if pieces[-1].form == "stray":
         tail = float(points.values[-1])
@@ -136,49 +60,12 @@ def _bodies(
         yield from _restarts(points, whole, start)
 
 
-def _start(points: Points, body: Piece, before: _Before, lag: int) -> float:
-    """The update at which the body begins: where the line of the warmup meets it."""
-    if before.start is not None:
-        return before.start
-    if body.form == "cosine" and before.way != NONE:
-        top = _top(body, points)
-        return top - lag
-    if before.line is None:
-        return 0.0 if before.way == NONE else max(0.0, float(points.steps[before.first]) - lag - 0.5)
-    low, high = float(points.steps[max(before.first - 1, 0)]), float(points.steps[before.first])
-    low, high = low - 1e-9, high + 1e-9
-
-    def above(step: float) -> float:
-        return before.line(step) - body.value(step)  # type: ignore[misc]
-
-    if not (above(low) <= 0 <= above(high)):
-        return (low if abs(above(low)) < abs(above(high)) else high) - lag
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if above(middle) > 0 else (middle, high)
-    return low - lag
-
-
-def _top(body: Piece, points: Points) -> float:
-    """The step of the top from which a falling cosine comes."""
-    _, _, turn, top = body.numbers
-    period = 2 * math.pi / turn
-    first = float(points.steps[body.first])
-    while top > first + period / 4:
-        top -= period
-    while top < first - period * 3 / 4:
-        top += period
-    return top
-
-
-def _single(
-    points: Points, body: Piece, start: float, tail: float | None, before: _Before, lag: int
-) -> Iterator[tuple[str, float, tuple[float, ...]]]:
+def _single(points: Points, body: Piece, start: float, tail: float | None, before: Before, lag: int) -> Iterator[Found]:
     """One falling form."""
     begin = start + lag
     if body.form == "cosine":
         middle, radius, turn, _ = body.numbers
-        top = _top(body, points)
+        top = top_of(body, points)
         if before.way == NONE and abs(top - lag) > 0.5:
             return
         on = float(points.steps[body.last]) > top + 1.01 * math.pi / turn
@@ -193,8 +80,6 @@ def _single(
         yield "linear", start, (peak, end, max(1.0, (end - peak) / slope))
     elif body.form == "geometric":
         yield "exponential", start, (body.value(begin), body.numbers[1])
-        if tail is not None and tail > 0:
-            return
     elif body.form in ("inverse_sqrt", "inverse_time"):
         a, b = body.numbers
         yield body.form, start, (body.value(begin), begin + a / b)
@@ -204,9 +89,7 @@ def _single(
             yield "polynomial", start, (body.value(begin), end, zero - begin, power)
 
 
-def _after_constant(
-    points: Points, pieces: list[Piece], start: float, lag: int
-) -> Iterator[tuple[str, float, tuple[float, ...]]]:
+def _after_constant(points: Points, pieces: list[Piece], start: float, lag: int) -> Iterator[Found]:
     """A constant; and what comes after it."""
     first, peak = pieces[0], pieces[0].numbers[0]
     if len(pieces) == 1 and first.last == len(points) - 1:
@@ -257,13 +140,15 @@ def _cooldown(
     if piece.form == "geometric":
         a, b = piece.numbers
         end = end or float(points.values[-1])
-        return (math.log(peak) - a) / b - begin, math.log(end / peak) / b, end
+        if min(end, peak) <= 0:
+            return math.nan, math.nan, end
+        return (math.log(peak) - a) / b - begin, (math.log(end) - math.log(peak)) / b, end
     _, _, zero, power = piece.numbers
     last, value = float(points.steps[piece.last]), float(points.values[piece.last])
     return zero - begin, (last - zero) * ((peak - end) / (peak - value)) ** (1 / power), end
 
 
-def _cycle(pieces: list[Piece], tail: float | None, lag: int) -> Iterator[tuple[str, float, tuple[float, ...]]]:
+def _cycle(pieces: list[Piece], tail: float | None, lag: int) -> Iterator[Found]:
     """A rise and a fall of one shape."""
     up, down = pieces[0], pieces[1]
     if up.form == "cosine":
@@ -289,7 +174,7 @@ def _cycle(pieces: list[Piece], tail: float | None, lag: int) -> Iterator[tuple[
     yield "one-cycle, linear", 0.0, (a + b * lag, a + b * top, over, last + 1, (top - lag + 1) / (last + 1))
 
 
-def _restarts(points: Points, pieces: list[Piece], start: float) -> Iterator[tuple[str, float, tuple[float, ...]]]:
+def _restarts(points: Points, pieces: list[Piece], start: float) -> Iterator[Found]:
     """Cosines, each of which begins where the one before it ends."""
     cosines = [piece for piece in pieces if piece.form == "cosine"]
     middle, radius, turn, _ = cosines[0].numbers

@@ -92,7 +92,7 @@ def infer(
         column: the column of rates, where there are several; or the columns of steps and of rates.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one of the update before.
             Default: what the format says, else what fits better.
-        run: what is known of the run, for a log of epochs.
+        run: what is known of the run, for a log of epochs: the updates of an epoch.
 
     Raises:
         ScheduleError: the log cannot be read.
@@ -111,33 +111,39 @@ def infer(
         Row n of the log shows the rate of update n, counted from 0.
         The log ends at update 990, before the schedule does, at update 1,000.
     """
+    import numpy as np
+
     taken = read_log(log, column=column, clock=clock, run=run)
-    refused = _refused(taken)
+    with np.errstate(all="ignore"):  # a formula may overflow far from the points; it fits none of them then
+        return _inferred(taken)
+
+
+def _inferred(log: Log) -> Inferred:
+    points = points_of(log)
+    refused = _refused(points)
     if refused:
-        return Inferred(None, taken, taken.lag, (refused,))
-    points = points_of(taken)
-    lags = tuple(lag for lag in (0, 1) if taken.lag in (None, lag) and points.steps[0] >= lag)
+        return Inferred(None, log, log.lag, (refused,))
+    lags = tuple(lag for lag in (0, 1) if log.lag in (None, lag) and points.steps[0] >= lag)
     pieces = cut(points.loosened())
     found = answers(points, pieces, lags)
     if not found:
-        return Inferred(None, taken, taken.lag, _unexplained(points, pieces, lags))
+        return Inferred(None, log, log.lag, _unexplained(points, pieces, lags))
     rival = _rival(found, points)
     if rival is not None:
-        return Inferred(None, taken, taken.lag, _undecided(found[0], rival))
-    return _answered(found, taken, points)
+        return Inferred(None, log, log.lag, _undecided(found[0], rival))
+    return _answered(found, log, points)
 
 
-def _refused(log: Log) -> str:
+def _refused(points: Points) -> str:
     """Why a log tells nothing; empty if it may."""
     import numpy as np
 
-    back = np.flatnonzero(np.diff(log.steps) <= 0)
+    back = np.flatnonzero(np.diff(points.steps) <= 0)
     if back.size:
-        row = int(back[0])
-        before, after = int(log.steps[row]), int(log.steps[row + 1])
-        return f"The steps do not rise: {before:,} is followed by {after:,} in row {row + 2:,}; give each session by itself."
-    if len(log.steps) < _FEWEST:
-        return f"The log has too few points, {len(log.steps)}, to tell a schedule; at least {_FEWEST} are needed."
+        before, after = int(points.steps[back[0]]), int(points.steps[back[0] + 1])
+        return f"The steps do not rise: {before:,} is followed by {after:,}; give each session by itself."
+    if len(points) < _FEWEST:
+        return f"The log has too few points, {len(points)}, to tell a schedule; at least {_FEWEST} are needed."
     return ""
 
 

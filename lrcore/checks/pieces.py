@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrcore.checks.fitting import refined
+from lrcore.checks.fitting import least_squares, refined
 from lrcore.checks.points import Points
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _LONG = 6  # points of a simple piece after which no curve is tried
 _FEWEST_OF_A_POWER = 5  # points before its end
 _LONG_CURVE = 30  # points of any piece after which no power is tried
 _MANY = ("power",)
+_CURVES = ("cosine", "power")
 _WIDEST = 20.0  # how many times the largest rate the radius of a cosine may be
 
 
@@ -80,11 +81,11 @@ def _longest(points: Points, first: int) -> Piece:
     """The longest piece that begins at a point; of pieces equally long the one with the fewest constants."""
     best = Piece("stray", first, first, (), lambda step: math.nan)
     exact = bool((points.tolerances <= 1e-10 * abs(points.values).max()).all())
-    for form, (least, fit) in _FORMS.items():
+    for form, (least, _) in _FORMS.items():
         enough = _LONG if form not in _MANY else _LONG_CURVE
         if best.form != "stray" and ((exact and best.count >= enough) or best.last == len(points) - 1):
             break
-        found = _extent(points, first, least if exact else least + 2, fit)
+        found = _extent(points, first, form, least if exact else least + 2)
         if found is not None and (best.form == "stray" or found[0] > best.last):
             last, (numbers, value) = found
             best = Piece(form, first, last, numbers, _of_one(value))
@@ -97,31 +98,36 @@ def _of_one(value: Callable[[Numbers], Numbers]) -> Callable[[float], float]:
     return lambda step: float(value(np.array([float(step)]))[0])
 
 
-def _extent(points: Points, first: int, least: int, fit: Callable[[Points], Found | None]) -> tuple[int, Found] | None:
-    """The last point up to which a formula fits, with it: by doubling and halving the stretch."""
+def _extent(points: Points, first: int, form: str, least: int) -> tuple[int, Found] | None:
+    """The last point up to which a formula fits, with it: by doubling and halving a stretch that fits."""
+    fit, end = _FORMS[form][1], len(points)
 
-    def tried(last: int) -> Found | None:
-        return fit(points.part(slice(first, last + 1)))
+    def tried(width: int) -> Found | None:
+        return fit(points.part(slice(first, first + width)))
 
-    bad = len(points)
-    good, found = first + least - 1, None
-    for width in (least, 4 * least, bad - first):  # a short stretch of a long curve may be too flat to tell
-        good = first + width - 1
-        found = tried(good) if least <= width <= bad - first else None
-        if found is not None or fit is _constant:
+    for width in _widths(form, least, end - first):
+        found = tried(width)
+        if found is not None:
             break
-    if found is None:
+    else:
         return None
-    width = good - first + 1
-    while good < bad - 1:
-        width *= 2
-        last = min(first + width - 1, bad - 1) if bad == len(points) else (good + bad) // 2
-        next_found = tried(last)
+    bad = end - first + 1
+    while width < bad - 1:
+        wider = min(2 * width, bad - 1) if bad > end - first else (width + bad) // 2
+        next_found = tried(wider)
         if next_found is None:
-            bad = last
+            bad = wider
         else:
-            good, found = last, next_found
-    return good, found
+            width, found = wider, next_found
+    return first + width - 1, found
+
+
+def _widths(form: str, least: int, most: int) -> list[int]:
+    """How many points are tried first: the fewest; for a curve, of which few points may be too flat to tell, the most."""
+    if form not in _CURVES:
+        return [width for width in (least, 4 * least) if width <= most][: 1 if form == "constant" else 2]
+    widths = [most // 4**power for power in range(20)]
+    return [*(width for width in widths if width > 2 * least), *([least] if least <= most else [])]
 
 
 # --- formulas of two constants, straight lines after a change of scale ------------------------------------------------
@@ -149,7 +155,7 @@ def _straight(
         middle, half = (steps[0] + steps[-1]) / 2, (steps[-1] - steps[0]) / 2
         weights = 1 / (np.abs(slope(values)) * points.tolerances)
         columns = np.stack([weights, weights * (steps - middle) / half], axis=1)
-        (a, b), *_ = np.linalg.lstsq(columns, weights * forward(values), rcond=None)
+        a, b = least_squares(columns, weights * forward(values))
 
         def value(at: Numbers) -> Numbers:
             return back(a + b * (at - middle) / half)
@@ -202,9 +208,9 @@ def _curve(
         for guess in guesses():
             columns = linear(few.steps, guess)  # type: ignore[arg-type]
             weighted = columns / few.tolerances[:, None]
-            factors, *_ = np.linalg.lstsq(weighted, few.values / few.tolerances, rcond=1e-14)
+            factors = least_squares(weighted, few.values / few.tolerances)
             rest = weighted @ factors - few.values / few.tolerances
-            starts.append((float(rest @ rest), np.array([*factors, *guess])))
+            starts.append((float(np.nan_to_num(rest @ rest, nan=np.inf)), np.array([*factors, *guess])))
         for start in _best_of_each(starts, fixed):
             free = np.arange(len(start)) < len(start) - fixed
             numbers, largest = refined(formula, start, free, few)

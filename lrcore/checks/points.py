@@ -70,11 +70,17 @@ class Points:
 
 
 def points_of(log: Log) -> Points:
-    """The points of a log whose steps rise, with tolerances that the rounding of its numbers needs."""
+    """The points of a log, with tolerances that the rounding of its numbers needs.
+
+    A row that repeats the step and the rate of the row before tells nothing new and is left out: Lightning writes one for
+    each batch that it accumulates.
+    """
     import numpy as np
 
     values = log.values
     size, largest = np.abs(values), float(np.abs(values).max(initial=0.0))
     single = len(np.unique(values)) >= _AT_LEAST and bool(np.all(values.astype(np.float32) == values))
     rounding = _FLOAT32 * (size + largest) if single else _FLOAT64 * size + 1e-15 * largest
-    return Points(log.steps, values, log.tolerances + rounding)
+    points = Points(log.steps, values, np.maximum(log.tolerances + rounding, 1e-300))
+    news = np.flatnonzero((np.diff(log.steps) != 0) | (np.diff(values) != 0)) + 1
+    return points.part(np.concatenate([[0], news]).astype(np.int64))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from lrcore.checks.answers import Answer
+from lrcore.checks.answers import Answer, priced
 from lrcore.checks.description import answer
 from lrcore.checks.guesses import Guess, guesses, short_cycles
 from lrcore.checks.pieces import Piece, cut
 from lrcore.checks.points import Points
 from lrcore.checks.stairs import Head, shortest, staircases
+from lrcore.schedules.kinds import Cosine, Repeat
 
 _TRIED = 4  # ends of one form; where some fit, all fit, since they differ after the log only
 
@@ -21,9 +22,30 @@ def answers(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> list[
     if not found:
         heads = ((lag, head) for lag in lags for head in _heads(points, pieces, lag))
         found = [one for lag, head in heads for one in staircases(points, head, lag, _of_epochs)]
+    if not found:
+        found = _ended_restarts(points, pieces, lags)
     if not found and any(piece.form == "stray" for piece in pieces):
         found = [one for lag in lags for one in _smooth(points, short_cycles(points, lag))]
     return sorted(found, key=lambda one: (one.price, one.lag))
+
+
+def _ended_restarts(points: Points, pieces: list[Piece], lags: tuple[int, ...]) -> list[Answer]:
+    """Restarts that end with a whole cycle, and hold the last rate: transformers' cosine_with_restarts."""
+    last = float(points.values[-1])
+    count = next((number for number in range(len(points), 0, -1) if points.values[number - 1] != last), 0)
+    if sum(piece.form == "cosine" for piece in pieces) < 2 or count < 10:
+        return []
+    cycles = points.part(slice(0, count))
+    kept = [piece for piece in pieces if piece.last < count]
+    found = []
+    for one in (one for lag in lags for one in _smooth(cycles, guesses(cycles, kept, lag))):
+        if isinstance(one.schedule, Repeat) and isinstance(one.schedule.schedule, Cosine):
+            ahead = one.schedule.warmup_.steps if one.schedule.warmup_ is not None else 0
+            length, over = one.schedule.schedule.decay_steps, int(cycles.steps[-1]) - one.lag - ahead
+            whole = one.schedule.cooldown(0, start=ahead + length * (over // length + 1), end_value=last)
+            if points.fit(whole.values(points.steps - one.lag)):
+                found.append(priced(whole, one.lag))
+    return found
 
 
 def _smooth(points: Points, guessed: Iterator[Guess]) -> list[Answer]:
@@ -56,7 +78,8 @@ def _heads(points: Points, pieces: list[Piece], lag: int) -> Iterator[Head]:
     level, value, step = second.numbers[0], float(points.values[0]), int(points.steps[0]) - lag
     if first.form == "linear":
         a, b = first.numbers
-        yield Head(round((level - a) / b) - lag, _init(a + b * lag, level), first.last + 1)
+        for init in dict.fromkeys((0.0, _init(a + b * lag, level))):
+            yield Head(round((level - a) / b) - lag, init, first.last + 1)
     elif first.form == "stray" and value > 0 and step > 0:
         yield Head(round(level * step / value), 0.0, 1)
     elif first.form == "stray" and step == 0 and points.steps[1] - points.steps[0] == 1:

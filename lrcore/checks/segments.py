@@ -101,8 +101,10 @@ def _tells(case: Case, first: int, stop: int, offset: int) -> bool:
     """Whether enough rows of a part say something: one row alone is explained by some offset or other."""
     rows = case.rows
     telling = int(rows.telling[first:stop].sum())
-    known = first > 0 and int(rows.updates[first]) + offset <= int(rows.updates[first]) - int(rows.updates[first - 1])
-    return telling >= (2 if known else 3)
+    if first == 0:
+        return telling >= 3
+    lost = int(rows.updates[first]) + offset <= int(rows.updates[first]) - int(rows.updates[first - 1])
+    return telling >= 2 or (lost and telling >= 1 and stop - first >= 2)
 
 
 def _says(case: Case, first: int, stop: int) -> float:

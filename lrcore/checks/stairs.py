@@ -146,12 +146,12 @@ _Found = tuple[Schedule, tuple[str, ...]]
 def _geometric(runs: list[Run], origin: int) -> Iterator[_Found]:
     """Each stair is the one before it times a factor, and all are equally long."""
     first, factor = runs[0].value, runs[1].value / runs[0].value if runs[0].value else 0.0
-    if not 0 < factor < 1 or len(runs) < 3:
+    if not 0 < factor < 1 or first < 0 or len(runs) < 3:
         return
     factor = shortest(factor, 1e-9)
     if len(repr(factor)) > _LONGEST_FACTOR:
         return
-    ticks = [round(math.log(run.value / first) / math.log(factor)) if run.value > 0 else -1 for run in runs]
+    ticks = [round((math.log(run.value) - math.log(first)) / math.log(factor)) if run.value > 0 else -1 for run in runs]
     if ticks != sorted(set(ticks)):
         return
     possible = periods(runs, ticks, origin)

@@ -59,7 +59,8 @@ def told(
     counts = np.diff(np.searchsorted(updates, [-1, *starts[1:], 2**62]))
     first, last = int(updates[0]), int(updates[-1])
     lines = [
-        f"  {words} ({count} point{'' if count == 1 else 's'})" for (_, words), count in zip(parts, counts, strict=True)
+        f"  {words} ({count:,} point{'' if count == 1 else 's'})"
+        for (_, words), count in zip(parts, counts, strict=True)
     ]
     sentences = [
         f"{'All' if whole else 'The first'} {len(updates):,} points, of updates {first:,} to {last:,}, fit:",
@@ -95,7 +96,8 @@ def _parts(schedule: Schedule) -> Iterator[Part]:
     end = schedule.length
     if cooldown is not None:
         begin = cooldown.start if cooldown.start is not None else (end or 0) - cooldown.steps
-        yield begin, f"a {cooldown.shape} cooldown to {_rate(cooldown.end_value)} in {_updates(cooldown.steps)}"
+        if cooldown.steps:
+            yield begin, f"a {cooldown.shape} cooldown to {_rate(cooldown.end_value)} in {_updates(cooldown.steps)}"
     if end is not None and (cooldown is not None or not isinstance(schedule, Constant | PiecewiseConstant)):
         yield end, f"then a constant {_rate(schedule(end))}"
 

@@ -225,6 +225,8 @@ class Options:
 
     def _by_name(self, values: Mapping[Any, Any]) -> dict[str, Any]:
         """The values under their names with underscores; of two spellings the one that is set."""
+        if not isinstance(values, Mapping):
+            raise self.error("", f"expected a table; got {short(values)}")
         found: dict[str, Any] = {}
         for key, value in values.items():
             name = _name(key)

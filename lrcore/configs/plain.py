@@ -32,7 +32,8 @@ def plain(given: Any) -> Any:
     if is_dataclass(given) and not isinstance(given, type):
         return {field.name: plain(getattr(given, field.name)) for field in fields(given) if hasattr(given, field.name)}
     if is_mapping(given):
-        return {key: plain(_value(given, key)) for key in given.keys()}  # noqa: SIM118 - iterating may give something else
+        mapping: Any = given
+        return {key: plain(_value(mapping, key)) for key in mapping.keys()}  # noqa: SIM118 - iterating may give others
     if isinstance(given, Sequence):
         return [plain(value) for value in given]
     if hasattr(given, "tolist") and not isinstance(given, type):

@@ -7,6 +7,7 @@ it towards a floor of its own. The run is cut where one acts on the curve of ano
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,7 +30,7 @@ class Acting:
         last: the last tick at which it acts.
         by_epoch: whether its ticks are epochs; it then acts after those whose ticks are updates.
         act: the rate after a tick, of the rate before it and the tick.
-        ticks: the ticks at which it changes the rate, if they are few.
+        ticks: the ticks at which it changes the rate, rising, if they are few.
     """
 
     name: str
@@ -48,8 +49,10 @@ class Acting:
     def next(self, update: int) -> float:
         """The first update after this one at which it acts."""
         after = max((update - self.start) // self.period + 1, 0)
-        found = after if self.ticks is None else min((one for one in self.ticks if one >= after), default=math.inf)
-        return self.start + found * self.period if found <= self.last else math.inf
+        if self.ticks is not None:
+            place = bisect_left(self.ticks, after)
+            after = self.ticks[place] if place < len(self.ticks) else self.last + 1
+        return self.start + after * self.period if after <= self.last else math.inf
 
     def entered(self, ticks: Schedule, update: int) -> Schedule:
         """A schedule of its ticks, by updates, from this update on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -32,7 +33,7 @@ from lrcore.schedules.kinds import (
     Sum,
 )
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import check_total, class_name, per_epoch, per_update
+from lrcore.trainers.idioms import check_total, class_name, per_epoch, per_update, tokens_per_update
 
 FOLLOWS = "composer 0.32.1, llm-foundry 0.22.0"
 FACTS = {
@@ -60,36 +61,29 @@ class Time(NamedTuple):
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, or its `scheduler` alone."""
-    scheduler = _scheduler(options).own()
-    rule = _RULES[_NAMES[class_name(scheduler, "name", "_target_", "type", known=_NAMES)]]
+    kind, scheduler = _scheduler(options)
     times = Times(options, facts)
     lr = facts.lr(_optimizer(options), "lr")
     if times.is_written() and facts.run.total is not None:
         times.run()
-    schedule = rule(scheduler, times, lr)
+    schedule = _RULES[kind](scheduler.own(), times, lr)
     if options.flag("step_schedulers_every_batch", default=True):
         return Taken(schedule, notes=times.notes())
     epoch = times.epoch()
     return Taken(per_epoch(per_update(schedule, epoch), epoch), notes=times.notes())
 
 
-def _scheduler(options: Options) -> Options:
-    """The scheduler's table: `scheduler`, one of `schedulers`, or one whose key is its name."""
+def _scheduler(options: Options) -> tuple[str, Options]:
+    """The scheduler's class and table: `scheduler`, one of `schedulers`, or one whose key is its name."""
     found = options.tables("schedulers") if options.given("schedulers") else [options.first_table("scheduler")]
-    if len(found) == 1 and not found[0].given("name", "_target_", "type"):
-        found = [_named(found[0], name) for name in found[0] if name in _NAMES and _is_own(found[0], name)]
-    if len(found) != 1:
-        why = "expected one scheduler, for composer applies the last alone though it says that they multiply"
-        raise options.error("schedulers" if found else "scheduler.name", f"{why}; got {len(found)}")
-    return found[0]
-
-
-def _is_own(table: Options, name: str) -> bool:
-    return isinstance(table.raw(name), dict)
-
-
-def _named(table: Options, name: str) -> Options:
-    return Options({"name": name, **table.raw(name)}, table.where(name))
+    named = {name: table for table in found for name in table if name in _NAMES and isinstance(table.raw(name), dict)}
+    if len(named) == 1 and len(found) == 1:
+        [(name, table)] = named.items()
+        return _NAMES[name], table.table(name)
+    if len(found) == 1 and not named:
+        return _NAMES[class_name(found[0], "name", "_target_", "type", known=_NAMES)], found[0]
+    why = "expected one scheduler, for composer applies the last alone though it says that they multiply"
+    raise options.error("schedulers", f"{why}; got {len(named) or len(found)}")
 
 
 def _optimizer(options: Options) -> Options:
@@ -121,7 +115,7 @@ class Times:
     # --- lengths ----------------------------------------------------------------------------------------------------
 
     def stated(self) -> Time | None:
-        """The run's length as it is written, before it is scaled."""
+        """The run's length as it is written in max_duration, before it is scaled, or as the run itself states it."""
         if self.is_written():
             raw = self._options.raw("max_duration")
             return Time(raw, "ep") if isinstance(raw, int) else _time(self._options, "max_duration")
@@ -135,15 +129,16 @@ class Times:
         return self._options.given("max_duration")
 
     def run(self) -> Time:
-        """The run's length; composer scales it with the schedule."""
+        """The run's length; composer scales max_duration with the schedule."""
         time = self.stated()
         if time is None:
             raise self._options.error("max_duration", "expected the run's length, as '10ep' or '1000ba'; got none")
-        if time.unit == "dur" or int(time.value * self.ratio) < 1:
+        ratio = self.ratio if self.is_written() else 1.0
+        if time.unit == "dur" or int(time.value * ratio) < 1:
             raise self._options.error(
                 "max_duration", f"expected a length of at least one {time.unit}; got {time.value:g}"
             )
-        found = Time(int(time.value * self.ratio), time.unit)
+        found = Time(int(time.value * ratio), time.unit)
         if self.is_written() and self._facts.run.total is not None:
             check_total(self._facts, self.updates(self.in_clock(found)))
         return found
@@ -183,13 +178,12 @@ class Times:
             return 1
         self._counted = True
         tables = self._options, self._options.table("variables"), self._options.table("model")
-        batch = _first(tables, "global_train_batch_size") or self._facts.batch_size()
-        if batch != self._facts.batch_size(default=batch):
-            raise ScheduleError("run.batch_size", f"expected {batch}, which the configuration says, or none")
-        if unit == "sp":
-            return batch
-        sequence = _first(tables, "max_seq_len")
-        return batch * sequence if sequence else int(self._facts.tokens_per_update())
+        batch = int(_first(tables, "global_train_batch_size") or self._facts.batch_size())
+        if batch != (told := self._facts.batch_size(default=batch)):
+            raise ScheduleError(
+                "run.batch_size", f"expected {batch}, which the configuration says, or none; got {told}"
+            )
+        return batch if unit == "sp" else tokens_per_update(self._facts, batch, _first(tables, "max_seq_len"))
 
     def updates(self, time: Time) -> int:
         """The first update at or past a time in batches, samples or tokens."""
@@ -273,7 +267,8 @@ def _stairs(scheduler: Options, times: Times, lr: float, start: int) -> Schedule
     texts = scheduler.values("milestones")
     found = [_time(Options({"milestones": text}, scheduler.where()), "milestones") for text in texts]
     places = sorted(max(0, times.updates(times.converted(time)) - start) for time in found)
-    return PiecewiseConstant(boundaries=places, values=[lr * gamma**number for number in range(len(places) + 1)])
+    values = list(itertools.accumulate([lr] + [gamma] * len(places), operator.mul))
+    return PiecewiseConstant(boundaries=places, values=values)
 
 
 def _restarts(scheduler: Options, times: Times, lr: float) -> Schedule:
@@ -370,15 +365,19 @@ def _rise(peak: float, time: Time) -> Schedule:
 
 
 def _check_reaches(scheduler: Options, times: Times) -> None:
-    """composer refuses a t_max before the end of the run, if it can compare the two."""
+    """composer refuses a t_max before the end of the run, if it can compare the two; neither is scaled here."""
     end, run = _time(scheduler, "t_max", "1dur"), times.stated()
     if run is None or end.unit == "dur":
         return
-    end, run = times.in_clock(end), times.in_clock(max(run, times.run()))
-    if end.unit == run.unit and end.value < run.value:
+    end, run = times.in_clock(end), times.in_clock(run)
+    if end.unit != run.unit:
+        return
+    if end.value < (run.value if times.is_written() else run.value / times.ratio):
         raise scheduler.error(
             "t_max", f"expected at least the run, {run.value:.0f}{run.unit}; got {end.value:.0f}{end.unit}"
         )
+    if times.is_written() and end.value < int(run.value * times.ratio):
+        times.say("composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.")
 
 
 def _level(scheduler: Options, lr: float) -> Callable[[int], Schedule]:

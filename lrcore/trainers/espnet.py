@@ -166,13 +166,16 @@ def _cosine_restarts(config: _Config) -> Taken:
         body = _equal_cycles(top, floor, length, warmup, gamma)
         return Taken(body if warmup else delayed(floor, ahead(body)))
     parts: list[Schedule] = []
-    ends, total = [0], config.facts.updates()
-    while ends[-1] < 2 * total and length and len(parts) < 1000:
+    ends, total = [0], config.facts.updates(default=None)
+    while ends[-1] < (2**31 if total is None else 2 * total) and length and len(parts) < 1000:
         parts.append(_cycle(top * gamma ** len(parts), floor, length, warmup))
         ends.append(ends[-1] + length)
         length = int((length - warmup) * growth) + warmup
-    if ends[-1] < total:
-        raise own.error("cycle_mult", f"expected at most 1,000 cycles, and none of length 0; got {growth:g}")
+    if ends[-1] < (2**31 if total is None else total):
+        total = config.facts.updates()  # which says how many cycles are needed
+        raise own.error(
+            "cycle_mult", f"expected at most 1,000 cycles in {total} updates, none of length 0; got {growth:g}"
+        )
     body = Join(parts, boundaries=ends[1:-1])
     note = f"The cycles are written out as far as update {ends[-1]:,}; then the last value holds."
     return Taken(body if warmup else delayed(floor, ahead(body)), notes=(note,))
@@ -188,6 +191,8 @@ def _equal_cycles(top: float, floor: float, length: int, warmup: int, gamma: flo
 
 
 def _cycle(top: float, floor: float, length: int, warmup: int) -> Schedule:
+    if length == warmup:  # of cycles that become shorter
+        return Constant(top).warmup(warmup, init_value=floor)
     return Cosine(init_value=top, end_value=floor, decay_steps=length - warmup).warmup(warmup, init_value=floor)
 
 
@@ -311,6 +316,7 @@ _KINDS = {
     "warmupsteplr": _warmup_step,
     "exponentialdecaywarmup": _exponential_warmup,
     "cosineannealingwarmuprestarts": _cosine_restarts,
+    "cosineannealwarmuprestart": _cosine_restarts,  # as its file is called
     "warmupreducelronplateau": _warmup_plateau,
     "reducelronplateau": _plateau,
     "steplr": _step,

@@ -110,17 +110,12 @@ def endless_rise(first: float, rate: float, steps: int = 10**9) -> Schedule:
 
 
 def told_total(facts: Facts, options: Options, *names: str) -> int:
-    """The updates of the run: what the configuration says, else the run; where they differ the configuration is refused."""
-    stated, told = options.whole(*names, default=0), facts.updates(default=None)
-    if stated and told is not None and stated != told:
-        raise options.error(names[0], f"expected the run's total, {told}, or none; got {stated}; give one of them")
-    total: int = stated or facts.updates()
-    return total
-
-
-def rises_again(kind: str, total: int) -> str:
-    """The note about a trainer whose curve turns back where the run ends."""
-    return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
+    """The updates of the run: what the configuration says, else the run; where they differ the run's total is refused."""
+    stated: int = options.whole(*names, default=0)
+    if stated:
+        check_total(facts, stated)
+        return stated
+    return int(facts.updates())
 
 
 def check_total(facts: Facts, updates: int) -> None:
@@ -132,6 +127,11 @@ def check_total(facts: Facts, updates: int) -> None:
         raise ScheduleError(
             "run.total", f"expected {updates}, which the configuration says, or none; got {float(told):g}"
         )
+
+
+def rises_again(kind: str, total: int) -> str:
+    """The note about a trainer whose curve turns back where the run ends."""
+    return f"From update {total} on the trainer's {kind} turns back, and lrcore holds its last value."
 
 
 def total_tokens(facts: Facts) -> int | None:
@@ -188,3 +188,11 @@ def risen(body: Schedule, steps: int, first: float, peak: float) -> Schedule:
     if body(0) == peak:
         return body.warmup(steps, init_value=first)
     return Join([Linear(init_value=first, end_value=peak, decay_steps=steps), body], boundaries=[steps])
+
+
+def tokens_per_update(facts: Facts, batch: int | None, length: int | None) -> int:
+    """The tokens of one update, for which the configuration may say the samples, the tokens of one, both or nothing."""
+    samples = int(facts.batch_size()) if batch is None else batch
+    if length is None and facts.run.tokens_per_sample is None:
+        return int(facts.tokens_per_update())  # it raises the error that says what is lacking
+    return samples * int(length or facts.run.tokens_per_sample or 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
@@ -35,15 +36,18 @@ FACTS = {"lr": "the optimizer's rate, where the file has no optim.lr"}
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, its `optim`, or its `optim.sched` alone."""
-    sched = _flat(options.first_table("model.optim.sched", "optim.sched", "sched")).own()
+    found = options.first_table("model.optim.sched", "optim.sched", "sched")
+    sched = _flat(found, options).own()
     name = class_name(sched, "name", "_target_", known=_RULES, suffix="Params")
     sched.ignore("monitor", "reduce_on_plateau", "last_epoch", "t_num_workers", "interval", "frequency")
     parts = Parts(sched, options, facts)
     taken = _RULES[name](parts)
-    return replace(taken, notes=taken.notes + parts.notes)
+    left = sched.unused() if sched is not found else []
+    notes = [f"Not used: {', '.join(left)}."] if left else []
+    return replace(taken, notes=(*taken.notes, *parts.notes, *notes))
 
 
-def _flat(sched: Options) -> Options:
+def _flat(sched: Options, root: Options) -> Options:
     """The options of an old `args: {name: auto, params: {...}}` beside the others."""
     args = sched.table("args")
     if not sched.given("args"):
@@ -51,7 +55,7 @@ def _flat(sched: Options) -> Options:
     inner = {name: args.raw(name) for name in args if name not in ("name", "params")}
     params = args.table("params")
     outer = {name: sched.raw(name) for name in sched if name != "args"}
-    return Options({**outer, **inner, **{name: params.raw(name) for name in params}}, sched.where())
+    return Options({**outer, **inner, **{name: params.raw(name) for name in params}}, sched.where(), root=root)
 
 
 class Parts:
@@ -359,19 +363,16 @@ def _plateau(parts: Parts) -> Taken:
     return Taken(plateau, notes=("Report the monitored metric once after each epoch's validation.",))
 
 
-_MODES = ["triangular", "triangular2", "exp_range"]
-
-
 def _cyclic(parts: Parts) -> Taken:
     sched = parts.sched
     up = sched.whole("step_size_up", default=2000, least=1)
-    mode, gamma = sched.word("mode", default="triangular", choices=_MODES), sched.number("gamma", default=1.0)
-    shape = {
+    shape: dict[str, Any] = {
         "up_steps": up,
         "down_steps": sched.whole("step_size_down", default=up),
-        "mode": mode,
-        "gamma": gamma if mode == "exp_range" else None,  # which the other modes of torch do not use
+        "mode": sched.word("mode", default="triangular", choices=["triangular", "triangular2", "exp_range"]),
     }
+    if shape["mode"] == "exp_range":
+        shape["gamma"] = sched.number("gamma", default=1.0)
     sched.ignore("scale_mode")
     schedule = cyclic(base_value=sched.number("base_lr"), peak_value=sched.number("max_lr"), **shape)
     if not sched.flag("cycle_momentum", default=True):

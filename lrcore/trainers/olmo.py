@@ -14,7 +14,7 @@ from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
 from lrcore.schedules.kinds import Clip, Constant, Cosine, InverseTime, Join, Linear, Product, Shift, Sum
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, total_tokens
+from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, tokens_per_update, total_tokens
 
 FOLLOWS = "ai2-olmo 0.6.0"
 FACTS = {"lr": "the optimizer's rate, where the file has no optimizer.learning_rate"}
@@ -22,7 +22,8 @@ FACTS = {"lr": "the optimizer's rate, where the file has no optimizer.learning_r
 
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole YAML, or its `scheduler` alone."""
-    own = options.first_table("scheduler").own()
+    whole = any(map(options.given, ("scheduler", "optimizer", "model")))
+    own = (options.table("scheduler") if whole else options).own()
     own.ignore("grad_clip_warmup_steps", "grad_clip_warmup_factor")
     if options.flag("reset_optimizer_state") and not options.flag("reset_trainer_state") and options.given("load_path"):
         why = "expected a run that keeps its optimizer's state, for OLMo lays another warmup over the one that goes on"
@@ -83,7 +84,7 @@ class Parts:
         batch = self._options.whole("global_train_batch_size", default=None, least=1)
         length = self._options.table("model").whole("max_sequence_length", default=None, least=1)
         length = self._options.whole("max_sequence_length", default=None, least=1) if length is None else length
-        return int(self._facts.tokens_per_update()) if batch is None or length is None else int(batch * length)
+        return tokens_per_update(self._facts, batch, length)
 
     def warmed(self, body: Schedule) -> Schedule:
         """A warmup from warmup_min_lr, a tenth of the rate by default, and the body; asked after the update is counted."""

@@ -13,8 +13,9 @@ from lrcore.configs.facts import Facts
 from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
 from lrcore.records import Shape
-from lrcore.schedules.kinds import Constant, Cosine, Interpolate, InverseTime, Join, Linear, Shift, Sum
+from lrcore.schedules.kinds import Clock, Constant, Cosine, Interpolate, InverseTime, Join, Linear, Shift, Sum
 from lrcore.schedules.schedule import Schedule
+from lrcore.trainers import olmo_core_batches as batches
 from lrcore.trainers.idioms import ahead, check_total, class_name, per_update, risen, told_total, total_tokens
 
 FOLLOWS = "ai2-olmo-core 3.0.0"
@@ -27,28 +28,49 @@ _SHAPES: dict[str, Shape] = {"linear": "linear", "cosine": "cosine"}
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole configuration, or its `scheduler` alone."""
     own = options.first_table("train_module.scheduler", "scheduler", "optim.scheduler").own()
-    _check_nothing_else_changes_it(own, options)
-    optim = options.first_table("train_module.optim", "optim", "optimizer")
-    lr = facts.lr(optim, "lr")
-    amount, end = _clock(own, options, facts)
-    schedule = per_update_after(scheduler(own, lr, end), amount)
-    rates = {name: per_update_after(scheduler(own, rate, end), amount) for name, rate in _groups(optim).items()}
-    return Taken(schedule, groups=dict(rates), notes=_notes(own, end))
-
-
-def per_update_after(schedule: Schedule, amount: int) -> Schedule:
-    """A schedule of updates or tokens as it is asked: after the update is counted."""
-    return ahead(per_update(schedule, amount))
-
-
-def _check_nothing_else_changes_it(own: Options, options: Options) -> None:
     own.refuse("lr_field", why="expected a scheduler of the rate, lr", unless=(None, "lr"))
     own.ignore("initial_lr_field")
-    callbacks = options.table("trainer").table("callbacks")
-    for name in callbacks:
-        if callbacks.raw(name) and callbacks.table(name).given("batch_sizes"):
-            why = "expected a batch size that stays, for this callback changes the rate with it"
-            callbacks.table(name).refuse("batch_sizes", why=why)
+    optim = options.first_table("train_module.optim", "optim", "optimizer")
+    lr, callback = facts.lr(optim, "lr"), batches.callback(options)
+    if callback is None:
+        amount, end = _clock(own, options, facts)
+        groups = {name: _asked(own, rate, end, amount) for name, rate in _groups(optim).items()}
+        return Taken(_asked(own, lr, end, amount), groups=dict(groups), notes=_notes(own, end))
+    stretches = batches.stretches(callback)
+    groups = {name: _in_stretches(own, options, facts, rate, stretches) for name, rate in _groups(optim).items()}
+    note = "The batch sizes are those of a run of one epoch."
+    return Taken(_in_stretches(own, options, facts, lr, stretches), groups=dict(groups), notes=(note,))
+
+
+def _asked(own: Options, lr: float, end: int, amount: int) -> Schedule:
+    """A scheduler as it is asked: after the update is counted."""
+    return ahead(per_update(scheduler(own, lr, end), amount))
+
+
+def _in_stretches(
+    own: Options, options: Options, facts: Facts, lr: float, stretches: list[batches.Stretch]
+) -> Schedule:
+    """A scheduler under batch sizes that change, each with the rate and the end of the run that belong to it."""
+    in_tokens = own.word("units", default="steps", choices=["steps", "tokens"]) == "tokens"
+    unit, value = _duration(options.first_table("trainer.max_duration", "max_duration"), options, facts)
+    _check_needs_no_end(own, in_tokens, unit)
+    knots = [*stretches[1:], stretches[-1]._replace(first=stretches[-1].first + 1)]
+    times = [*[one.before for one in stretches[1:]], stretches[-1].before + stretches[-1].size]
+    parts = []
+    for stretch in stretches:
+        reached = stretch.updates_to(value) if unit == "tokens" else value
+        tokens = value if unit == "tokens" else stretch.before + (value - stretch.first) * stretch.size
+        curve = scheduler(own, lr * batches.growth(stretch, _tokens(options, facts)), tokens if in_tokens else reached)
+        curve = Clock(curve, boundaries=[knot.first for knot in knots], times=times) if in_tokens else curve
+        parts.append(Shift(curve, 1 + stretch.first))
+    return Join(parts, boundaries=[stretch.first for stretch in stretches[1:]]) if len(parts) > 1 else parts[0]
+
+
+def _check_needs_no_end(own: Options, in_tokens: bool, unit: str) -> None:
+    """OLMo-core refuses a horizon in updates that the batch sizes would move."""
+    name = _NAMES[class_name(own, "_CLASS_", "type", "name", known=_NAMES)]
+    if unit == "tokens" and not in_tokens and name not in ("ConstantScheduler", "WSD") and not own.given("t_max"):
+        raise own.error("units", "expected tokens, or a t_max, with batch sizes that change; got steps")
 
 
 def _groups(optim: Options) -> dict[str, float]:

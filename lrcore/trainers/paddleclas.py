@@ -60,7 +60,7 @@ class _Config:
             raise table.error(
                 "epochs", "expected an integer >= 1; got none; give it as Global.epochs, or the run a total"
             )
-        return int(stated or total // self.epoch())
+        return int(stated or (total or 0) // self.epoch())
 
     def ticks(self, epochs: float, name: str) -> int:
         """Epochs as steps of the schedule, which are updates unless it is stepped by epochs."""
@@ -97,9 +97,10 @@ class _Config:
 def read(options: Options, facts: Facts) -> Taken:
     """Read a whole configuration, or its lr alone; of a list of optimizers the first is the schedule, the others are groups."""
     if isinstance(options.raw("Optimizer"), list):
-        tables = [one.table(next(iter(one))) for one in options.tables("Optimizer") if list(one)]
+        named = [(one, next(iter(one), None)) for one in options.tables("Optimizer")]
+        tables = [one.table(name) for one, name in named if name is not None]
         if not tables:
-            raise options.error("Optimizer", "expected at least one optimizer; got an empty list")
+            raise options.error("Optimizer", "expected a table for each optimizer; got none")
         first, *others = [(str(one.raw("scope")), _taken(one.table("lr").own(), options, facts)) for one in tables]
         groups = {scope: one.schedule for scope, one in others if isinstance(one.schedule, Schedule)}
         if len(groups) < len(others):
@@ -200,7 +201,7 @@ def _cyclic(config: _Config) -> Taken:
         up_steps=own.whole("step_size_up", least=1),
         down_steps=own.whole("step_size_down", default=None),
         mode=mode,
-        gamma=gamma if mode == "exp_range" else 1.0,
+        gamma=gamma if mode == "exp_range" else None,
     )
     return Taken(config.warmed(waves, base))
 

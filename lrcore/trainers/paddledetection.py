@@ -43,10 +43,8 @@ def _schedulers(own: Options) -> list[Options]:
     """The tables of the schedulers; a tag without options, `!ExpWarmup`, is a text."""
     given = own.values("schedulers", default=list(_DEFAULTS))
     named = [{"name": one.lstrip("!").strip()} if isinstance(one, str) else one for one in given]
-    if not named:
-        raise own.error("schedulers", "expected a decay, and a warmup after it; got none")
-    if not all(isinstance(one, dict) for one in named):
-        raise own.error("schedulers", f"expected a list of tables; got {short(own.raw('schedulers'))}")
+    if not named or not all(isinstance(one, dict) for one in named):
+        raise own.error("schedulers", f"expected a decay, and a warmup after it; got {short(given)}")
     return [own.inside(one, f"schedulers[{number}]").own() for number, one in enumerate(named)]
 
 

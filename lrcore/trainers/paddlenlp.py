@@ -63,7 +63,7 @@ def _named(options: Options, facts: Facts, lr: float, name: str) -> Taken:
     if name == "constant":
         options.ignore(*_OWN, "warmup_steps", "warmup_ratio")
         return Taken(Constant(lr))
-    warmup = options.whole("warmup_steps", default=0)
+    warmup = options.whole("warmup_steps", "num_warmup_steps", default=0)
     if name == "constant_with_warmup" and (warmup or not options.number("warmup_ratio", default=0.0)):
         return Taken(Constant(lr).warmup(warmup))
     total = _total(options, facts)
@@ -86,9 +86,10 @@ def _named(options: Options, facts: Facts, lr: float, name: str) -> Taken:
 
 def _total(options: Options, facts: Facts) -> int:
     """max_steps, the run's total, or whole epochs of whole groups of batches."""
-    steps = options.number("max_steps", default=0.0)
+    steps = options.number("max_steps", "num_training_steps", default=0.0)
     if steps > 0 or facts.run.total is not None:
-        return told_total(facts, options if steps > 0 else Options({}, options.where()), "max_steps")
+        stated = options if steps > 0 else Options({}, options.where())  # -1 is for none
+        return told_total(facts, stated, "max_steps", "num_training_steps")
     epochs, group = options.number("num_train_epochs", default=3.0, above=0.0), _group(options)
     if facts.run.batches_per_epoch is not None:
         return int(max(facts.run.batches_per_epoch // group, 1) * epochs)

@@ -70,7 +70,8 @@ def _annealing(options: Options, facts: Facts) -> tuple[Options, list[str]]:
         chosen = options
     for name in chosen:
         if name.startswith("!new:"):
-            return Options({"_target_": name, **dict(chosen.raw(name) or {})}, chosen.where()), []
+            values = {one: chosen.table(name).raw(one) for one in chosen.table(name)}
+            return Options({"_target_": name, **values}, chosen.where()), []
     return chosen.own() if chosen is not options else chosen, [name for name in found if name != wanted]
 
 

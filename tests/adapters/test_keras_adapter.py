@@ -840,3 +840,11 @@ def test_a_schedule_called_with_a_tensor_names_the_adapter_to_use() -> None:
             schedule(tensor)
     with pytest.raises(ScheduleError, match=r"use lrcore_(keras|optax|torch)\.\w+\("):
         schedule(keras.ops.arange(3))  # an array of the backend
+
+
+@pytest.mark.parametrize("steps", [1.5, np.array([0.0, 2.5]), keras.ops.convert_to_tensor(2.5)])
+def test_a_fraction_of_an_update_is_refused(steps: Any) -> None:
+    rate = lrcore_keras.LearningRateSchedule(lrcore.Linear(init_value=1.0, decay_steps=4))
+    with pytest.raises(lrcore.ScheduleError, match="expected whole numbers of updates; got"):
+        rate(steps)
+    assert float(rate(keras.ops.convert_to_tensor(2.0))) == 0.5

@@ -236,7 +236,7 @@ def test_a_file_of_a_plateau_is_refused_inside_the_optimizer_and_followed_by_the
 
 
 def test_half_an_update_is_refused() -> None:
-    with pytest.raises(lrcore.ScheduleError, match=r"expected a whole number of updates; got 1\.5"):
+    with pytest.raises(lrcore.ScheduleError, match=r"expected whole numbers of updates; got 1\.5"):
         lrcore_keras.LearningRateSchedule(LINEAR)(1.5)
 
 

@@ -14,6 +14,7 @@ from lrcore.checks.audit import audit
 from tests.checks.generator import CAUSES, REPORTED, UNRELATED, Run, run
 from tests.checks.twins import twins
 
+BEGIN, END = "<!-- figures -->", "<!-- end of the figures -->"
 MANY = 30  # rows from which the target of 90 % holds
 
 
@@ -127,10 +128,21 @@ def main() -> None:
     """Measure the seeds that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", default=f"{REPORTED.start}:{REPORTED.stop}", help="first:stop")
-    first, stop = (int(one) for one in parser.parse_args().seeds.split(":"))
+    parser.add_argument("--write", type=Path, help="a page whose figures are to be replaced")
+    given = parser.parse_args()
+    first, stop = (int(one) for one in given.seeds.split(":"))
     with tempfile.TemporaryDirectory() as folder:
         every = [verdict(seed, Path(folder)) for seed in range(first, stop)]
-    sys.stdout.write(report(every) + "\n")
+    figures = f"Seeds {first} to {stop - 1}:\n\n{report(every)}\n"
+    sys.stdout.write(figures)
+    if given.write:
+        write_figures(given.write, figures)
+
+
+def write_figures(page: Path, figures: str) -> None:
+    """Replace the figures of a page, which stand between two comments."""
+    before, _, after = page.read_text(encoding="utf-8").partition(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{figures}{END}{after.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tests.trainers.records import DATA, RUNS
 DOCS = ROOT / "docs"
 EXAMPLES = ROOT / "examples" / "trainers"
 REPLAYED = DATA / "replayed.json"
+DIFFERENCES = ROOT / "tests" / "trainers" / "differences.toml"
 LANGUAGES = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}  # a block of TOML is taken for a schedule
 
 
@@ -140,7 +141,20 @@ def conformance(recorded_runs: dict[str, list[dict[str, Any]]]) -> str:
             if rows
             else [f"| {name} | restated by `tests/trainers/test_{name}.py` | {registry.follows(name)} | | | | |"]
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_differences()]) + "\n"
+
+
+def _differences() -> Iterator[str]:
+    """The trainers' own mistakes, which the importers do not copy."""
+    rows = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))["difference"]
+    yield from [
+        "",
+        "## Where the importers differ from their trainers",
+        "",
+        "| trainer | theirs | ours |",
+        "|---|---|---|",
+    ]
+    yield from (f"| {row['trainer']} | {row['theirs']} | {row['ours']} |" for row in rows)
 
 
 def _live(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -81,7 +81,7 @@ def test_a_deepspeed_file_that_is_not_there_is_noted() -> None:
     ("changes", "run", "message"),
     [
         ({}, Run(), "axolotl: expected the run's updates_per_epoch; got none"),
-        ({"max_steps": 9}, RUN, "max_steps: expected the run's total, 100, or none; got 9"),
+        ({"max_steps": 9}, RUN, "run.total: expected 9, which the configuration says, or none; got 100"),
         ({"num_epochs": 3}, Run(batches_per_epoch=50), "num_epochs: expected the run's total, or its dataset_size"),
         ({"warmup_ratio": 0.1}, RUN, "warmup_ratio: expected warmup_steps or warmup_ratio; got both"),
         ({"lr_scheduler": "rexx"}, RUN, "lr_scheduler: expected one of"),

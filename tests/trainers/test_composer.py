@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lrcore
-from lrcore import Constant, Cosine, Run, Schedule, ScheduleError, Taken
+from lrcore import Constant, Cosine, Linear, Run, Schedule, ScheduleError, Taken
 
 
 def taken(scheduler: dict[str, Any], run: Run | None = None, **others: Any) -> Taken:
@@ -42,6 +42,12 @@ def test_a_configuration_is_read_in_each_of_its_forms(source: dict[str, Any]) ->
     assert lrcore.from_trainer("composer", source, run=run, lr=0.1).schedule == COSINE
 
 
+def test_references_are_followed() -> None:
+    scheduler = {"cosine_with_warmup": {"t_warmup": "${variables.warmup}", "alpha_f": 0.5, "alpha": 1}}
+    found = taken(scheduler, variables={"warmup": "10ba", "steps": "100ba"}, max_duration="${variables.steps}")
+    assert (found.schedule, found.notes) == (COSINE, ("Not used: scheduler.cosine_with_warmup.alpha.",))
+
+
 def test_a_share_of_the_run_is_cut_to_whole_batches_in_floats() -> None:
     warmup = {"name": "ConstantWithWarmupScheduler", "t_warmup": "0.29dur"}
     assert taken(warmup, max_duration="100ba").schedule == Constant(0.1).warmup(28)
@@ -61,6 +67,15 @@ def test_the_warmup_is_not_scaled_with_the_schedule_unless_it_is_asked_for() -> 
     assert [half(step) for step in (5, 10, 30, 50)] == pytest.approx([0.05, 0.1, 0.05, 0.0])
     scaled = schedule({**linear, "scale_warmup": True}, max_duration="100ba", scale_schedule_ratio=0.5)
     assert [scaled(step) for step in (4, 5, 9, 10)] == pytest.approx([0.08, 0.1, 0.1, 0.1])
+
+
+def test_a_run_that_is_made_longer_stretches_t_max_which_composer_itself_does_not_compare_so() -> None:
+    linear = {"name": "LinearWithWarmupScheduler", "t_warmup": "10ba", "t_max": "100ba"}
+    found = taken(linear, max_duration="100ba", scale_schedule_ratio=2)
+    assert found.schedule == Linear(init_value=0.1, decay_steps=190).warmup(10)
+    assert found.notes == (
+        "composer compares t_max with the scaled run and stops; lrcore scales both, as composer documents.",
+    )
 
 
 def test_a_scheduler_that_is_stepped_per_epoch_stands_still_in_each() -> None:
@@ -117,3 +132,13 @@ def test_a_polynomial_is_that_of_its_formula(total: int, share: float, alpha: fl
         gone = min(1.0, (step - warmup) / (total - warmup)) if total > warmup else 0.0
         factor = step / warmup if step < warmup else alpha + (1 - alpha) * (1 - gone) ** power
         assert math.isclose(found(step), 0.1 * factor, abs_tol=1e-13)
+
+
+def test_the_run_itself_is_not_scaled_and_says_what_the_file_leaves_out() -> None:
+    linear = {"name": "LinearScheduler", "t_max": "1dur"}
+    assert schedule(linear, Run(total=100), scale_schedule_ratio=0.5).length == 100
+    in_tokens = {"name": "LinearScheduler", "t_max": "4000tok"}
+    found = schedule(in_tokens, Run(tokens_per_sample=100), global_train_batch_size=4)
+    assert found(5) == pytest.approx(0.05)
+    with pytest.raises(ScheduleError, match="expected 4, which the configuration says, or none; got 5"):
+        schedule(in_tokens, Run(tokens_per_sample=100, batch_size=5), global_train_batch_size=4)

@@ -73,7 +73,7 @@ def test_what_has_no_equal_is_refused(scheduler: dict[str, Any], problem: str) -
 
 def test_a_run_that_contradicts_max_update_is_refused() -> None:
     config = {"optimization": {"lr": [1e-3], "max_update": 100}, "lr_scheduler": {"_name": "polynomial_decay"}}
-    with pytest.raises(ScheduleError, match="max_update: expected the run's total, 50, or none; got 100"):
+    with pytest.raises(ScheduleError, match=r"run\.total: expected 100, which the configuration says, or none; got 50"):
         from_trainer("fairseq", config, run=Run(total=50))
 
 

@@ -123,7 +123,7 @@ def test_what_is_not_used_is_noted() -> None:
     [
         ({"lr": None}, Run(), "megatron: expected the optimizer's rate; got none; give it as lr=..."),
         ({"train_iters": None}, Run(), "megatron: expected the run's total, in updates; got none"),
-        ({}, Run(total=50), "train_iters: expected the run's total, 50, or none; got 100"),
+        ({}, Run(total=50), "run.total: expected 100, which the configuration says, or none; got 50"),
         (
             {"lr_warmup_fraction": 0.1},
             Run(),

@@ -46,6 +46,15 @@ def test_a_configuration_is_read_in_each_of_its_forms(source: Any) -> None:
     assert lrcore.from_trainer("nemo", source, run=run, **lr).schedule == COSINE
 
 
+def test_references_are_followed_and_unused_options_of_any_form_are_notes() -> None:
+    params = {"warmup_steps": "${model.warmup}", "max_steps": 100, "min_lr": 0.05, "decay": 3}
+    old = {"name": "CosineAnnealing", "args": {"name": "auto", "params": params}}
+    for sched in (old, {"name": "CosineAnnealing", **params}):
+        taken = lrcore.from_trainer("nemo", {"model": {"warmup": 9, "optim": {"lr": 0.1, "sched": sched}}})
+        assert taken.schedule == COSINE
+        assert "decay." in taken.notes[0]
+
+
 def test_the_epochs_of_the_trainer_are_counted_in_groups_of_batches() -> None:
     trainer = {"max_epochs": 3, "accumulate_grad_batches": 4, "limit_train_batches": 0.5}
     found = rates({"name": "WarmupAnnealing"}, Run(batches_per_epoch=41), trainer=trainer)

@@ -47,6 +47,13 @@ def test_the_scheduler_alone_is_read(own: dict[str, Any]) -> None:
     assert lrcore.from_trainer("olmo", own, lr=0.1).schedule == SCHEDULE
 
 
+def test_the_defaults_hold_where_there_is_no_table() -> None:
+    source = {"run_name": "tiny", "optimizer": {"learning_rate": 0.1}, "max_duration": 1000}
+    taken = lrcore.from_trainer("olmo", source)
+    cosine = Cosine(init_value=0.1, end_value=0.1 * 0.1, decay_steps=900).warmup(100, init_value=0.1 * 0.1)
+    assert (taken.schedule, taken.notes) == (Shift(cosine, 1), ())
+
+
 def test_a_schedule_in_tokens_is_asked_after_the_tokens_of_the_update() -> None:
     own = {"name": "linear_with_warmup", "units": "tokens", "t_warmup": 60, "alpha_f": 0.0}
     found = rates(own, **BATCH, max_duration="200T")
@@ -72,7 +79,7 @@ def test_a_constant_takes_no_lengths_and_an_unknown_option_is_a_note() -> None:
         (COSINE, {}, "olmo: expected the run's total, in updates"),
         (COSINE, {"max_duration": "9 days"}, "max_duration: expected a number > 0; got '9 days'"),
         (COSINE, {"max_duration": 9, "run": Run(total=8)}, "run.total: expected 9, which the configuration says"),
-        ({**COSINE, "units": "tokens"}, {"max_duration": 9}, "expected the run's tokens_per_sample"),
+        ({**COSINE, "units": "tokens"}, {"max_duration": 9}, "expected the run's batch_size"),
         (
             {**COSINE, "warmup_min_lr": 0.1},
             {"max_duration": 9},

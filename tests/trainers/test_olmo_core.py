@@ -56,7 +56,7 @@ def test_a_configuration_is_read_in_each_of_its_forms(own: dict[str, Any], other
 def test_max_steps_may_stand_beside_the_scheduler() -> None:
     for source in ({"scheduler": COSINE, "max_steps": 100}, {**COSINE, "max_steps": 100, "lr_field": ["lr"]}):
         assert lrcore.from_trainer("olmo_core", source, lr=0.1).schedule == SCHEDULE
-    with pytest.raises(ScheduleError, match="max_steps: expected the run's total, 99, or none; got 100"):
+    with pytest.raises(ScheduleError, match="run.total: expected 100, which the configuration says"):
         lrcore.from_trainer("olmo_core", {"scheduler": COSINE, "max_steps": 100}, run=Run(total=99), lr=0.1)
 
 
@@ -130,10 +130,50 @@ def test_what_has_no_meaning_is_refused(own: dict[str, Any], problem: str) -> No
         rates(own)
 
 
-def test_a_batch_that_changes_the_rate_is_refused() -> None:
-    callbacks = {"batch": {"batch_sizes": [4, 8], "schedule": [0, 10]}}
-    with pytest.raises(ScheduleError, match="expected a batch size that stays, for this callback changes the rate"):
-        taken(COSINE, Run(total=100), trainer={"callbacks": callbacks})
+def with_batches(own: dict[str, Any], sizes: list[int], places: list[int], unit: str, end: dict[str, Any]) -> Schedule:
+    events = [{"value": place, "unit": unit} for place in places]
+    end["trainer"]["callbacks"] = {"batch": {"batch_sizes": sizes, "schedule": events}, "other": {"enabled": True}}
+    found = taken(own, data_loader={"global_batch_size": 10}, **end).schedule
+    assert isinstance(found, Schedule)
+    return found
+
+
+@pytest.mark.parametrize("unit", ["steps", "tokens"])
+@pytest.mark.parametrize("length", ["steps", "tokens"])
+def test_a_batch_that_grows_multiplies_the_rate_by_the_root_of_its_growth(unit: str, length: str) -> None:
+    """Beside a run that is counted update by update: a larger batch waits for a whole number of its size."""
+    own = {"type": "wsd", "warmup": 300, "decay": 600, "units": "tokens"}
+    end = duration(70, "steps") if length == "steps" else duration(2005, "tokens")
+    found = with_batches(own, [10, 40, 20], [0, 13, 40] if unit == "steps" else [0, 129, 1000], unit, end)
+    seen, size, due = 0, 10, [(13, 129, 40), (40, 1000, 20)]
+    for step in range(60):
+        passed = [new for place, tokens, new in due if (step >= place if unit == "steps" else seen >= tokens)]
+        if passed and (passed[-1] < size or seen % passed[-1] == 0):
+            size = passed[-1]
+        seen += size
+        peak, last = 0.1 * math.sqrt(size / 10), 2005 if length == "tokens" else seen + (70 - step - 1) * size
+        falling = peak * min(last - seen, 600) / 600 if seen > last - 600 else peak
+        if seen < last:
+            assert found(step) == pytest.approx(peak * seen / 300 if seen <= 300 else falling, rel=1e-12), step
+
+
+@pytest.mark.parametrize(
+    ("sizes", "places", "problem"),
+    [
+        ([10, 15], [0, 3], "expected a batch size that is a multiple or a part of 10; got 15"),
+        ([10, 20], [1, 3], "expected 0 for the first batch size; got 1"),
+        ([10, 20, 40], [0, 3, 4], "expected a place after update 4, where the batch before begins; got 4"),
+        ([10, 20], [0, 3, 4], "expected one duration for each of 2 batch sizes; got 3"),
+    ],
+)
+def test_batch_sizes_that_do_not_fit_are_refused(sizes: list[int], places: list[int], problem: str) -> None:
+    with pytest.raises(ScheduleError, match=problem):
+        with_batches({"type": "constant"}, sizes, places, "steps", duration(99, "steps"))
+
+
+def test_a_horizon_in_updates_that_batch_sizes_would_move_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="expected tokens, or a t_max, with batch sizes that change; got steps"):
+        with_batches({**COSINE}, [10, 20], [0, 4], "steps", duration(990, "tokens"))
 
 
 @given(total=st.integers(2, 300), warmup=st.floats(0, 1), decay=st.floats(0, 1), low=st.floats(0, 0.09))

@@ -276,10 +276,10 @@ def test_a_trainer_without_an_importer_is_no_trainer() -> None:
             {"scheduler": "WarmupLR", "warmup_steps": []},
             r"warmup_steps: expected a number for each rate; got \[\]",
         ),
-        ("paddleclas", {"epochs": 9, "Optimizer": []}, "Optimizer: expected at least one optimizer; got an empty list"),
+        ("paddleclas", {"epochs": 9, "Optimizer": []}, "Optimizer: expected a table for each optimizer; got none"),
         ("olmo_core", {"type": "WSDS", "period_lengths": []}, "period_lengths: expected at least one; got none"),
         ("megatron", {"lr_decay_iters": "none"}, "expected the run's total, in updates; got none"),
-        ("levanter", {"cycles": 1e30, "num_train_steps": 9}, "cycles: expected at most 10000 cycles; got 1000000"),
+        ("levanter", {"cycles": 1e30, "num_train_steps": 9}, "cycles: expected at most 1,000 cycles, each of which"),
     ],
 )
 def test_an_empty_or_endless_list_is_refused(trainer: str, source: dict[str, Any], problem: str) -> None:
@@ -350,7 +350,10 @@ RUNS = [
 
 
 @pytest.mark.parametrize("name", registry.importers())
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 @given(data=st.data(), run=st.sampled_from(RUNS), with_rate=st.booleans())
 def test_nothing_but_a_sentence_is_raised_for_random_tables(
     name: str, data: st.DataObject, run: Run, with_rate: bool
@@ -360,7 +363,10 @@ def test_nothing_but_a_sentence_is_raised_for_random_tables(
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source[0])
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
 @given(data=st.data())
 def test_nothing_but_a_sentence_is_raised_for_a_wrong_value(
     source: tuple[str, Any, Run, Any], data: st.DataObject

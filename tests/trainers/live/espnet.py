@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -37,13 +38,17 @@ def runs(random: Random) -> Iterator[Native]:
         for name, scheduler in classes.items():
             total, lr, options = random.randint(20, 400), random.choice([1e-3, 2.0]), _OPTIONS[name](random)
             optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
-            native, values = scheduler(optimizer, **options), []
-            for _ in range(total):
-                values.append(float(optimizer.param_groups[0]["lr"]))
-                optimizer.step()
-                native.step()
-            source = {"optim_conf": {"lr": lr}, "scheduler": name, "scheduler_conf": options}
-            yield Native(name, Given("espnet", source, Run(total=total)), values)
+            with suppress(ZeroDivisionError):  # of cycles that shrink to nothing
+                values = list(_stepped(scheduler(optimizer, **options), optimizer, total))
+                source = {"optim_conf": {"lr": lr}, "scheduler": name, "scheduler_conf": options}
+                yield Native(name, Given("espnet", source, Run(total=total)), values)
+
+
+def _stepped(native: Any, optimizer: Any, total: int) -> Iterator[float]:
+    for _ in range(total):
+        yield float(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        native.step()
 
 
 def _warmup(random: Random) -> Any:

@@ -15,7 +15,7 @@ from official.modeling.optimization import lr_schedule  # noqa: E402 - its packa
 
 VERSION = "tf-models-official 2.20.0"
 UPDATES = 150
-DECAYS = {
+DECAYS: dict[str, Any] = {
     "constant": float,
     "stepwise": lr_schedule.PiecewiseConstantDecayWithOffset,
     "polynomial": lr_schedule.PolynomialDecayWithOffset,
@@ -26,7 +26,7 @@ DECAYS = {
     "power_with_offset": lr_schedule.PowerDecayWithOffset,
     "step_cosine_with_offset": lr_schedule.StepCosineDecayWithOffset,
 }
-WARMUPS = {"linear": lr_schedule.LinearWarmup, "polynomial": lr_schedule.PolynomialWarmUp}
+WARMUPS: dict[str, Any] = {"linear": lr_schedule.LinearWarmup, "polynomial": lr_schedule.PolynomialWarmUp}
 
 
 def runs(random: Random) -> Iterator[Native]:
@@ -42,7 +42,7 @@ def run(kind: str, random: Random) -> Native:
     start = 0 if warmup == "none" else steps
     options = _options(kind, start, random)
     config: dict[str, Any] = {"learning_rate": {"type": kind, kind: options}}
-    rate = options["learning_rate"] if kind == "constant" else DECAYS[kind](**options)
+    rate: Any = options["learning_rate"] if kind == "constant" else DECAYS[kind](**options)
     if warmup != "none":
         more = {
             "linear": {"warmup_learning_rate": random.choice([0.0, 0.01])},
@@ -51,7 +51,7 @@ def run(kind: str, random: Random) -> Native:
         config["warmup"] = {"type": warmup, warmup: {"warmup_steps": steps, **more[warmup]}}
         rate = WARMUPS[warmup](rate, **config["warmup"][warmup])
     last = options["boundaries"][-1] + options["offset"] if kind.startswith("step_cosine") else UPDATES
-    values = [float(rate(step)) if callable(rate) else rate for step in range(min(last, UPDATES))]
+    values = [rate if isinstance(rate, float) else float(rate(step)) for step in range(min(last, UPDATES))]
     return Native(kind, Given("tf_models", {"optimizer_config": config}, float32=True), values)
 
 

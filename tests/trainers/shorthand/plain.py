@@ -1,4 +1,4 @@
-"""Records of trainers whose options are written as they are."""
+"""Records whose options are nearly the trainer's own words."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from tests.trainers.records import Given
 
 
 def given(record: dict[str, Any]) -> Given | None:
-    found = next((make for name, make in TRAINERS.items() if record["trainer"].startswith(name)), None)
-    return None if found is None else found(record["options"])
+    options = {name: value for name, value in record["options"].items() if name != "config"}
+    found = next((write for prefix, write in _TRAINERS.items() if record["trainer"].startswith(prefix)), None)
+    return found(options) if found else None
 
 
-def _big_vision(options: dict[str, Any]) -> Given:
-    return Given("big_vision", options)
-
-
-def _scenic(options: dict[str, Any]) -> Given:
-    return Given("scenic", {"lr_configs": {"learning_rate_schedule": "compound", **options}})
-
-
-TRAINERS: dict[str, Callable[[dict[str, Any]], Given]] = {"big_vision": _big_vision, "scenic": _scenic}
-"""By how the trainer's name in the record begins."""
+_TRAINERS: dict[str, Callable[[dict[str, Any]], Given]] = {
+    "big_vision": lambda options: Given("big_vision", options),
+    "caffe": lambda options: Given("caffe", options),
+    "darknet": lambda options: Given("darknet", {"net": options}, float32=True),
+    "scenic": lambda options: Given("scenic", {"lr_configs": {"learning_rate_schedule": "compound", **options}}),
+}

@@ -1,0 +1,242 @@
+"""What `lrcore.audit` answers: one run for each cause, the recorded reports, and what it must never say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrcore
+from lrcore import Schedule
+from lrcore.checks.audit import Audit
+from tests.checks.generator import CAUSES, TUNING, Steps, Values, run
+
+REPORTS = Path(__file__).parents[1] / "data" / "logs" / "reports"
+COSINE = lrcore.Cosine(init_value=1e-4, decay_steps=900).warmup(100)
+UPDATES = np.arange(4, 1100, 5)
+"""The updates of a log that has a row in five, up to a hundred updates past the end."""
+
+
+def audited(rates: Values, schedule: Schedule | lrcore.Plateau = COSINE, updates: Steps = UPDATES) -> Audit:
+    """What is said of a log in which row n shows the rate of update n - 1."""
+    return lrcore.audit((updates + 1, rates), schedule)
+
+
+LOGS: dict[str, tuple[Callable[[], Values], str]] = {
+    "follows": (
+        lambda: COSINE.values(UPDATES),
+        (
+            "Follows the schedule at 220 updates, from 5 to 1,100. Row n shows the rate of update n - 1, counted from 0: the one "
+            "that update used."
+        ),
+    ),
+    "steps_per_update": (
+        lambda: COSINE.values(2 * UPDATES),
+        (
+            "The scheduler moves 2 steps per update. First seen at update 5: logged 8e-06, scheduled 4e-06. Step it once per "
+            "update, or double its lengths."
+        ),
+    ),
+    "lengths": (
+        lambda: lrcore.Cosine(init_value=1e-4, decay_steps=2700).warmup(300).values(UPDATES),
+        (
+            "All lengths are 3 times too long. First seen at update 5: logged 1.33333e-06, scheduled 4e-06. Divide them by 3, or "
+            "step the scheduler 3 times per update."
+        ),
+    ),
+    "per_epoch": (
+        lambda: COSINE.values(UPDATES // 50),
+        (
+            "The scheduler moves once in 50 updates, not at each. First seen at update 5: logged 0, scheduled 4e-06. Step it at "
+            "each update, or write the schedule in epochs inside an `every`."
+        ),
+    ),
+    "shape": (
+        lambda: lrcore.Linear(init_value=1e-4, decay_steps=900).warmup(100).values(UPDATES),
+        (
+            "The shape of the decay is linear, not cosine. First seen at update 105: logged 9.95556e-05, scheduled 9.99951e-05. "
+            "kind is where the file says cosine."
+        ),
+    ),
+    "field": (
+        lambda: lrcore.Cosine(init_value=1e-4, decay_steps=400).warmup(100).values(UPDATES),
+        (
+            "total_steps is 500, not 1,000 (decay_steps is 400, not 900). First seen at update 105: logged 9.99753e-05, scheduled "
+            "9.99951e-05. The schedule is over before the run is: give it the run's own length."
+        ),
+    ),
+    "first_value": (
+        lambda: np.where(UPDATES == 4, 1e-4, COSINE.values(UPDATES)),
+        (
+            "Only the first value is apart: at update 5 the log has 0.0001, scheduled 4e-06. The optimizer had its own rate before "
+            "the scheduler first set one; set the rate before the first update."
+        ),
+    ),
+    "rebound": (
+        lambda: COSINE.values(np.where(UPDATES <= 1000, UPDATES, 2000 - UPDATES)),
+        (
+            "The schedule ends at update 1,000, and the run goes on: past the end the rate swings back up, as it came down. First "
+            "seen at update 1,005: logged 4.8738e-09, scheduled 0. Stop the run there, plan a longer schedule, or hold the last "
+            "value, as lrcore does."
+        ),
+    ),
+    "plateau": (
+        lambda: COSINE.values(UPDATES) * np.where(UPDATES >= 600, 0.25, np.where(UPDATES >= 200, 0.5, 1.0)),
+        (
+            "A plateau lowers the rate: by a factor of 0.5 from updates 205 and 605 on. First seen at update 205: logged "
+            "4.83706e-05, scheduled 9.67413e-05. A callback or scheduler such as ReduceLROnPlateau acts beside the schedule; take "
+            "it out, or plan a [plateau]."
+        ),
+    ),
+    "segments": (
+        lambda: COSINE.values(np.where(UPDATES < 400, UPDATES, UPDATES - 400)),
+        (
+            "From update 405 on it is 400 updates behind: its state was not restored on resume. First seen at update 405: logged "
+            "4e-06, scheduled 7.4393e-05. Save and load the scheduler's state with the checkpoint, or set its step to the run's."
+        ),
+    ),
+    "unexplained": (
+        lambda: np.where(UPDATES < 400, COSINE.values(UPDATES), 1e-4 * np.sin(UPDATES / 70.0) ** 2),
+        (
+            "Unexplained from update 405 on: logged 2.39816e-05, scheduled 7.4393e-05. It follows the schedule at the 80 updates "
+            "before."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("cause", LOGS)
+def test_each_cause_has_its_sentence(cause: str) -> None:
+    rates, sentence = LOGS[cause]
+    found = audited(rates())
+    assert (found.cause, str(found)) == (cause, sentence)
+    assert found.exit_status == {"follows": 0, "unexplained": 2}.get(cause, 1)
+    assert found.points == 220
+
+
+def test_causes_that_fit_alike_are_all_listed() -> None:
+    found = audited(0.5 * COSINE.values(UPDATES))
+    assert found.causes == ("scale", "field")
+    assert str(found).startswith("The log fits 0.5 times the rate or init_value = 5e-05: the same at each of its rows.")
+    first = UPDATES[:8]
+    assert str(audited(COSINE.values(2 * first), updates=first)) == (
+        "The log ends in the warmup; it fits 2 steps per update or twice the rate. First seen at update 5: logged 8e-06, "
+        "scheduled 4e-06. Log further to tell."
+    )
+
+
+def test_a_length_is_an_interval_where_the_log_is_sparse() -> None:
+    updates = np.arange(9, 1000, 10)
+    short = lrcore.Cosine(init_value=1e-4, decay_steps=6).warmup(100)
+    found = audited(short.values(updates), updates=updates)
+    assert str(found).startswith(
+        "total_steps is between 101 and 109, not 1,000 (decay_steps is between 1 and 9, not 900)"
+    )
+
+
+def test_a_later_horizon_is_a_segment() -> None:
+    longer = lrcore.Cosine(init_value=1e-4, decay_steps=1900).warmup(100)
+    found = audited(np.where(UPDATES < 400, COSINE.values(UPDATES), longer.values(UPDATES)))
+    assert found.cause == "segments"
+    assert str(found).startswith("From update 405 on total_steps is 2,000, not 1,000 (decay_steps is 1,900, not 900).")
+
+
+def test_a_scheduler_that_is_made_anew_each_epoch_loses_its_clock() -> None:
+    found = audited(COSINE.values(UPDATES % 130))
+    assert found.cause == "segments"
+    assert str(found).startswith("The schedule starts again every 130 updates")
+
+
+def test_a_session_that_goes_back_and_goes_on_follows() -> None:
+    updates = np.concatenate([UPDATES[:80], UPDATES[60:]])
+    assert audited(COSINE.values(updates), updates=updates).cause == "follows"
+    lost = np.concatenate([UPDATES[:80], UPDATES[60:] - UPDATES[60]])
+    assert str(audited(COSINE.values(lost), updates=updates)).startswith(
+        "From update 305 on it is 304 updates behind: its state"
+    )
+
+
+def test_a_plateau_that_was_meant_follows_with_its_own_factor() -> None:
+    meant = lrcore.Plateau(COSINE, factor=0.5)
+    found = audited(COSINE.values(UPDATES) * np.where(UPDATES >= 200, 0.5, 1.0), meant)
+    assert (found.cause, found.exit_status) == ("plateau", 0)
+    assert str(found).startswith("Follows the schedule times its plateau's factor of 0.5 from update 205 on.")
+    assert audited(COSINE.values(UPDATES), meant).cause == "follows"
+
+
+@pytest.mark.parametrize(
+    "write", [np.float32, lambda rates: [f"{rate:.3e}" for rate in rates]], ids=["float32", "4 digits"]
+)
+def test_rounding_is_no_deviation_and_hides_none(write: Callable[[Values], list[str]]) -> None:
+    assert audited(np.array(write(COSINE.values(UPDATES)), dtype=np.float64)).cause == "follows"
+    assert audited(np.array(write(COSINE.values(3 * UPDATES)), dtype=np.float64)).cause == "steps_per_update"
+
+
+def test_a_log_of_one_rate_says_what_it_cannot_tell() -> None:
+    constant = audited(np.full(220, 1e-4), lrcore.Constant(1e-4))
+    assert str(constant).endswith("The log has one rate only, so it cannot tell whether the schedule moved.")
+    assert str(audited(np.full(220, 1e-4))).endswith("The log has one rate only, which cannot tell why.")
+
+
+def test_a_schedule_that_is_a_python_function_is_audited_by_its_clock_and_height() -> None:
+    function = lrcore.Function(COSINE.at)
+    assert audited(COSINE.values(2 * UPDATES[:40]), function, UPDATES[:40]).cause == "steps_per_update"
+    assert audited(np.sin(UPDATES) ** 2, function).cause == "unexplained"
+
+
+WORDS = {"k_steps_per_update": "steps_per_update", "warmup_shape": "shape", "horizon": "field", "log_offset": "follows"}
+SAID = {
+    "01_accelerate_num_processes": "The scheduler moves 2 steps per update.",
+    "05_log_is_of_next_update": "Row n shows the rate of update n, counted from 0: that of the next update",
+    "06_resume_restarts_schedule": "From update 405 on it is 400 updates behind: its state was not restored on resume.",
+    "09_deepspeed_log_warmup": "The shape of the warmup is log, not linear; DeepSpeed's warmup_type is log by default.",
+    "13_nemo_drops_to_min_lr": "total_steps is between 251 and 259, not 3,000",
+    "16_fairseq_total_num_update": "total_steps is 20,000, not 60,000",
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_reports_are_explained(name: str) -> None:
+    expected = json.loads((REPORTS / f"{name}.expected.json").read_text(encoding="utf-8"))
+    log = next(path for path in REPORTS.glob(f"{name}.*") if path.suffixes in ([".json"], [".csv"]))
+    found = lrcore.audit(log, REPORTS / f"{name}.intended.toml")
+    assert found.causes == (WORDS.get(expected["cause"], expected["cause"]),)
+    assert SAID[name] in str(found)
+
+
+def test_the_answer_is_data_too() -> None:
+    found = audited(COSINE.values(2 * UPDATES)).to_dict()
+    assert json.loads(json.dumps(found))["constants"] == [{"k": 2, "k_at_most": 2}]
+    assert found["answer"] == LOGS["steps_per_update"][1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([seed for seed in TUNING if CAUSES[seed % len(CAUSES)] == "follows"]))
+def test_a_run_that_follows_is_never_called_wrong(seed: int) -> None:
+    drawn = run(seed)
+    assert lrcore.audit((drawn.steps, drawn.values), drawn.schedule).causes == ("follows",)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(TUNING), st.sampled_from(TUNING))
+def test_any_log_beside_any_schedule_has_an_answer(first: int, second: int) -> None:
+    log, meant = run(first), run(second)
+    found = lrcore.audit((log.steps, log.values), meant.schedule)
+    assert found.exit_status in (0, 1, 2)
+    assert str(found)
+    assert len(found.causes) <= 3
+
+
+def test_a_long_log_is_compared_at_each_row() -> None:
+    updates = 10 * np.arange(100_000)
+    schedule = lrcore.Cosine(init_value=1e-4, decay_steps=990_000).warmup(10_000)
+    rates = schedule.values(updates)
+    rates[77_777] *= 1.001
+    found = audited(rates, schedule, updates)
+    assert str(found).startswith("Unexplained from update 777,771 on")
+    assert audited(schedule.values(2 * updates), schedule, updates).cause == "steps_per_update"
