@@ -94,16 +94,17 @@ class Options:
 
         return self._get(names, default, f"a number{limit}", check)
 
-    def whole(self, *names: str, default: Any = REQUIRED, least: int = 0) -> Any:
-        """An integer of at least `least`; 1000.0 and "1_000" are 1000."""
+    def whole(self, *names: str, default: Any = REQUIRED, least: int = 0, most: float = math.inf) -> Any:
+        """An integer of at least `least` and at most `most`; 1000.0 and "1_000" are 1000."""
 
         def check(value: Any) -> int:
             number = _number(value)
-            if not number.is_integer() or number < least:
+            if not number.is_integer() or not least <= number <= most:
                 raise ValueError
             return int(number)
 
-        return self._get(names, default, "an integer" + (f" >= {least}" if least > 0 else ""), check)
+        limits = f" from {least} to {most:,}" if most < math.inf else f" >= {least}" if least > 0 else ""
+        return self._get(names, default, f"an integer{limits}", check)
 
     def flag(self, *names: str, default: Any = False) -> Any:
         """True or false; a flag without a value is true."""

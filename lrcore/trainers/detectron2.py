@@ -150,7 +150,7 @@ def _multi_step(plan: _Plan) -> Schedule:
 
 def _fixed_gamma(plan: _Plan) -> Schedule:
     """Equal pieces, one more than decays."""
-    pieces = plan.solver.whole("NUM_DECAYS", default=3, least=1) + 1
+    pieces = plan.solver.whole("NUM_DECAYS", default=3, least=1, most=10_000) + 1
     start = plan.warmup if plan.rescaled else 0
     places = [
         plan.place(plan.length * number / pieces, lambda part, number=number: int(part * pieces) >= number) - start  # type: ignore[misc]

@@ -109,7 +109,7 @@ def _no_k_decay(plan: Plan, what: str) -> None:
 def cycles(plan: Plan, curve: Curve) -> Cycles:
     """The cycles of a curve. The peak shrinks in each, the floor does not."""
     growth, decay = plan.number("cycle_mul", least=1), plan.number("cycle_decay")
-    limit = plan.options.whole(plan.names["cycle_limit"][0], default=1)
+    limit = plan.options.whole(plan.names["cycle_limit"][0], default=1, most=10_000)
     times = Fraction(limit) if growth == 1 else (Fraction(growth) ** limit - 1) / (Fraction(growth) - 1)
     once = curve(plan.lr, plan.lowest)
     schedule = once if limit <= 1 else _repeated(plan, curve, growth, decay)

@@ -56,7 +56,7 @@ def test_a_configuration_is_read_in_each_of_its_forms(own: dict[str, Any], other
 def test_max_steps_may_stand_beside_the_scheduler() -> None:
     for source in ({"scheduler": COSINE, "max_steps": 100}, {**COSINE, "max_steps": 100, "lr_field": ["lr"]}):
         assert lrcore.from_trainer("olmo_core", source, lr=0.1).schedule == SCHEDULE
-    with pytest.raises(ScheduleError, match="run.total: expected 100, which the configuration says"):
+    with pytest.raises(ScheduleError, match=r"run\.total: expected 100, which the configuration says"):
         lrcore.from_trainer("olmo_core", {"scheduler": COSINE, "max_steps": 100}, run=Run(total=99), lr=0.1)
 
 
