@@ -8,6 +8,7 @@ a clock that was moved all moves at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -78,7 +79,8 @@ def _candidates(run: Run, updates: Steps) -> Iterator[tuple[str, Values]]:
         if float(k).is_integer():
             yield "steps_per_update", meant.values(updates * int(k))
             yield "per_epoch", meant.values(updates // int(k))
-        yield "lengths", longer(meant, k).values(updates)
+        with suppress(lrcore.ScheduleError):  # a length of 0 where there is none
+            yield "lengths", longer(meant, k).values(updates)
     yield "plateau", _fallen(run.values, values)
     yield from _fields(meant, updates, {*factors, *(1 / one for one in factors), *ratios})
     yield from (("shape", one.values(updates)) for one in _described(plain for _, plain in _shapes(meant.to_dict())))
