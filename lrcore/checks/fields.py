@@ -59,7 +59,7 @@ class Changed:
             if family.place == "total_steps":
                 words += f" ({place} is {self.shown(add)}, not {_number(family.was + add, whole=True)})"
             else:
-                words += " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
+                words += ", with its end kept" if place == "cooldown.start" else ", with total_steps as planned"
         return words + ("; the log has no closer points." if self.high > self.low and family.whole else ".")
 
     def shown(self, add: float = 0.0) -> str:

@@ -60,7 +60,7 @@ LOGS: dict[str, tuple[Callable[[], Values], str]] = {
         lambda: lrcore.Linear(init_value=1e-4, decay_steps=900).warmup(100).values(UPDATES),
         (
             "The shape of the decay is linear, not cosine. First seen at update 105: logged 9.95556e-05, scheduled 9.99951e-05. "
-            "kind is where the file says cosine."
+            'Write kind = "linear" in the file, or set the trainer\'s to cosine.'
         ),
     ),
     "field": (
