@@ -50,6 +50,7 @@ _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
 _CERTAIN = 200.0  # bits that no answer saves by chance
 _LISTED = 3
+_STANDING = 5  # rows of one rate that are worth a word
 _FEW_DIGITS = 4
 _LATE = "Row n shows the rate of update n - 1, counted from 0: the one that update used."
 _NEXT = (
@@ -282,6 +283,7 @@ def _score(case: Case, hypothesis: Hypothesis) -> float | None:
         return None
     bits = case.rows.bits[level]
     differs = explained & (np.abs(hypothesis.curve - case.scheduled) > case.rows.widths[level])
+    differs[2:] |= differs[1:-1] & differs[:-2]  # the row at which the two meet again says when
     if hypothesis.cause != "first_value" and float(bits[differs].sum()) < hypothesis.cost + _MARGIN:
         return None
     return float(bits[explained].sum()) - hypothesis.cost
@@ -358,6 +360,8 @@ def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
         words.append("The log has one rate only, which cannot tell why.")
     elif row:
         words.append(f"It follows the schedule at the {_updates(row)} before.")
+        if len(log.steps) - row >= _STANDING and np.ptp(case.rows.values[row:]) == 0:
+            words.append("From there on the rate stands still: the scheduler may no longer be stepped.")
     parts = [Segment(int(log.steps[row]), int(log.steps[-1]), None, "unexplained")]
     if row:
         parts.insert(0, Segment(int(log.steps[0]), int(log.steps[row - 1]), 0, "follows the schedule"))

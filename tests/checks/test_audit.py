@@ -183,6 +183,19 @@ def test_a_log_of_one_rate_says_what_it_cannot_tell() -> None:
     assert str(audited(np.full(220, 1e-4))).endswith("The log has one rate only, which cannot tell why.")
 
 
+def test_a_boundary_that_comes_late_is_found() -> None:
+    stairs = lrcore.PiecewiseConstant(boundaries=[300, 600, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    late = lrcore.PiecewiseConstant(boundaries=[300, 702, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    found = audited(late.values(UPDATES), stairs)
+    assert str(found).startswith("boundaries[1] is between 700 and 704, not 600; the log has no closer points.")
+
+
+def test_a_rate_that_stands_still_is_said_to() -> None:
+    found = audited(COSINE.values(np.minimum(UPDATES, 502)))
+    assert found.cause == "unexplained"
+    assert str(found).endswith("From there on the rate stands still: the scheduler may no longer be stepped.")
+
+
 def test_a_schedule_that_is_a_python_function_is_audited_by_its_clock_and_height() -> None:
     function = lrcore.Function(COSINE.at)
     assert audited(COSINE.values(2 * UPDATES[:40]), function, UPDATES[:40]).cause == "steps_per_update"

@@ -21,6 +21,7 @@ from tests.checks.generator import rounded as written
 
 FACTORS = (1.5, 2, 3, 4, 5, 8, 10, 16)
 _FEW = 12
+_TINY = 1e-280
 
 
 def twins(run: Run) -> set[str]:
@@ -55,7 +56,7 @@ def rounded(values: Values, digits: str) -> Values:
     if not digits.isdecimal():
         return written(values, digits)
     sizes = np.abs(values)
-    units = 10.0 ** (np.floor(np.log10(np.where(sizes == 0, 1.0, sizes))) + 1 - int(digits))
+    units = 10.0 ** (np.floor(np.log10(np.where(sizes < _TINY, 1.0, sizes))) + 1 - int(digits))
     return np.round(values / units) * units
 
 
