@@ -20,6 +20,7 @@ from lrcore.schedules.schedule import Schedule
 if TYPE_CHECKING:
     from lrcore.checks.rows import Mask, Steps, Values
 
+_COARSE = 4  # numbers that show which rows depend on the field
 _BRACKETS = 2  # that are looked into
 _REFINEMENTS = 60
 _LONGEST = 2.0**40  # a length beyond all runs
@@ -187,7 +188,8 @@ class _Solver:
             return None
         every = self.grid()
         _, coarse = self.table(every[:: max(1, len(every) // 5)] + every[-1:])
-        if len(coarse) < 2 or np.any((np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths)):
+        stiff = (np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths) if len(coarse) else None
+        if stiff is not None and len(coarse) >= _COARSE and stiff.any():
             return None  # a row that is off does not depend on the number
         grid, table = self.table(every)
         if len(grid) < 2:
