@@ -59,7 +59,7 @@ def as_schedule_or_plateau(
         return given
     try:
         if isinstance(given, Mapping):
-            return from_dict(_plain(given))
+            return from_dict(plain_copy(given))
         if isinstance(given, str) and (given.lstrip().startswith("{") or "\n" in given):
             return read_text(given)
         if isinstance(given, (str, PathLike)):
@@ -77,10 +77,10 @@ def as_schedule_or_plateau(
     return _checked_schedule(given, horizon)
 
 
-def _plain(given: Any) -> Any:
+def plain_copy(given: Any) -> Any:
     """Copy the mappings and sequences of a configuration library, such as OmegaConf, to dicts and lists."""
     if isinstance(given, Mapping):
-        return {key: _plain(value) for key, value in given.items()}
+        return {key: plain_copy(value) for key, value in given.items()}
     if isinstance(given, Sequence) and not isinstance(given, str):
-        return [_plain(value) for value in given]
+        return [plain_copy(value) for value in given]
     return given

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 FUNCTION = "\t.globl {0}\n\t.type {0}, @function\n{0}:\tmovl $100, %eax\n\tret\n"
@@ -24,6 +25,19 @@ def run(*command: str | Path) -> str:
 def absent(library: Path) -> set[str]:
     """The libraries that the loader needs for this one and does not find."""
     return set(re.findall(r"(\S+) => not found", run("ldd", library)))
+
+
+def present(library: Path) -> set[str]:
+    """The libraries outside of torch that the loader finds for this one: those of C and C++, and of CUDA what is installed."""
+    return {
+        one for one in re.findall(r"=> (/\S+)", run("ldd", library)) if not Path(one).is_relative_to(library.parent)
+    }
+
+
+def functions_of(libraries: Iterable[str | Path]) -> set[str]:
+    """The functions that some libraries have."""
+    names = "".join(run("nm", "-D", "--defined-only", one) for one in libraries)
+    return set(re.findall(r" [TtWwVvuDBRi] ([^\s@]+)", names))
 
 
 def undefined(library: Path) -> list[tuple[str, str]]:
@@ -45,9 +59,7 @@ def build(library: Path, functions: set[str], *, versioned: bool) -> None:
 def main(folder: Path) -> None:
     libraries = list(folder.glob("*.so*"))
     names = set[str]().union(*map(absent, libraries))
-    defined = set(
-        re.findall(r" [TtWwVvuDBRi] (\w+)", "".join(run("nm", "-D", "--defined-only", one) for one in libraries))
-    )
+    defined = functions_of(libraries) | functions_of(set[str]().union(*map(present, libraries)))
     functions = defaultdict[str, set[str]](set)
     for library in libraries:
         for function, version in undefined(library):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from os import PathLike, fspath
 from typing import Any
 
+from lrcore.checks.readings import reading_of
 from lrcore.compare import Difference, first_difference, largest_difference
-from lrcore.files.reader import read
-from lrcore.mismatches import ChangedField, changed_fields, description
+from lrcore.files.reader import Reading
+from lrcore.mismatches import ChangedField, changed_fields
 from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
-from lrcore.sources import Source, as_schedule_or_plateau
+from lrcore.sources import Source
 
 TOLERANCE = 1e-14
 """The part of a value by which two schedules may differ and still count as equal."""
@@ -114,7 +114,7 @@ def diff(first: Source | Plateau, second: Source | Plateau, *, run: Run | Mappin
         They are furthest apart at update 4: 0.0 in first, 0.2 in second.
         decay_steps: 4 in first, 5 in second
     """
-    sides = [_side(given, name, run) for given, name in ((first, "first"), (second, "second"))]
+    sides = (side(*reading_of(given, run, name)) for given, name in ((first, "first"), (second, "second")))
     return compared(*sides)
 
 
@@ -133,13 +133,7 @@ def compared(first: Side, second: Side) -> Diff:
     return Diff(first, second, start, largest, tuple(fields))
 
 
-def _side(given: Any, name: str, run: Run | Mapping[str, Any] | None) -> Side:
-    if isinstance(given, PathLike) or (isinstance(given, str) and "\n" not in given and not given.startswith("{")):
-        reading = read(given, run=run)
-        return Side(fspath(given), _without_plateau(reading.schedule), reading.table)
-    loaded = as_schedule_or_plateau(given, where=name)
-    return Side(name, _without_plateau(loaded), given if isinstance(given, Mapping) else description(loaded))
-
-
-def _without_plateau(loaded: Schedule | Plateau) -> Schedule:
-    return loaded.schedule if isinstance(loaded, Plateau) else loaded
+def side(name: str, reading: Reading) -> Side:
+    """One side of a comparison, of what a file holds."""
+    loaded = reading.schedule
+    return Side(name, loaded.schedule if isinstance(loaded, Plateau) else loaded, reading.table)

@@ -7,18 +7,18 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrcore.checks.readings import reading_of
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.files.lengths import Resolved
-from lrcore.files.reader import from_dict, read
+from lrcore.files.reader import Reading
 from lrcore.runs.length import parsed
-from lrcore.runs.run import Run, layered
+from lrcore.runs.run import Run
 from lrcore.schedules import kinds
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
-from lrcore.sources import Source, as_schedule_or_plateau
+from lrcore.sources import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,26 +89,24 @@ def check(schedule: Source | Plateau, run: Run | Mapping[str, Any] | None = None
         >>> print(check(stairs, Run(total=50_000)))
         schedule: boundaries[1]: 60,000 is never reached, for the run ends at 50,000.
     """
-    where, loaded, known, lengths = _read(schedule, run)
-    end = None if known.total is None else known.steps("100%")
-    checked = loaded.schedule if isinstance(loaded, Plateau) else loaded
-    updates = end or checked.length or checked.timeline.end or _UNKNOWN
+    return checked(*reading_of(schedule, run, "schedule"))
+
+
+def checked(where: str, reading: Reading) -> Checked:
+    """What is probably not meant in what a file holds: see `check`.
+
+    Args:
+        where: the name of the file.
+        reading: what it holds.
+    """
+    schedule = reading.schedule.schedule if isinstance(reading.schedule, Plateau) else reading.schedule
+    end = None if reading.run.total is None else reading.run.steps("100%")
+    updates = end or schedule.length or schedule.timeline.end or _UNKNOWN
     findings = [
-        *_values(checked, min(updates, LAST_STEP), end),
-        *_lengths(checked, end, lengths, known),
+        *_values(schedule, min(updates, LAST_STEP), end),
+        *_lengths(schedule, end, reading.lengths, reading.run),
     ]
-    return Checked(where, checked, updates, tuple(findings))
-
-
-def _read(given: Any, run: Run | Mapping[str, Any] | None) -> tuple[str, Schedule | Plateau, Run, list[Resolved]]:
-    """The name of a source, its schedule, what is known of the run, and the lengths that were texts."""
-    if isinstance(given, PathLike) or (isinstance(given, str) and "\n" not in given and not given.startswith("{")):
-        reading = read(given, run=run)
-        return fspath(given), reading.schedule, reading.run, reading.lengths
-    known = Run() if run is None else layered(run, None)
-    if isinstance(given, Mapping):
-        return "schedule", from_dict(given, run=run), known, []
-    return "schedule", as_schedule_or_plateau(given), known, []
+    return Checked(where, schedule, updates, tuple(findings))
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

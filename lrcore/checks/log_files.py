@@ -9,11 +9,10 @@ import itertools
 import json
 import operator
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -105,7 +104,7 @@ def _text(data: bytes, where: str) -> str:
     if "\0" in text:
         problem = f"expected {_KNOWN}; got a file of another kind, which begins with {data[:8]!r}"
         raise ScheduleError(where, problem)
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -192,45 +191,53 @@ def _json_columns(data: Mapping[str, list[Any]], where: str) -> Table:
 
 def _csv(text: str, where: str) -> Table:
     """Rows of cells below a line of names: by Lightning, by Keras, as W&B and TensorBoard export them, or by hand."""
-    csv.field_size_limit(sys.maxsize)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
-    names = tuple(name.strip() for name in next(csv.reader([head.strip("\r")], delimiter=delimiter)))
+    names = tuple(name.strip() for name in next(csv.reader([head], delimiter=delimiter), ()))
     if len(names) < 2 or len(set(names)) < len(names):
         raise _no_table(text, names, where)
     notes = (_LOG_OF_A_CALL,) if "Step" in names and any(name.endswith("__MIN") for name in names) else ()
     return Table(
         where,
         names,
-        lambda steps, rates: _csv_columns(text, delimiter, names, (steps, rates)),
+        lambda steps, rates: _csv_columns(_Lines(text, delimiter, where), names, (steps, rates)),
         _EXPORTED[2] if names == _EXPORTED else None,
         _KERAS if names[0] == "epoch" and "step" not in names else _NAME_IT,
         notes=notes,
     )
 
 
-def _csv_columns(
-    text: str, delimiter: str, names: tuple[str, ...], chosen: tuple[str, str]
-) -> tuple[list[Any], list[Any]]:
+class _Lines(NamedTuple):
+    """The text of a CSV file and how its cells are parted."""
+
+    text: str
+    delimiter: str
+    where: str
+
+    def cells(self) -> Iterator[list[str]]:
+        """The cells of each line below the names."""
+        lines = csv.reader(io.StringIO(self.text), delimiter=self.delimiter)
+        try:
+            next(lines)
+            yield from filter(None, lines)
+        except csv.Error as error:
+            problem = f"expected rows of cells; got line {lines.line_num:,}, which is none: {error}"
+            raise ScheduleError(self.where, problem) from None
+
+
+def _csv_columns(lines: _Lines, names: tuple[str, ...], chosen: tuple[str, str]) -> tuple[list[Any], list[Any]]:
     """The cells of two columns. Names that stand below again, where logs were joined, are no row."""
     pick = operator.itemgetter(*(names.index(name) for name in chosen))
     try:
-        cells = list(itertools.chain.from_iterable(map(pick, _lines(text, delimiter))))
+        cells = list(itertools.chain.from_iterable(map(pick, lines.cells())))
     except IndexError:
         rest = [""] * len(names)
-        cells = list(itertools.chain.from_iterable(pick(line + rest) for line in _lines(text, delimiter)))
+        cells = list(itertools.chain.from_iterable(pick(line + rest) for line in lines.cells()))
     steps, rates = cells[::2], cells[1::2]
     if chosen[1] in rates:
-        again = [rate != chosen[1] for rate in rates]
-        return list(itertools.compress(steps, again)), list(itertools.compress(rates, again))
+        rows = [rate != chosen[1] for rate in rates]
+        return list(itertools.compress(steps, rows)), list(itertools.compress(rates, rows))
     return steps, rates
-
-
-def _lines(text: str, delimiter: str) -> Iterator[list[str]]:
-    """The cells of each line below the names."""
-    lines = csv.reader(io.StringIO(text), delimiter=delimiter)
-    next(lines)
-    return filter(None, lines)
 
 
 def _no_table(text: str, names: tuple[str, ...], where: str) -> ScheduleError:

@@ -239,7 +239,7 @@ def _with_bokeh(picture: _Picture, path: Path) -> None:
 
 def _figures(picture: _Picture, source: Any) -> Iterator[Any]:
     """The figure of the rates and, where a schedule is known, that of the deviations, which moves along with it."""
-    from bokeh.models import Title
+    from bokeh.models.annotations import Title
 
     scale = "log" if picture.log_scale else "linear"
     rates = _figure("learning rate", 420, y_axis_type=scale)
@@ -287,17 +287,17 @@ def _add_points(figure: Any, picture: _Picture, source: Any, name: str) -> None:
     points = figure.scatter("update", name, source=source, color=_LOGGED, size=size, **legend)
     shown = ["logged", *(["intended", "deviation"] if picture.deviations is not None else [])]
     tips = [("update", "@update{0,0}"), *((one, f"@{one}{{%.9g}}") for one in shown)]
-    formatters = {f"@{one}": "printf" for one in shown}
+    formatters: Any = {f"@{one}": "printf" for one in shown}
     figure.add_tools(HoverTool(renderers=[points], tooltips=tips, formatters=formatters, mode="vline"))
 
 
 def _add_bands(figure: Any, picture: _Picture) -> None:
-    from bokeh.models import BoxAnnotation, Label
+    from bokeh.models.annotations import BoxAnnotation, Label
 
     for number, band in enumerate(picture.bands if len(picture.bands) > 1 else ()):
         colour = _BANDS[number % 2]
         figure.add_layout(BoxAnnotation(left=band.first, right=band.last, fill_color=colour, fill_alpha=0.08))
-        place = {"x": band.first, "y": 4, "y_units": "screen"}
+        place: Any = {"x": band.first, "y": 4, "y_units": "screen"}
         figure.add_layout(Label(**place, text=f" {band.words}", text_font_size="11px", text_color="#444444"))
 
 

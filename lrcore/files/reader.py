@@ -174,7 +174,17 @@ def from_dict(
         >>> from_dict({"kind": "cosine", "init_value": 0.1, "total_steps": 100, "warmup": {"steps": 10}})
         Cosine(init_value=0.1, decay_steps=90).warmup(steps=10)
     """
-    return _Reader("", "dict").root(mapping, "", None, run, overrides).schedule
+    return read_dict(mapping, run=run, overrides=overrides).schedule
+
+
+def read_dict(
+    mapping: Mapping[str, Any],
+    *,
+    run: Run | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Reading:
+    """What `from_dict` returns, with what else was read beside it."""
+    return _Reader("", "dict").root(mapping, "", None, run, overrides)
 
 
 def dumps(schedule: Schedule | Plateau, format: str = "toml") -> str:  # noqa: A002 - the word users know

@@ -83,7 +83,7 @@ def from_trainer(trainer: str, source: Any, *, run: Run | Mapping[str, Any] | No
     Example:
         >>> scheduler = {"type": "WarmupLR", "params": {"warmup_num_steps": 100, "warmup_type": "linear"}}
         >>> from_trainer("deepspeed", {"scheduler": scheduler}, lr=1e-3).schedule
-        Shift(Constant(value=0.001).warmup(steps=100), steps=-1)
+        Shift(schedule=Constant(value=0.001).warmup(steps=100), steps=-1)
     """
     module = _module(trainer)
     lengths = Run() if run is None else layered(run, None)

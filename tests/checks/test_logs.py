@@ -133,6 +133,7 @@ FORMS = {
     ),
     "columns": ('{"step": [0, 10], "lr": [0.1, 0.05]}', [0, 10], [0.1, 0.05]),
     "semicolons": ("step;lr\r\n0;0.1\r\n10;0.05\r\n", [0, 10], [0.1, 0.05]),
+    "lines that end as on an old Mac": ("step,lr\r0,0.1\r10,0.05\r", [0, 10], [0.1, 0.05]),
     "tabs": ("step\tlr\n0\t0.1\n10\t0.05\n", [0, 10], [0.1, 0.05]),
     "short rows": ("step,lr,loss\n0,0.1\n10,0.05,1.5\n11\n", [0, 10], [0.1, 0.05]),
     "floats as steps": ("step,lr\n0.0,0.1\n1e1,0.05\n", [0, 10], [0.1, 0.05]),
@@ -285,6 +286,10 @@ BAD = {
             "expected trainer_state.json, CSV, JSON lines or event files of TensorBoard; got text whose first line names no "
             "columns: 'The run went well.\\n'"
         ),
+    ),
+    "a cell that does not end": (
+        'step,lr\n0,"0.1\n' + "1,0.1\n" * 30_000,
+        "expected rows of cells; got line 21,847, which is none: field larger than field limit (131072)",
     ),
     "a name twice": ("step,lr,lr\n0,1,1\n", "expected columns with names of their own; got 'lr' twice"),
     "no objects": ("[1, 2]", "expected rows that are JSON objects; got 1"),

@@ -12,36 +12,18 @@ from lrcore.files.placement import BESIDE, fields_of
 from lrcore.hints import meanings
 from lrcore.schedules.kinds import KINDS
 from lrcore.schedules.plateau import Plateau
+from tests.frameworks import TABLE
 
-MODULES = {
-    "torch": ["torch.optim.lr_scheduler", "torch.optim.swa_utils"],
-    "keras": ["keras.optimizers.schedules", "keras.callbacks"],
-    "optax": ["optax.schedules", "optax.contrib"],
-    "mxnet": ["mxnet.lr_scheduler"],
-    "paddle": ["paddle.optimizer.lr"],
-    "mlx": ["mlx.optimizers"],
-}
-SCHEDULES = {
-    "torch": r"\w+(LR|Plateau|Scheduler|Restarts)",
-    "keras": r"\w*(Decay|Restarts|OnPlateau|LearningRateScheduler|LearningRateSchedule)",
-    "optax": r"\w*_schedule|exponential_decay|join_schedules|reduce_on_plateau",
-    "mxnet": r"\w+Scheduler",
-    "paddle": r"\w+(Decay|LR|OnPlateau|Warmup|Restarts|Scheduler)",
-    "mlx": r"\w+_decay|\w+_schedules?",
-}
 CLASSES: list[Any] = [*KINDS.values(), *BESIDE.values(), Plateau]
 OURS = {name for cls in CLASSES for name in fields_of(cls)}
 INTERNAL = {"args", "kwargs", "cosine_kwargs"}
 
 
 def natives(framework: str) -> Iterator[tuple[str, Any]]:
-    for module in map(import_module, MODULES[framework]):
+    row = TABLE[framework]["natives"]
+    for module in map(import_module, row["modules"]):
         for name in dir(module):
-            if (
-                not name.startswith("_")
-                and re.fullmatch(SCHEDULES[framework], name)
-                and callable(getattr(module, name))
-            ):
+            if not name.startswith("_") and re.fullmatch(row["names"], name) and callable(getattr(module, name)):
                 yield name, getattr(module, name)
 
 
