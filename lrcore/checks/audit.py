@@ -20,6 +20,7 @@ from lrcore.checks.fields import field
 from lrcore.checks.hypotheses import Case, Hypothesis, Segment, rate
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
+from lrcore.checks.readings import reading_of
 from lrcore.checks.rows import Rows
 from lrcore.checks.segments import segments
 from lrcore.errors import ScheduleError
@@ -27,7 +28,6 @@ from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.sources import Source as ScheduleSource
-from lrcore.sources import as_schedule_or_plateau
 
 Search = Callable[[Case], Iterator[Hypothesis]]
 SEARCHES: tuple[Search, ...] = (
@@ -142,7 +142,7 @@ def audit(
         column: the column of the rates, where the log has several.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one before. Default: what
             the format says, or what fits.
-        run: what is known of the run, for a log of epochs.
+        run: what is known of the run, for a log of epochs, and for lengths such as "5 epochs" in the file of the schedule.
 
     Raises:
         ScheduleError: the log cannot be read, or the schedule is none.
@@ -155,7 +155,7 @@ def audit(
         The scheduler moves 2 steps per update. First seen at update 5: logged 1e-05, scheduled 5e-06. Step it once per \
 update, or double its lengths.
     """
-    meant = as_schedule_or_plateau(schedule)
+    meant = reading_of(schedule, run, "schedule")[1].schedule
     read = read_log(log, column=column, clock=clock, run=run)
     base, factor = (meant.schedule, meant.factor) if isinstance(meant, Plateau) else (meant, None)
     cases = [Case(base, Rows(read, lag), factor) for lag in _lags(read)]

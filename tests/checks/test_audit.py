@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,6 +221,25 @@ def test_reports_are_explained(name: str) -> None:
     found = lrcore.audit(log, REPORTS / f"{name}.intended.toml")
     assert found.causes == (WORDS.get(expected["cause"], expected["cause"]),)
     assert SAID[name] in str(found)
+
+
+def test_lengths_of_a_file_are_those_of_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text(
+        'kind = "cosine"\ninit_value = 1e-4\ntotal_steps = "100%"\n[warmup]\nsteps = "10%"\n', encoding="utf-8"
+    )
+    found = lrcore.audit((UPDATES + 1, COSINE.values(UPDATES)), path, run={"total": 1000})
+    assert found.cause == "follows"
+
+
+@pytest.mark.parametrize(
+    ("log", "problem"),
+    [(([], []), "got no row"), (([1, 2], [0.1]), "got 2 steps"), (([1], ["x"]), "got"), ("none.csv", "there is none")],
+    ids=["empty", "lengths", "text", "no file"],
+)
+def test_what_is_no_log_is_refused_in_one_sentence(log: Any, problem: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=problem):
+        lrcore.audit(log, COSINE)
 
 
 def test_the_answer_is_data_too() -> None:
