@@ -140,6 +140,18 @@ def test_a_length_is_an_interval_where_the_log_is_sparse() -> None:
     )
 
 
+def test_a_total_may_be_hardly_more_than_the_warmup() -> None:
+    updates = np.arange(300)
+    found = audited(lrcore.Cosine(init_value=1e-4, decay_steps=2).warmup(100).values(updates), updates=updates)
+    assert str(found).startswith("total_steps is 102, not 1,000 (decay_steps is 2, not 900).")
+
+
+def test_a_constant_that_explains_itself_alone_is_no_explanation() -> None:
+    odd = audited(np.full(220, 1.23456789123456e-4), lrcore.Constant(1e-4))
+    assert odd.cause == "unexplained"
+    assert audited(np.full(220, 2e-4), lrcore.Constant(1e-4)).causes == ("scale", "field")
+
+
 def test_a_later_horizon_is_a_segment() -> None:
     longer = lrcore.Cosine(init_value=1e-4, decay_steps=1900).warmup(100)
     found = audited(np.where(UPDATES < 400, COSINE.values(UPDATES), longer.values(UPDATES)))
