@@ -180,6 +180,9 @@ def test_a_plateau_that_was_meant_follows_with_its_own_factor() -> None:
     assert (found.cause, found.exit_status) == ("plateau", 0)
     assert str(found).startswith("Follows the schedule times its plateau's factor of 0.5 from update 205 on.")
     assert audited(COSINE.values(UPDATES), meant).cause == "follows"
+    other = audited(COSINE.values(UPDATES) * np.where(UPDATES >= 200, 0.2, 1.0), meant)
+    assert str(other).startswith("The plateau's factor is 0.2, not 0.5: the rate falls from update 205 on.")
+    assert (other.cause, other.exit_status) == ("plateau", 1)
 
 
 @pytest.mark.parametrize(
