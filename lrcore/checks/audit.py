@@ -173,7 +173,15 @@ def _lags(log: Log) -> list[int]:
     """The clocks to try: the one that the format has, or both."""
     if log.lag is not None:
         return [log.lag]
-    return [0, 1] if log.steps.min() >= 1 else [0]
+    whole = [log.epoch] if log.epoch is not None and log.epoch > 1 else []
+    return [0, 1, *whole] if log.steps.min() >= 1 else [0]
+
+
+def _clock(lag: int) -> str:
+    """What a clock that was fitted means."""
+    if lag < len(_CLOCKS):
+        return _CLOCKS[lag]
+    return f"A row shows the rate of the first update of its epoch, {lag:,} before its end, as a callback sets it for each epoch."
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -193,7 +201,7 @@ def _following(cases: list[Case], meant: Schedule | Plateau) -> Audit | None:
     fitted = log.lag is None and lag is not None and (len(cases) > 1 or lag == 2)
     words = [
         f"Follows the schedule at {_updates(len(log.steps))}, from {int(log.steps.min()):,} to {int(log.steps.max()):,}.",
-        *([_CLOCKS[lag or 0]] if fitted else []),
+        *([_clock(lag or 0)] if fitted else []),
         *_limits(case),
     ]
     return Audit("follows", ("follows",), tuple(words), (part,), log, meant, len(log.steps), lag)
@@ -272,7 +280,7 @@ def _likely(cases: list[Case]) -> list[Case]:
         return cases
     begun = [float(case.rows.bits[-1][: case.first_off].sum()) for case in cases]
     best = int(np.argmax(begun))
-    return [cases[best]] if begun[best] >= 60 and begun[best] >= 3 * begun[1 - best] else cases
+    return [cases[best]] if begun[best] >= 60 and begun[best] >= 3 * sorted(begun)[-2] else cases
 
 
 def _score(case: Case, hypothesis: Hypothesis) -> float | None:

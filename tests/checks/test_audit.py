@@ -218,6 +218,25 @@ def test_a_schedule_that_is_a_python_function_is_audited_by_its_clock_and_height
     assert audited(np.sin(UPDATES) ** 2, function).cause == "unexplained"
 
 
+LOGS_OF_TRAINERS = {
+    "lightning.csv": None,
+    "lightning-accumulated.csv": None,
+    "lines.jsonl": None,
+    "transformers.json": None,
+    "transformers-resumed.json": None,
+    "keras.csv": {"updates_per_epoch": 8},
+}
+
+
+@pytest.mark.parametrize("name", LOGS_OF_TRAINERS)
+def test_real_logs_of_runs_that_followed(name: str) -> None:
+    meant = lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=30).warmup(10)
+    found = lrcore.audit(REPORTS.parent / name, meant, run=LOGS_OF_TRAINERS[name])
+    assert (found.cause, found.exit_status) == ("follows", 0)
+    if name == "keras.csv":
+        assert "A row shows the rate of the first update of its epoch" in str(found)
+
+
 WORDS = {"k_steps_per_update": "steps_per_update", "warmup_shape": "shape", "horizon": "field", "log_offset": "follows"}
 SAID = {
     "01_accelerate_num_processes": "The scheduler moves 2 steps per update.",
