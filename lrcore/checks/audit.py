@@ -23,7 +23,6 @@ from lrcore.checks.logs import Column, Source, read_log
 from lrcore.checks.readings import reading_of
 from lrcore.checks.rows import Rows
 from lrcore.checks.segments import segments
-from lrcore.errors import ScheduleError
 from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
@@ -45,7 +44,7 @@ SEARCHES: tuple[Search, ...] = (
 )
 """One search for each cause, the simplest first."""
 
-_READ_DESCRIPTION = (clocks.lengths, field, clocks.shape)
+_LONGER = (clocks.lengths, field, clocks.shape)  # they make many schedules
 _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
 _CERTAIN = 200.0  # bits that no answer saves by chance
@@ -239,11 +238,11 @@ def _in_warmup(case: Case) -> bool:
 def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[Search]) -> Audit | None:
     """The hypotheses that explain the log at the lowest price, if it says enough."""
     priced: list[_Priced] = []
-    quick = [search for search in searches if search not in _READ_DESCRIPTION]
+    quick = [search for search in searches if search not in _LONGER]
     for case in (likely := _likely(cases)):
         priced += _priced(case, quick)
     for case in _still_likely(priced, likely) if priced else likely:
-        priced += _priced(case, [search for search in searches if search in _READ_DESCRIPTION])
+        priced += _priced(case, [search for search in searches if search in _LONGER])
     if not priced:
         return None
     priced.sort(key=lambda one: -one[0])
@@ -260,18 +259,9 @@ def _still_likely(priced: list[_Priced], cases: list[Case]) -> list[Case]:
 
 def _priced(case: Case, searches: Iterable[Search]) -> list[_Priced]:
     """What each search finds on one clock, with what it saves."""
-    found = [(case, hypothesis) for search in searches for hypothesis in _searched(search, case)]
+    found = [(case, hypothesis) for search in searches for hypothesis in search(case)]
     scores = [_score(case, hypothesis) for case, hypothesis in found]
     return [(score, *one) for score, one in zip(scores, found, strict=True) if score is not None]
-
-
-def _searched(search: Search, case: Case) -> Iterator[Hypothesis]:
-    """What a search finds; nothing where it reads the description of a Python function, which has none."""
-    try:
-        yield from search(case)
-    except ScheduleError:
-        if search not in (*_READ_DESCRIPTION, segments):
-            raise
 
 
 def _likely(cases: list[Case]) -> list[Case]:
