@@ -266,6 +266,19 @@ def test_lengths_of_a_file_are_those_of_the_run(tmp_path: Path) -> None:
     assert found.cause == "follows"
 
 
+def test_a_clock_that_is_given_is_believed() -> None:
+    log = (UPDATES + 1, COSINE.values(UPDATES))
+    assert lrcore.audit(log, COSINE, clock="n-1").cause == "follows"
+    assert "it is 1 update behind: row n shows another update than the clock" in str(
+        lrcore.audit(log, COSINE, clock="n")
+    )
+
+
+@pytest.mark.parametrize("rates", [np.linspace(1, 1e305, 220), np.zeros(220), -COSINE.values(UPDATES) * 1e-310])
+def test_rates_at_the_edge_of_float64_have_an_answer(rates: Values) -> None:
+    assert audited(rates).exit_status in (1, 2)
+
+
 @pytest.mark.parametrize(
     ("log", "problem"),
     [(([], []), "got no row"), (([1, 2], [0.1]), "got 2 steps"), (([1], ["x"]), "got"), ("none.csv", "there is none")],
