@@ -20,14 +20,13 @@ from lrcore.checks.fields import field
 from lrcore.checks.hypotheses import Case, Hypothesis, Segment, rate
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
+from lrcore.checks.readings import reading_of
 from lrcore.checks.rows import Rows
 from lrcore.checks.segments import segments
-from lrcore.errors import ScheduleError
 from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.sources import Source as ScheduleSource
-from lrcore.sources import as_schedule_or_plateau
 
 Search = Callable[[Case], Iterator[Hypothesis]]
 SEARCHES: tuple[Search, ...] = (
@@ -45,11 +44,12 @@ SEARCHES: tuple[Search, ...] = (
 )
 """One search for each cause, the simplest first."""
 
-_READ_DESCRIPTION = (clocks.lengths, field, clocks.shape)
+_LONGER = (clocks.lengths, field, clocks.shape)  # they make many schedules
 _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
 _CERTAIN = 200.0  # bits that no answer saves by chance
 _LISTED = 3
+_STANDING = 5  # rows of one rate that are worth a word
 _FEW_DIGITS = 4
 _LATE = "Row n shows the rate of update n - 1, counted from 0: the one that update used."
 _NEXT = (
@@ -141,7 +141,7 @@ def audit(
         column: the column of the rates, where the log has several.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one before. Default: what
             the format says, or what fits.
-        run: what is known of the run, for a log of epochs.
+        run: what is known of the run, for a log of epochs, and for lengths such as "5 epochs" in the file of the schedule.
 
     Raises:
         ScheduleError: the log cannot be read, or the schedule is none.
@@ -154,25 +154,34 @@ def audit(
         The scheduler moves 2 steps per update. First seen at update 5: logged 1e-05, scheduled 5e-06. Step it once per \
 update, or double its lengths.
     """
-    meant = as_schedule_or_plateau(schedule)
+    meant = reading_of(schedule, run, "schedule")[1].schedule
     read = read_log(log, column=column, clock=clock, run=run)
     base, factor = (meant.schedule, meant.factor) if isinstance(meant, Plateau) else (meant, None)
     cases = [Case(base, Rows(read, lag), factor) for lag in _lags(read)]
     late = [Case(base, Rows(read, 2), factor)] if read.lag is None and read.steps.min() >= 2 else []
-    return (
-        _following(cases, meant)
-        or _explained(cases, meant, SEARCHES)
-        or _following(late, meant)
-        or _explained(late, meant, (clocks.shape,))
-        or _unexplained(cases, meant)
-    )
+    with np.errstate(all="ignore"):  # a hypothesis that leaves float64 fits no row
+        return (
+            _following(cases, meant)
+            or _explained(cases, meant, SEARCHES)
+            or _following(late, meant)
+            or _explained(late, meant, (clocks.shape,))
+            or _unexplained(cases, meant)
+        )
 
 
 def _lags(log: Log) -> list[int]:
     """The clocks to try: the one that the format has, or both."""
     if log.lag is not None:
         return [log.lag]
-    return [0, 1] if log.steps.min() >= 1 else [0]
+    whole = [log.epoch] if log.epoch is not None and log.epoch > 1 else []
+    return [0, 1, *whole] if log.steps.min() >= 1 else [0]
+
+
+def _clock(lag: int) -> str:
+    """What a clock that was fitted means."""
+    if lag < len(_CLOCKS):
+        return _CLOCKS[lag]
+    return f"A row shows the rate of the first update of its epoch, {lag:,} before its end, as a callback sets it for each epoch."
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -192,7 +201,7 @@ def _following(cases: list[Case], meant: Schedule | Plateau) -> Audit | None:
     fitted = log.lag is None and lag is not None and (len(cases) > 1 or lag == 2)
     words = [
         f"Follows the schedule at {_updates(len(log.steps))}, from {int(log.steps.min()):,} to {int(log.steps.max()):,}.",
-        *([_CLOCKS[lag or 0]] if fitted else []),
+        *([_clock(lag or 0)] if fitted else []),
         *_limits(case),
     ]
     return Audit("follows", ("follows",), tuple(words), (part,), log, meant, len(log.steps), lag)
@@ -230,11 +239,11 @@ def _in_warmup(case: Case) -> bool:
 def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[Search]) -> Audit | None:
     """The hypotheses that explain the log at the lowest price, if it says enough."""
     priced: list[_Priced] = []
-    quick = [search for search in searches if search not in _READ_DESCRIPTION]
+    quick = [search for search in searches if search not in _LONGER]
     for case in (likely := _likely(cases)):
         priced += _priced(case, quick)
     for case in _still_likely(priced, likely) if priced else likely:
-        priced += _priced(case, [search for search in searches if search in _READ_DESCRIPTION])
+        priced += _priced(case, [search for search in searches if search in _LONGER])
     if not priced:
         return None
     priced.sort(key=lambda one: -one[0])
@@ -251,18 +260,9 @@ def _still_likely(priced: list[_Priced], cases: list[Case]) -> list[Case]:
 
 def _priced(case: Case, searches: Iterable[Search]) -> list[_Priced]:
     """What each search finds on one clock, with what it saves."""
-    found = [(case, hypothesis) for search in searches for hypothesis in _searched(search, case)]
+    found = [(case, hypothesis) for search in searches for hypothesis in search(case)]
     scores = [_score(case, hypothesis) for case, hypothesis in found]
     return [(score, *one) for score, one in zip(scores, found, strict=True) if score is not None]
-
-
-def _searched(search: Search, case: Case) -> Iterator[Hypothesis]:
-    """What a search finds; nothing where it reads the description of a Python function, which has none."""
-    try:
-        yield from search(case)
-    except ScheduleError:
-        if search not in (*_READ_DESCRIPTION, segments):
-            raise
 
 
 def _likely(cases: list[Case]) -> list[Case]:
@@ -271,7 +271,7 @@ def _likely(cases: list[Case]) -> list[Case]:
         return cases
     begun = [float(case.rows.bits[-1][: case.first_off].sum()) for case in cases]
     best = int(np.argmax(begun))
-    return [cases[best]] if begun[best] >= 60 and begun[best] >= 3 * begun[1 - best] else cases
+    return [cases[best]] if begun[best] >= 60 and begun[best] >= 3 * sorted(begun)[-2] else cases
 
 
 def _score(case: Case, hypothesis: Hypothesis) -> float | None:
@@ -282,6 +282,7 @@ def _score(case: Case, hypothesis: Hypothesis) -> float | None:
         return None
     bits = case.rows.bits[level]
     differs = explained & (np.abs(hypothesis.curve - case.scheduled) > case.rows.widths[level])
+    differs[2:] |= differs[1:-1] & differs[:-2]  # the row at which the two meet again says when
     if hypothesis.cause != "first_value" and float(bits[differs].sum()) < hypothesis.cost + _MARGIN:
         return None
     return float(bits[explained].sum()) - hypothesis.cost
@@ -358,6 +359,8 @@ def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
         words.append("The log has one rate only, which cannot tell why.")
     elif row:
         words.append(f"It follows the schedule at the {_updates(row)} before.")
+        if len(log.steps) - row >= _STANDING and np.ptp(case.rows.values[row:]) == 0:
+            words.append("From there on the rate stands still: the scheduler may no longer be stepped.")
     parts = [Segment(int(log.steps[row]), int(log.steps[-1]), None, "unexplained")]
     if row:
         parts.insert(0, Segment(int(log.steps[0]), int(log.steps[row - 1]), 0, "follows the schedule"))

@@ -55,6 +55,14 @@ def built(plain: Plain) -> Schedule | None:
     return schedule if isinstance(schedule, Schedule) else None
 
 
+def described(schedule: Schedule) -> Plain | None:
+    """The description of a schedule, in full; None where a Python function is inside, which has none."""
+    try:
+        return full(schedule.to_dict())
+    except ScheduleError:
+        return None
+
+
 def put(plain: Any, path: Path, value: Any) -> Any:
     """A copy of a description with another value in one place."""
     if not path:
@@ -81,7 +89,8 @@ def written(path: Path) -> str:
 @lru_cache(maxsize=_KEPT)
 def families(schedule: Schedule) -> tuple[Family, ...]:
     """One family for each number of the description, and for each length that several numbers state together."""
-    plain = full(schedule.to_dict())
+    if (plain := described(schedule)) is None:
+        return ()
     together = (*_together(plain), *_stretched(plain, _end(schedule)), *_one_cycle(plain))
     stated = [tuple(one.also[0].split(".")) for one in together if one.place == "total_steps" and one.also]
     return (*together, *(_family(plain, path) for path in numbers(plain) if path not in stated))
@@ -225,7 +234,8 @@ def _is_length(path: Path) -> bool:
 @lru_cache(maxsize=512)
 def longer(schedule: Schedule, k: float) -> Schedule | None:
     """The schedule with all its lengths k times as long: those on the clock of the run, not ticks inside an `every`."""
-    return built(_longer(full(schedule.to_dict()), k))
+    plain = described(schedule)
+    return None if plain is None else built(_longer(plain, k))
 
 
 def _longer(plain: Plain, k: float) -> Plain:
@@ -290,10 +300,9 @@ class Reshaped:
 @lru_cache(maxsize=_KEPT)
 def reshaped(schedule: Schedule) -> tuple[Reshaped, ...]:
     """The schedule with each other shape of a ramp, form of its decay, and with its flags the other way round."""
-    changes = (
-        (what, place, was, now, built(plain))
-        for what, place, was, now, plain in _reshaped(full(schedule.to_dict()), "")
-    )
+    if (plain := described(schedule)) is None:
+        return ()
+    changes = ((what, place, was, now, built(changed)) for what, place, was, now, changed in _reshaped(plain, ""))
     return tuple(
         Reshaped(what, place, was, now, changed) for what, place, was, now, changed in changes if changed is not None
     )

@@ -89,32 +89,40 @@ def _counts(case: Case, factor: float) -> Values | None:
 
 
 def _hypothesis(case: Case, factor: float, counts: Values, curve: Values) -> Hypothesis:
-    steps = case.rows.log.steps
-    falls = np.flatnonzero(np.diff(counts) > 0) + 1
+    steps, falls = case.rows.log.steps, np.flatnonzero(np.diff(counts) > 0) + 1
     price = 0.0 if factor == case.factor else real_bits(factor, 0.0)
-    each = math.log2(len(counts)) + 1
-    places = [f"{int(steps[row]):,}" for row in falls[:_SHOWN].tolist()]
-    more = f" and {len(falls) - _SHOWN} more" if len(falls) > _SHOWN else ""
-    listed = f"{', '.join(places)}{more}" if len(places) != 2 or more else " and ".join(places)
-    what = "its plateau's factor" if factor == case.factor else "a factor"
-    first = "Follows the schedule" if factor == case.factor else "A plateau lowers the rate"
-    words = f"{first} times {what} of {factor:.6g}" if factor == case.factor else f"{first}: by {what} of {factor:.6g}"
     bounds = [0, *falls.tolist(), len(counts)]
     segments = tuple(
-        Segment(int(steps[a]), int(steps[b - 1]), 0, f"times {factor ** counts[a]:.6g}")
-        for a, b in itertools.pairwise(bounds)
-    )
-    advice = (
-        "Nothing is to be done."
-        if factor == case.factor
-        else "A callback or scheduler such as ReduceLROnPlateau acts beside the schedule; take it out, or plan a [plateau]."
+        Segment(int(steps[first]), int(steps[stop - 1]), 0, f"times {factor ** counts[first]:.6g}")
+        for first, stop in itertools.pairwise(bounds)
     )
     return Hypothesis(
         "plateau",
-        6 + price + each * len(falls),
+        6 + price + (math.log2(len(counts)) + 1) * len(falls),
         curve,
         f"a plateau's factor of {factor:.6g}",
-        (f"{words} from update{'s' if len(falls) > 1 else ''} {listed} on.", advice),
+        _sentences(case.factor, factor, _places([int(steps[row]) for row in falls.tolist()])),
         {"factor": factor, "updates": [int(steps[row]) for row in falls]},
         segments,
     )
+
+
+def _sentences(meant: float | None, factor: float, places: str) -> tuple[str, str]:
+    """What is said of a plateau that was meant, of one with another factor, and of one that was not meant."""
+    if factor == meant:
+        return f"Follows the schedule times its plateau's factor of {factor:.6g} {places} on.", "Nothing is to be done."
+    if meant is not None:
+        words = f"The plateau's factor is {factor:.6g}, not {meant:.6g}: the rate falls {places} on."
+        return words, f"Give the trainer factor = {meant:.6g}, or correct the file."
+    return (
+        f"A plateau lowers the rate: by a factor of {factor:.6g} {places} on.",
+        "A callback or scheduler such as ReduceLROnPlateau acts beside the schedule; take it out, or plan a [plateau].",
+    )
+
+
+def _places(steps: list[int]) -> str:
+    """The updates of the falls, in a sentence."""
+    shown = [f"{step:,}" for step in steps[:_SHOWN]]
+    more = f" and {len(steps) - _SHOWN} more" if len(steps) > _SHOWN else ""
+    listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 and not more else ", ".join(shown) + more
+    return f"from update{'s' if len(steps) > 1 else ''} {listed}"

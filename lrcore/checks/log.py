@@ -22,6 +22,7 @@ class Log:
             are taken as exact.
         lag: row n shows the rate of update n - lag: 0 or 1; None where the format does not tell, so that it is fitted.
         notes: what the reader left out or took for granted, a sentence each.
+        epoch: the updates of an epoch, where each row is that of a whole epoch, written at its end.
     """
 
     where: str
@@ -30,3 +31,4 @@ class Log:
     tolerances: NDArray[np.float64]
     lag: int | None = None
     notes: tuple[str, ...] = ()
+    epoch: int | None = None

@@ -233,7 +233,15 @@ def _log(table: Table, chosen: _Columns, lag: int | None, run: Run | None) -> Lo
     widths, precision = tolerances(values[kept], written)
     steps, counting = _steps(places[kept], chosen, table.where, run)
     notes = [*table.notes, *chosen.notes, *counting, *_left_out(values, places), *([precision] if precision else [])]
-    return Log(table.where, steps, values[kept], widths, lag, tuple(notes))
+    epoch = _epoch(steps) if chosen.epochs and not (places[kept] % 1).any() else None
+    return Log(table.where, steps, values[kept], widths, lag, tuple(notes), epoch)
+
+
+def _epoch(steps: NDArray[np.int64]) -> int:
+    """The updates of an epoch, from those that were made at the end of each."""
+    import numpy as np
+
+    return int(np.diff(np.unique(np.append(steps, 0))).min(initial=int(steps.max())))
 
 
 def _numbers(cells: list[Any], name: str, where: str) -> NDArray[np.float64]:

@@ -138,6 +138,9 @@ def _words(case: Case, first: int, offset: int) -> str:
     place = f"From update {step:,} on" if first else f"From its first row, update {step:,}, on"
     if offset == 0:
         return f"{place} it is on the schedule again."
+    if first == 0 and abs(offset) == 1:
+        way = "ahead" if offset > 0 else "behind"
+        return f"{place} it is 1 update {way}: row n shows another update than the clock of the log says, or the scheduler is off by one."
     if offset > 0:
         return f"{place} it is {_updates(offset)} ahead: the scheduler was stepped too often, or updates were skipped."
     lost = -update <= offset <= -max(before, 1) or (first > 0 and offset <= -0.9 * update)

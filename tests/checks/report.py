@@ -76,7 +76,7 @@ def table(title: str, groups: Sequence[tuple[str, list[Verdict]]]) -> list[str]:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none"
+    return f"{part} of {whole} ({100 * part / whole:.3g} %)" if whole else "none"
 
 
 def groups(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ LOGS: dict[str, tuple[Callable[[], Values], str]] = {
         lambda: lrcore.Linear(init_value=1e-4, decay_steps=900).warmup(100).values(UPDATES),
         (
             "The shape of the decay is linear, not cosine. First seen at update 105: logged 9.95556e-05, scheduled 9.99951e-05. "
-            "kind is where the file says cosine."
+            'Write kind = "linear" in the file, or set the trainer\'s to cosine.'
         ),
     ),
     "field": (
@@ -139,6 +140,18 @@ def test_a_length_is_an_interval_where_the_log_is_sparse() -> None:
     )
 
 
+def test_a_total_may_be_hardly_more_than_the_warmup() -> None:
+    updates = np.arange(300)
+    found = audited(lrcore.Cosine(init_value=1e-4, decay_steps=2).warmup(100).values(updates), updates=updates)
+    assert str(found).startswith("total_steps is 102, not 1,000 (decay_steps is 2, not 900).")
+
+
+def test_a_constant_that_explains_itself_alone_is_no_explanation() -> None:
+    odd = audited(np.full(220, 1.23456789123456e-4), lrcore.Constant(1e-4))
+    assert odd.cause == "unexplained"
+    assert audited(np.full(220, 2e-4), lrcore.Constant(1e-4)).causes == ("scale", "field")
+
+
 def test_a_later_horizon_is_a_segment() -> None:
     longer = lrcore.Cosine(init_value=1e-4, decay_steps=1900).warmup(100)
     found = audited(np.where(UPDATES < 400, COSINE.values(UPDATES), longer.values(UPDATES)))
@@ -167,6 +180,9 @@ def test_a_plateau_that_was_meant_follows_with_its_own_factor() -> None:
     assert (found.cause, found.exit_status) == ("plateau", 0)
     assert str(found).startswith("Follows the schedule times its plateau's factor of 0.5 from update 205 on.")
     assert audited(COSINE.values(UPDATES), meant).cause == "follows"
+    other = audited(COSINE.values(UPDATES) * np.where(UPDATES >= 200, 0.2, 1.0), meant)
+    assert str(other).startswith("The plateau's factor is 0.2, not 0.5: the rate falls from update 205 on.")
+    assert (other.cause, other.exit_status) == ("plateau", 1)
 
 
 @pytest.mark.parametrize(
@@ -183,10 +199,42 @@ def test_a_log_of_one_rate_says_what_it_cannot_tell() -> None:
     assert str(audited(np.full(220, 1e-4))).endswith("The log has one rate only, which cannot tell why.")
 
 
+def test_a_boundary_that_comes_late_is_found() -> None:
+    stairs = lrcore.PiecewiseConstant(boundaries=[300, 600, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    late = lrcore.PiecewiseConstant(boundaries=[300, 702, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    found = audited(late.values(UPDATES), stairs)
+    assert str(found).startswith("boundaries[1] is between 700 and 704, not 600; the log has no closer points.")
+
+
+def test_a_rate_that_stands_still_is_said_to() -> None:
+    found = audited(COSINE.values(np.minimum(UPDATES, 502)))
+    assert found.cause == "unexplained"
+    assert str(found).endswith("From there on the rate stands still: the scheduler may no longer be stepped.")
+
+
 def test_a_schedule_that_is_a_python_function_is_audited_by_its_clock_and_height() -> None:
     function = lrcore.Function(COSINE.at)
     assert audited(COSINE.values(2 * UPDATES[:40]), function, UPDATES[:40]).cause == "steps_per_update"
     assert audited(np.sin(UPDATES) ** 2, function).cause == "unexplained"
+
+
+LOGS_OF_TRAINERS = {
+    "lightning.csv": None,
+    "lightning-accumulated.csv": None,
+    "lines.jsonl": None,
+    "transformers.json": None,
+    "transformers-resumed.json": None,
+    "keras.csv": {"updates_per_epoch": 8},
+}
+
+
+@pytest.mark.parametrize("name", LOGS_OF_TRAINERS)
+def test_real_logs_of_runs_that_followed(name: str) -> None:
+    meant = lrcore.Cosine(init_value=0.1, end_value=0.001, decay_steps=30).warmup(10)
+    found = lrcore.audit(REPORTS.parent / name, meant, run=LOGS_OF_TRAINERS[name])
+    assert (found.cause, found.exit_status) == ("follows", 0)
+    if name == "keras.csv":
+        assert "A row shows the rate of the first update of its epoch" in str(found)
 
 
 WORDS = {"k_steps_per_update": "steps_per_update", "warmup_shape": "shape", "horizon": "field", "log_offset": "follows"}
@@ -207,6 +255,38 @@ def test_reports_are_explained(name: str) -> None:
     found = lrcore.audit(log, REPORTS / f"{name}.intended.toml")
     assert found.causes == (WORDS.get(expected["cause"], expected["cause"]),)
     assert SAID[name] in str(found)
+
+
+def test_lengths_of_a_file_are_those_of_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text(
+        'kind = "cosine"\ninit_value = 1e-4\ntotal_steps = "100%"\n[warmup]\nsteps = "10%"\n', encoding="utf-8"
+    )
+    found = lrcore.audit((UPDATES + 1, COSINE.values(UPDATES)), path, run={"total": 1000})
+    assert found.cause == "follows"
+
+
+def test_a_clock_that_is_given_is_believed() -> None:
+    log = (UPDATES + 1, COSINE.values(UPDATES))
+    assert lrcore.audit(log, COSINE, clock="n-1").cause == "follows"
+    assert "it is 1 update behind: row n shows another update than the clock" in str(
+        lrcore.audit(log, COSINE, clock="n")
+    )
+
+
+@pytest.mark.parametrize("rates", [np.linspace(1, 1e305, 220), np.zeros(220), -COSINE.values(UPDATES) * 1e-310])
+def test_rates_at_the_edge_of_float64_have_an_answer(rates: Values) -> None:
+    assert audited(rates).exit_status in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("log", "problem"),
+    [(([], []), "got no row"), (([1, 2], [0.1]), "got 2 steps"), (([1], ["x"]), "got"), ("none.csv", "there is none")],
+    ids=["empty", "lengths", "text", "no file"],
+)
+def test_what_is_no_log_is_refused_in_one_sentence(log: Any, problem: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=problem):
+        lrcore.audit(log, COSINE)
 
 
 def test_the_answer_is_data_too() -> None:
