@@ -20,6 +20,7 @@ from lrcore.checks.fields import field
 from lrcore.checks.hypotheses import Case, Hypothesis, Segment, rate
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
+from lrcore.checks.readings import reading_of
 from lrcore.checks.rows import Rows
 from lrcore.checks.segments import segments
 from lrcore.errors import ScheduleError
@@ -27,7 +28,6 @@ from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule
 from lrcore.sources import Source as ScheduleSource
-from lrcore.sources import as_schedule_or_plateau
 
 Search = Callable[[Case], Iterator[Hypothesis]]
 SEARCHES: tuple[Search, ...] = (
@@ -50,6 +50,7 @@ _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
 _CERTAIN = 200.0  # bits that no answer saves by chance
 _LISTED = 3
+_STANDING = 5  # rows of one rate that are worth a word
 _FEW_DIGITS = 4
 _LATE = "Row n shows the rate of update n - 1, counted from 0: the one that update used."
 _NEXT = (
@@ -141,7 +142,7 @@ def audit(
         column: the column of the rates, where the log has several.
         clock: "n" where row n shows the rate of update n, counted from 0; "n-1" where it shows the one before. Default: what
             the format says, or what fits.
-        run: what is known of the run, for a log of epochs.
+        run: what is known of the run, for a log of epochs, and for lengths such as "5 epochs" in the file of the schedule.
 
     Raises:
         ScheduleError: the log cannot be read, or the schedule is none.
@@ -154,7 +155,7 @@ def audit(
         The scheduler moves 2 steps per update. First seen at update 5: logged 1e-05, scheduled 5e-06. Step it once per \
 update, or double its lengths.
     """
-    meant = as_schedule_or_plateau(schedule)
+    meant = reading_of(schedule, run, "schedule")[1].schedule
     read = read_log(log, column=column, clock=clock, run=run)
     base, factor = (meant.schedule, meant.factor) if isinstance(meant, Plateau) else (meant, None)
     cases = [Case(base, Rows(read, lag), factor) for lag in _lags(read)]
@@ -282,6 +283,7 @@ def _score(case: Case, hypothesis: Hypothesis) -> float | None:
         return None
     bits = case.rows.bits[level]
     differs = explained & (np.abs(hypothesis.curve - case.scheduled) > case.rows.widths[level])
+    differs[2:] |= differs[1:-1] & differs[:-2]  # the row at which the two meet again says when
     if hypothesis.cause != "first_value" and float(bits[differs].sum()) < hypothesis.cost + _MARGIN:
         return None
     return float(bits[explained].sum()) - hypothesis.cost
@@ -358,6 +360,8 @@ def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
         words.append("The log has one rate only, which cannot tell why.")
     elif row:
         words.append(f"It follows the schedule at the {_updates(row)} before.")
+        if len(log.steps) - row >= _STANDING and np.ptp(case.rows.values[row:]) == 0:
+            words.append("From there on the rate stands still: the scheduler may no longer be stepped.")
     parts = [Segment(int(log.steps[row]), int(log.steps[-1]), None, "unexplained")]
     if row:
         parts.insert(0, Segment(int(log.steps[0]), int(log.steps[row - 1]), 0, "follows the schedule"))

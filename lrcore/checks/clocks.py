@@ -26,9 +26,8 @@ _STRETCHES = sorted(
 def steps_per_update(case: Case) -> Iterator[Hypothesis]:
     """S(k t): the scheduler is stepped by each process or micro-batch."""
     updates = case.rows.updates
-    likely = case.survivors(
-        np.arange(2, _MOST_STEPS_PER_UPDATE + 1), lambda many, update: case.schedule.values(many * update)
-    )
+    most = min(_MOST_STEPS_PER_UPDATE, 2**62 // (int(updates.max(initial=0)) + 1))
+    likely = case.survivors(np.arange(2, most + 1), lambda many, update: case.schedule.values(many * update))
     found = [k for k in likely.tolist() if case.rows.level(case.schedule.values(updates * k)) is not None]
     if found:
         k, width = found[0], found[-1] - found[0] + 1
@@ -200,9 +199,14 @@ def shape(case: Case) -> Iterator[Hypothesis]:
 
 def _shape_words(what: str, place: str, was: str, now: str) -> tuple[str, str]:
     if now in ("true", "false"):
-        return f"{place} is {now}, not {was}.", f"Set {place} = {now}, or make the trainer do as planned."
+        return f"{place} is {now}, not {was}.", f"Write {place} = {now} in the file, or set the trainer's own to {was}."
     hint = "; DeepSpeed's warmup_type is log by default" if what == "warmup" and now == "log" else ""
-    return f"The shape of the {what} is {now}, not {was}{hint}.", f"{place} is where the file says {was}."
+    word, _, more = now.partition(", ")
+    form = f'{place} = "{word}"{f" with {more}" if more else ""}'
+    return (
+        f"The shape of the {what} is {now}, not {was}{hint}.",
+        f"Write {form} in the file, or set the trainer's to {was}.",
+    )
 
 
 def first_value(case: Case) -> Iterator[Hypothesis]:

@@ -79,7 +79,8 @@ def _half_units(values: NDArray[np.float64], digits: int, last: int) -> NDArray[
     with np.errstate(divide="ignore"):
         places = np.where(sizes > 0, np.floor(np.log10(sizes)), -math.inf) - digits + 1
     halves: NDArray[np.float64] = 0.5 * 10.0 ** np.maximum(places, last)
-    near = np.abs(values - values.astype(np.float32)) <= halves
+    with np.errstate(over="ignore"):
+        near = np.abs(values - values.astype(np.float32)) <= halves
     return halves + _half_steps(values) if digits in _FLOAT32_DIGITS and near.all() else halves
 
 

@@ -20,6 +20,7 @@ from lrcore.schedules.schedule import Schedule
 if TYPE_CHECKING:
     from lrcore.checks.rows import Mask, Steps, Values
 
+_COARSE = 4  # numbers that show which rows depend on the field
 _BRACKETS = 2  # that are looked into
 _REFINEMENTS = 60
 _LONGEST = 2.0**40  # a length beyond all runs
@@ -59,7 +60,7 @@ class Changed:
             if family.place == "total_steps":
                 words += f" ({place} is {self.shown(add)}, not {_number(family.was + add, whole=True)})"
             else:
-                words += " with its end kept" if place == "cooldown.start" else " with total_steps as planned"
+                words += ", with its end kept" if place == "cooldown.start" else ", with total_steps as planned"
         return words + ("; the log has no closer points." if self.high > self.low and family.whole else ".")
 
     def shown(self, add: float = 0.0) -> str:
@@ -187,7 +188,8 @@ class _Solver:
             return None
         every = self.grid()
         _, coarse = self.table(every[:: max(1, len(every) // 5)] + every[-1:])
-        if len(coarse) < 2 or np.any((np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths)):
+        stiff = (np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths) if len(coarse) else None
+        if stiff is not None and len(coarse) >= _COARSE and stiff.any():
             return None  # a row that is off does not depend on the number
         grid, table = self.table(every)
         if len(grid) < 2:
@@ -208,6 +210,24 @@ class _Solver:
             root = self.root(float(grid[bracket]), float(grid[bracket + 1]), row, ends)
             if root is not None and (found := self.settled(root)):
                 return found
+        return self.between(grid, table) if self.family.whole else None
+
+    def between(self, grid: Values, table: Values) -> Changed | None:
+        """Bisect by all rows at once, as stairs need: below the number some rows are too low and none too high, or the reverse."""
+        signs = np.sign(table) * (np.abs(table) > self.widths)
+        sides = signs.max(axis=1) + signs.min(axis=1)
+        mixed = (signs.max(axis=1) > 0) & (signs.min(axis=1) < 0)
+        for bracket in np.flatnonzero((sides[:-1] * sides[1:] < 0) & ~mixed[:-1] & ~mixed[1:]).tolist()[:_BRACKETS]:
+            low, high, below = float(grid[bracket]), float(grid[bracket + 1]), float(sides[bracket])
+            while high - low > 1:
+                middle = float(int((low + high) / 2))
+                line = self.at(middle, self.updates)
+                if line is None:
+                    break
+                apart = (line - self.logged) * (np.abs(line - self.logged) > self.widths)
+                if not apart.any():
+                    return self.whole_interval(middle)
+                low, high = (middle, high) if apart[np.argmax(np.abs(apart))] * below > 0 else (low, middle)
         return None
 
     def table(self, grid: list[float]) -> tuple[Values, Values]:
@@ -258,7 +278,9 @@ class _Solver:
 
     def settled(self, number: float) -> Changed | None:
         """The numbers around one that fit all rows."""
-        return self.whole_interval(number) if self.family.whole else self.real_interval(number)
+        if self.family.whole:
+            return self.whole_interval(number)
+        return self.real_interval(number) or self.checked(number, number, number)
 
     def whole_interval(self, number: float) -> Changed | None:
         for value in (number, number - 1, number + 1):

@@ -22,6 +22,7 @@ MOST_BITS = 40.0
 _EXACT = (1e-11, 1e-13)  # of the value, and of the largest one: what formulas in float64 differ by
 _FLOAT32 = (3e-7, 1.2e-7)  # the same for a trainer that computes in float32
 
+_EDGES = 4  # in a sample
 _ROUND = 5  # digits of a decimal number that may be one of bfloat16 by chance: 0.5, 0.125
 
 
@@ -95,7 +96,8 @@ class Rows:
 
     def sample(self, off: Mask, count: int = 9) -> Steps:
         """A few rows that say most: of those that the schedule does not fit, and some that it fits."""
-        places: list[int] = []
+        edges = np.flatnonzero(np.diff(off))[:_EDGES]  # where the log leaves the schedule, and where the two meet again
+        places: list[int] = [*edges.tolist(), *(edges + 1).tolist()]
         for mask, some in ((off, count), (~off, 3)):
             rows = np.flatnonzero(mask & self.telling)
             if len(rows) < some:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ LOGS: dict[str, tuple[Callable[[], Values], str]] = {
         lambda: lrcore.Linear(init_value=1e-4, decay_steps=900).warmup(100).values(UPDATES),
         (
             "The shape of the decay is linear, not cosine. First seen at update 105: logged 9.95556e-05, scheduled 9.99951e-05. "
-            "kind is where the file says cosine."
+            'Write kind = "linear" in the file, or set the trainer\'s to cosine.'
         ),
     ),
     "field": (
@@ -183,6 +184,19 @@ def test_a_log_of_one_rate_says_what_it_cannot_tell() -> None:
     assert str(audited(np.full(220, 1e-4))).endswith("The log has one rate only, which cannot tell why.")
 
 
+def test_a_boundary_that_comes_late_is_found() -> None:
+    stairs = lrcore.PiecewiseConstant(boundaries=[300, 600, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    late = lrcore.PiecewiseConstant(boundaries=[300, 702, 900], values=[0.1, 0.01, 0.001, 0.0001])
+    found = audited(late.values(UPDATES), stairs)
+    assert str(found).startswith("boundaries[1] is between 700 and 704, not 600; the log has no closer points.")
+
+
+def test_a_rate_that_stands_still_is_said_to() -> None:
+    found = audited(COSINE.values(np.minimum(UPDATES, 502)))
+    assert found.cause == "unexplained"
+    assert str(found).endswith("From there on the rate stands still: the scheduler may no longer be stepped.")
+
+
 def test_a_schedule_that_is_a_python_function_is_audited_by_its_clock_and_height() -> None:
     function = lrcore.Function(COSINE.at)
     assert audited(COSINE.values(2 * UPDATES[:40]), function, UPDATES[:40]).cause == "steps_per_update"
@@ -207,6 +221,25 @@ def test_reports_are_explained(name: str) -> None:
     found = lrcore.audit(log, REPORTS / f"{name}.intended.toml")
     assert found.causes == (WORDS.get(expected["cause"], expected["cause"]),)
     assert SAID[name] in str(found)
+
+
+def test_lengths_of_a_file_are_those_of_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.toml"
+    path.write_text(
+        'kind = "cosine"\ninit_value = 1e-4\ntotal_steps = "100%"\n[warmup]\nsteps = "10%"\n', encoding="utf-8"
+    )
+    found = lrcore.audit((UPDATES + 1, COSINE.values(UPDATES)), path, run={"total": 1000})
+    assert found.cause == "follows"
+
+
+@pytest.mark.parametrize(
+    ("log", "problem"),
+    [(([], []), "got no row"), (([1, 2], [0.1]), "got 2 steps"), (([1], ["x"]), "got"), ("none.csv", "there is none")],
+    ids=["empty", "lengths", "text", "no file"],
+)
+def test_what_is_no_log_is_refused_in_one_sentence(log: Any, problem: str) -> None:
+    with pytest.raises(lrcore.ScheduleError, match=problem):
+        lrcore.audit(log, COSINE)
 
 
 def test_the_answer_is_data_too() -> None:
