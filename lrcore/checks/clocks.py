@@ -235,7 +235,8 @@ def starts_over(case: Case) -> Iterator[Hypothesis]:
     """S(t mod k): the scheduler is made anew every k updates, as where it is made inside the loop over epochs."""
     updates = case.rows.updates
     last = int(updates.max(initial=0))
-    found = case.survivors(np.arange(2, max(3, min(last, 10**6))), lambda many, update: _at_each(case, update % many))
+    most = min(last // 2, 10**6)  # a single start again is a lost state
+    found = case.survivors(np.arange(2, most + 1), lambda many, update: _at_each(case, update % many))
     for k in found[:_TRIED].tolist():
         curve = case.schedule.values(updates % k)
         if case.rows.level(curve) is not None:

@@ -126,8 +126,8 @@ def test_causes_that_fit_alike_are_all_listed() -> None:
     assert str(found).startswith("The log fits 0.5 times the rate or init_value = 5e-05: the same at each of its rows.")
     first = UPDATES[:8]
     assert str(audited(COSINE.values(2 * first), updates=first)) == (
-        "The log ends in the warmup; it fits 2 steps per update or twice the rate. First seen at update 5: logged 8e-06, "
-        "scheduled 4e-06. Log further to tell."
+        "The log ends in the warmup; it fits 2 steps per update, twice the rate, or warmup.steps = 50. First seen at update 5: "
+        "logged 8e-06, scheduled 4e-06. Log further to tell."
     )
 
 
@@ -138,6 +138,45 @@ def test_a_length_is_an_interval_where_the_log_is_sparse() -> None:
     assert str(found).startswith(
         "total_steps is between 101 and 109, not 1,000 (decay_steps is between 1 and 9, not 900)"
     )
+
+
+def test_a_length_is_an_interval_where_the_log_has_few_digits() -> None:
+    longer = lrcore.Cosine(init_value=1e-4, decay_steps=29_900).warmup(100).values(UPDATES)
+    found = audited(np.array([float(f"{rate:.6g}") for rate in longer]))
+    assert "total_steps is between 29,9" in str(found)
+    assert "; the log has no more digits." in str(found)
+
+
+def test_a_boundary_with_none_on_its_other_side_is_found() -> None:
+    stairs = lrcore.PiecewiseConstant(values=[0.1, 0.01, 0.001], boundaries=[30_000, 60_000])
+    moved = lrcore.PiecewiseConstant(values=[0.1, 0.01, 0.001], boundaries=[30_000, 50_000])
+    updates = np.arange(499, 90_000, 500)
+    found = audited(moved.values(updates), stairs, updates)
+    assert str(found).startswith(
+        "boundaries[1] is between 50,000 and 50,499, not 60,000; the log has no closer points."
+    )
+
+
+def test_a_rate_that_jumps_and_stays_is_not_said_to_stand_still() -> None:
+    rates = np.where(UPDATES < 500, COSINE.values(UPDATES), 1.2345e-3)
+    assert str(audited(rates)).endswith("It follows the schedule at the 100 updates before.")
+
+
+def test_a_state_that_is_lost_once_is_not_lost_each_time() -> None:
+    updates = np.arange(9, 1600, 10)
+    found = audited(COSINE.values(np.where(updates < 900, updates, updates - 900)), updates=updates)
+    assert str(found).startswith("From update 910 on it is 900 updates behind: its state was not restored on resume.")
+
+
+def test_the_clock_of_a_format_gives_way_where_only_the_other_fits(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("lr-Adam,step\n" + "".join(f"{COSINE(int(one))!r},{one + 1}\n" for one in UPDATES))
+    found = lrcore.audit(path, COSINE)
+    assert (found.cause, found.lag) == ("follows", 1)
+    assert str(found).endswith("Row n shows the rate of update n - 1, counted from 0: the one that update used.")
+    assert lrcore.audit(path, COSINE, clock="n").cause != "follows"
+    path.write_text("lr-Adam,step\n" + "".join(f"{COSINE(2 * int(one))!r},{one + 1}\n" for one in UPDATES))
+    assert lrcore.audit(path, COSINE).cause == "steps_per_update"
 
 
 def test_a_later_horizon_is_a_segment() -> None:
