@@ -34,6 +34,7 @@ SEARCHES: tuple[Search, ...] = (
     clocks.steps_per_update,
     clocks.lengths,
     clocks.per_epoch,
+    clocks.in_stairs,
     clocks.scale,
     field,
     clocks.shape,

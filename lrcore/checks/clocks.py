@@ -31,16 +31,17 @@ def steps_per_update(case: Case) -> Iterator[Hypothesis]:
     found = [k for k in likely.tolist() if case.rows.level(case.schedule.values(updates * k)) is not None]
     if found:
         k, width = found[0], found[-1] - found[0] + 1
+        many = f"at least {counted(k)}" if k < found[-1] == most else _between(found)
         yield Hypothesis(
             "steps_per_update",
             1 + whole_bits(k, width),
             case.schedule.values(updates * k),
-            f"{_between(found)} steps per update",
+            f"{many} steps per update",
             (
-                f"The scheduler moves {_between(found)} steps per update.",
+                f"The scheduler moves {many} steps per update.",
                 "Step it once per update, or double its lengths."
                 if found == [2]
-                else f"Step it once per update, or give it lengths {_between(found)} times as long.",
+                else f"Step it once per update, or give it lengths {many} times as long.",
             ),
             {"k": k, "k_at_most": found[-1]},
         )
@@ -113,6 +114,29 @@ def per_epoch(case: Case) -> Iterator[Hypothesis]:
         )
 
 
+def in_stairs(case: Case) -> Iterator[Hypothesis]:
+    """S(k (t // k)): the scheduler is asked once per epoch, for the first update of the epoch."""
+    updates = case.rows.updates
+    most = min(int(updates.max(initial=0)), 10**6)
+    found = case.survivors(np.arange(2, most + 1), lambda many, update: _at_each(case, update // many * many))
+    curves = ((k, case.schedule.values(updates // k * k)) for k in found[:_TRIED].tolist())
+    fitting = [(k, curve) for k, curve in curves if case.rows.level(curve) is not None]
+    if fitting:
+        (k, curve), last = fitting[0], fitting[-1][0]
+        many = _between(sorted({k, last}))
+        yield Hypothesis(
+            "per_epoch",
+            5 + whole_bits(k, last - k + 1),
+            curve,
+            f"one move in {many} updates",
+            (
+                f"The rate moves once in {many} updates, to where the schedule is by then.",
+                "Set it at each update, or write the schedule in epochs inside an `every`.",
+            ),
+            {"k": k, "k_at_most": last, "stairs": True},
+        )
+
+
 def _at_each(case: Case, updates: Steps) -> Values:
     """The scheduled rates at updates of which most are the same."""
     different, places = np.unique(updates, return_inverse=True)
@@ -170,6 +194,8 @@ def _width_of_factor(case: Case) -> float:
 
 def shortest(low: float, high: float) -> float:
     """The number with the fewest decimal digits between two."""
+    if low <= 0 <= high:
+        return 0.0
     middle = (low + high) / 2
     for digits in range(17):
         number = float(f"{middle:.{digits}e}")

@@ -179,6 +179,31 @@ def test_the_clock_of_a_format_gives_way_where_only_the_other_fits(tmp_path: Pat
     assert lrcore.audit(path, COSINE).cause == "steps_per_update"
 
 
+def test_a_rate_that_is_set_once_per_epoch_moves_in_stairs() -> None:
+    found = audited(COSINE.values(UPDATES // 98 * 98))
+    assert str(found).startswith("The rate moves once in 98 updates, to where the schedule is by then. First seen at")
+    assert found.cause == "per_epoch"
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_the_warmup_of_deepspeed_is_known_before_a_decay_too(lag: int) -> None:
+    steps = np.arange(10, 3000, 10)
+    asked, meant = steps - lag, lrcore.Linear(init_value=1e-4, decay_steps=2000).warmup(1000)
+    found = lrcore.audit(
+        (steps, np.where(asked < 1000, 1e-4 * np.log(1 + asked) / np.log(1000), meant.values(asked))), meant
+    )
+    assert str(found).startswith(
+        "The shape of the warmup is log, not linear; DeepSpeed's warmup_type is log by default."
+    )
+
+
+def test_an_end_that_may_be_zero_is_zero() -> None:
+    meant = lrcore.Cosine(init_value=3e-4, end_value=3e-5, decay_steps=900).warmup(100)
+    logged = lrcore.Cosine(init_value=3e-4, decay_steps=900).warmup(100).values(UPDATES)
+    found = audited(np.array([float(f"{rate:.6g}") for rate in logged]), meant)
+    assert str(found).startswith("end_value is 0, not 3e-05.")
+
+
 def test_a_later_horizon_is_a_segment() -> None:
     longer = lrcore.Cosine(init_value=1e-4, decay_steps=1900).warmup(100)
     found = audited(np.where(UPDATES < 400, COSINE.values(UPDATES), longer.values(UPDATES)))
