@@ -242,6 +242,8 @@ def _in_warmup(case: Case) -> bool:
 
 def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[Search]) -> Audit | None:
     """The hypotheses that explain the log at the lowest price, if it says enough."""
+    if cases and np.ptp(cases[0].rows.log.steps) == 0:
+        return None  # one update alone is explained by some number or other
     priced: list[_Priced] = []
     quick = [search for search in searches if search not in _READ_DESCRIPTION]
     for case in (likely := _likely(cases)):
@@ -314,7 +316,8 @@ def _listed(priced: list[_Priced]) -> list[_Priced]:
         if one[0] >= best - equal and one[2].cause not in causes and len(listed) < _LISTED:
             listed.append(one)
             causes.add(one[2].cause)
-    return listed
+    apart = [one for one in priced if one[2].cause == "first_value" and "first_value" not in causes]
+    return [*listed, *apart][:_LISTED]  # where all rows but the first follow, that is always possible
 
 
 def _answer(listed: list[_Priced], meant: Schedule | Plateau) -> Audit:

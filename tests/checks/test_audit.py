@@ -204,6 +204,36 @@ def test_an_end_that_may_be_zero_is_zero() -> None:
     assert str(found).startswith("end_value is 0, not 3e-05.")
 
 
+def test_epochs_that_are_logged_once_each_are_no_starts_again() -> None:
+    steps = np.arange(391, 391 * 90 + 1, 391)
+    meant = lrcore.Cosine(init_value=0.1, decay_steps=391 * 90)
+    found = lrcore.audit((steps, meant.values(steps // 391 - 1)), meant)
+    assert str(found).startswith("The scheduler moves once in 387 to 399 updates, not at each.")
+
+
+def test_a_schedule_that_comes_back_gives_no_interval_of_clocks() -> None:
+    meant, updates = (
+        lrcore.Repeat(lrcore.Cosine(init_value=1e-3, end_value=1e-5, decay_steps=500)),
+        np.arange(9, 3000, 10),
+    )
+    assert str(audited(meant.values(2 * updates), meant, updates)).startswith("The scheduler moves 2 steps per update.")
+
+
+def test_a_first_value_is_listed_beside_a_warmup_of_one_row() -> None:
+    meant, updates = lrcore.Cosine(init_value=2e-5, decay_steps=19_400).warmup(600), np.arange(499, 20_000, 500)
+    rates = meant.values(updates)
+    rates[0] = 2e-5
+    assert "first_value" in audited(rates, meant, updates).causes
+
+
+def test_one_update_alone_has_no_cause() -> None:
+    for count in (1, 1000):
+        found = lrcore.audit(([5] * count, [1e-5] * count), COSINE)
+        assert str(found) == (
+            "Unexplained from update 5 on: logged 1e-05, scheduled 5e-06. The log has one rate only, which cannot tell why."
+        )
+
+
 def test_a_later_horizon_is_a_segment() -> None:
     longer = lrcore.Cosine(init_value=1e-4, decay_steps=1900).warmup(100)
     found = audited(np.where(UPDATES < 400, COSINE.values(UPDATES), longer.values(UPDATES)))
