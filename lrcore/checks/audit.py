@@ -8,7 +8,7 @@ differs from the schedule that was meant; for a wrong cause is worse than none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -33,6 +33,7 @@ SEARCHES: tuple[Search, ...] = (
     clocks.steps_per_update,
     clocks.lengths,
     clocks.per_epoch,
+    clocks.in_stairs,
     clocks.scale,
     field,
     clocks.shape,
@@ -48,6 +49,7 @@ _LONGER = (clocks.lengths, field, clocks.shape)  # they make many schedules
 _MARGIN = 10.0  # bits that an answer must save beyond its price
 _EQUAL = 8.0  # bits within which answers are equal
 _CERTAIN = 200.0  # bits that no answer saves by chance
+_EQUAL_IN_WARMUP = 16.0  # there all of them give one straight line, and only their numbers differ
 _LISTED = 3
 _STANDING = 5  # rows of one rate that are worth a word
 _FEW_DIGITS = 4
@@ -159,12 +161,15 @@ update, or double its lengths.
     base, factor = (meant.schedule, meant.factor) if isinstance(meant, Plateau) else (meant, None)
     cases = [Case(base, Rows(read, lag), factor) for lag in _lags(read)]
     late = [Case(base, Rows(read, 2), factor)] if read.lag is None and read.steps.min() >= 2 else []
+    other = [] if clock is not None else [Case(base, Rows(fitted, lag), factor) for fitted, lag in _other_clock(read)]
     with np.errstate(all="ignore"):  # a hypothesis that leaves float64 fits no row
         return (
             _following(cases, meant)
+            or _following(other, meant)
             or _explained(cases, meant, SEARCHES)
             or _following(late, meant)
             or _explained(late, meant, (clocks.shape,))
+            or _explained(other, meant, SEARCHES)
             or _unexplained(cases, meant)
         )
 
@@ -184,6 +189,13 @@ def _clock(lag: int) -> str:
     return f"A row shows the rate of the first update of its epoch, {lag:,} before its end, as a callback sets it for each epoch."
 
 
+def _other_clock(log: Log) -> list[tuple[Log, int]]:
+    """The clock that the format should not have: a column of its name may be written by another hand."""
+    if log.lag is None or log.steps.min() < 1:
+        return []
+    return [(replace(log, lag=None), 1 - log.lag)]
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +210,7 @@ def _following(cases: list[Case], meant: Schedule | Plateau) -> Audit | None:
     case, log = best[0], best[0].rows.log
     lag = case.rows.lag if len(best) == 1 else None
     part = Segment(int(log.steps[0]), int(log.steps[-1]), 0, "follows the schedule")
-    fitted = log.lag is None and lag is not None and (len(cases) > 1 or lag == 2)
+    fitted = log.lag is None and lag is not None and log.steps.min() >= 1
     words = [
         f"Follows the schedule at {_updates(len(log.steps))}, from {int(log.steps.min()):,} to {int(log.steps.max()):,}.",
         *([_clock(lag or 0)] if fitted else []),
@@ -238,6 +250,8 @@ def _in_warmup(case: Case) -> bool:
 
 def _explained(cases: list[Case], meant: Schedule | Plateau, searches: Sequence[Search]) -> Audit | None:
     """The hypotheses that explain the log at the lowest price, if it says enough."""
+    if cases and np.ptp(cases[0].rows.log.steps) == 0:
+        return None  # one update alone is explained by some number or other
     priced: list[_Priced] = []
     quick = [search for search in searches if search not in _LONGER]
     for case in (likely := _likely(cases)):
@@ -293,14 +307,16 @@ _Priced = tuple[float, Case, Hypothesis]
 
 def _listed(priced: list[_Priced]) -> list[_Priced]:
     """The answers that are as good as the best: one for each cause, at most three."""
-    best = priced[0][0]
+    best, case, _ = priced[0]
+    equal = _EQUAL_IN_WARMUP if _in_warmup(case) else _EQUAL
     listed: list[_Priced] = []
     causes: set[str] = set()
     for one in priced:
-        if one[0] >= best - _EQUAL and one[2].cause not in causes and len(listed) < _LISTED:
+        if one[0] >= best - equal and one[2].cause not in causes and len(listed) < _LISTED:
             listed.append(one)
             causes.add(one[2].cause)
-    return listed
+    apart = [one for one in priced if one[2].cause == "first_value" and "first_value" not in causes]
+    return [*listed, *apart][:_LISTED]  # where all rows but the first follow, that is always possible
 
 
 def _answer(listed: list[_Priced], meant: Schedule | Plateau) -> Audit:
@@ -349,6 +365,14 @@ def _seen(case: Case) -> str:
     return f"update {step:,}: logged {rate(case.rows.values[row])}, scheduled {rate(case.scheduled[row])}"
 
 
+def _stands_still(case: Case) -> bool:
+    """Whether the rate stopped on the way of the schedule, and did not jump to where it stands."""
+    values, row = case.rows.values, case.first_off
+    before, now, scheduled = float(values[row - 1]), float(values[row]), float(case.scheduled[row])
+    stopped = min(before, scheduled) <= now <= max(before, scheduled)
+    return stopped and len(values) - row >= _STANDING and bool(np.ptp(values[row:]) == 0)
+
+
 def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
     """No hypothesis is worth its price; the log is on its schedule up to a row, if it ever was."""
     case = max(cases, key=lambda one: one.first_off)
@@ -359,7 +383,7 @@ def _unexplained(cases: list[Case], meant: Schedule | Plateau) -> Audit:
         words.append("The log has one rate only, which cannot tell why.")
     elif row:
         words.append(f"It follows the schedule at the {_updates(row)} before.")
-        if len(log.steps) - row >= _STANDING and np.ptp(case.rows.values[row:]) == 0:
+        if _stands_still(case):
             words.append("From there on the rate stands still: the scheduler may no longer be stepped.")
     parts = [Segment(int(log.steps[row]), int(log.steps[-1]), None, "unexplained")]
     if row:

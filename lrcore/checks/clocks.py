@@ -29,18 +29,19 @@ def steps_per_update(case: Case) -> Iterator[Hypothesis]:
     most = min(_MOST_STEPS_PER_UPDATE, 2**62 // (int(updates.max(initial=0)) + 1))
     likely = case.survivors(np.arange(2, most + 1), lambda many, update: case.schedule.values(many * update))
     found = [k for k in likely.tolist() if case.rows.level(case.schedule.values(updates * k)) is not None]
-    if found:
+    if found := _dense(found):
         k, width = found[0], found[-1] - found[0] + 1
+        many = f"at least {counted(k)}" if k < found[-1] == most else _between(found)
         yield Hypothesis(
             "steps_per_update",
             1 + whole_bits(k, width),
             case.schedule.values(updates * k),
-            f"{_between(found)} steps per update",
+            f"{many} steps per update",
             (
-                f"The scheduler moves {_between(found)} steps per update.",
+                f"The scheduler moves {many} steps per update.",
                 "Step it once per update, or double its lengths."
                 if found == [2]
-                else f"Step it once per update, or give it lengths {_between(found)} times as long.",
+                else f"Step it once per update, or give it lengths {many} times as long.",
             ),
             {"k": k, "k_at_most": found[-1]},
         )
@@ -98,18 +99,41 @@ def per_epoch(case: Case) -> Iterator[Hypothesis]:
     for k in found[:_TRIED].tolist():
         if case.rows.level(case.schedule.values(updates // k)) is not None:
             fitting.append(k)
-    if fitting:
+    if fitting := _dense(fitting):
         k, width = fitting[0], fitting[-1] - fitting[0] + 1
         yield Hypothesis(
             "per_epoch",
             3 + whole_bits(k, width),
             case.schedule.values(updates // k),
-            f"one step in {_between(fitting)} updates",
+            f"one step in {_to(fitting)} updates",
             (
-                f"The scheduler moves once in {_between(fitting)} updates, not at each.",
+                f"The scheduler moves once in {_to(fitting)} updates, not at each.",
                 "Step it at each update, or write the schedule in epochs inside an `every`.",
             ),
             {"k": k, "k_at_most": fitting[-1]},
+        )
+
+
+def in_stairs(case: Case) -> Iterator[Hypothesis]:
+    """S(k (t // k)): the scheduler is asked once per epoch, for the first update of the epoch."""
+    updates = case.rows.updates
+    most = min(int(updates.max(initial=0)), 10**6)
+    found = case.survivors(np.arange(2, most + 1), lambda many, update: _at_each(case, update // many * many))
+    curves = ((k, case.schedule.values(updates // k * k)) for k in found[:_TRIED].tolist())
+    fitting = [(k, curve) for k, curve in curves if case.rows.level(curve) is not None]
+    if fitting:
+        (k, curve), last = fitting[0], fitting[-1][0]
+        many = _to(sorted({k, last}))
+        yield Hypothesis(
+            "per_epoch",
+            5 + whole_bits(k, last - k + 1),
+            curve,
+            f"one move in {many} updates",
+            (
+                f"The rate moves once in {many} updates, to where the schedule is by then.",
+                "Set it at each update, or write the schedule in epochs inside an `every`.",
+            ),
+            {"k": k, "k_at_most": last, "stairs": True},
         )
 
 
@@ -170,6 +194,8 @@ def _width_of_factor(case: Case) -> float:
 
 def shortest(low: float, high: float) -> float:
     """The number with the fewest decimal digits between two."""
+    if low <= 0 <= high:
+        return 0.0
     middle = (low + high) / 2
     for digits in range(17):
         number = float(f"{middle:.{digits}e}")
@@ -235,7 +261,9 @@ def starts_over(case: Case) -> Iterator[Hypothesis]:
     """S(t mod k): the scheduler is made anew every k updates, as where it is made inside the loop over epochs."""
     updates = case.rows.updates
     last = int(updates.max(initial=0))
-    found = case.survivors(np.arange(2, max(3, min(last, 10**6))), lambda many, update: _at_each(case, update % many))
+    least = 2 * max(1, int(np.median(np.abs(np.diff(case.rows.log.steps)))))  # closer ones are seen by no two rows
+    most = min(last // 2, 10**6)  # a single start again is a lost state
+    found = case.survivors(np.arange(least, most + 1), lambda many, update: _at_each(case, update % many))
     for k in found[:_TRIED].tolist():
         curve = case.schedule.values(updates % k)
         if case.rows.level(curve) is not None:
@@ -289,5 +317,14 @@ def _past_the_end(updates: Steps, end: int, start: int, how: str) -> Steps:
     return np.where(updates < end + (how == "hold"), updates, start + shown)
 
 
+def _dense(found: list[int]) -> list[int]:
+    """The numbers, where most of those between the first and the last are among them; else the first alone."""
+    return found if not found or 2 * len(found) > found[-1] - found[0] else found[:1]
+
+
 def _between(found: list[int]) -> str:
     return counted(found[0]) if len(found) == 1 else f"between {counted(found[0])} and {counted(found[-1])}"
+
+
+def _to(found: list[int]) -> str:
+    return counted(found[0]) if len(found) == 1 else f"{counted(found[0])} to {counted(found[-1])}"

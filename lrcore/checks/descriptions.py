@@ -316,16 +316,10 @@ def _reshaped(plain: Plain, path: str) -> Iterator[_Change]:
         if name in plain:
             for was, now, table in _ramps(plain[name]):
                 yield name, f"{path}{name}.shape", was, now, {**plain, name: table}
-            if name == "warmup":  # DeepSpeed's warmups of the shape log end one update early
-                steps = max(1, plain[name]["steps"] - 1)
-                table = {**_bare(plain[name]), "shape": "log", "steps": steps}
-                yield (
-                    name,
-                    f"{path}{name}.shape",
-                    str(plain[name].get("shape", "linear")),
-                    "log",
-                    {**plain, name: table},
-                )
+            if name == "warmup":
+                was = str(plain[name].get("shape", "linear"))
+                for table in _warmups_of_deepspeed(plain):
+                    yield name, f"{path}{name}.shape", was, "log", table
     if "shape" in annotations_of(KINDS[plain["kind"]]):
         for was, now, table in _ramps(plain):
             yield "way between its knots", f"{path}shape", was, now, table
@@ -340,6 +334,18 @@ def _reshaped(plain: Plain, path: str) -> Iterator[_Change]:
     for number, one in enumerate(plain.get("schedules", ())):
         for what, place, was_, now, inner in _reshaped(one, f"{path}schedules[{number}]."):
             yield what, place, was_, now, put(plain, ("schedules", number), inner)
+
+
+def _warmups_of_deepspeed(plain: Plain) -> Iterator[Plain]:
+    """Warmups of the shape log that reach the top one update early: what follows is then early too, or comes as planned."""
+    steps = plain["warmup"]["steps"]
+    early = {**_bare(plain["warmup"]), "shape": "log", "steps": max(1, steps - 1)}
+    yield {**plain, "warmup": early}
+    body = {name: value for name, value in plain.items() if name != "warmup"}
+    after = built(body)
+    if after is not None and "cooldown" not in plain and steps > 1:
+        held = {"kind": "constant", "value": after(0), "warmup": early}
+        yield {"kind": "join", "boundaries": [steps], "schedules": [held, body]}
 
 
 def _bare(table: Plain) -> Plain:

@@ -36,6 +36,7 @@ class Changed:
         low: the smallest that fits.
         high: the largest.
         schedule: the schedule with `value`.
+        closer: what the log would need to tell the number.
     """
 
     family: Family
@@ -43,6 +44,7 @@ class Changed:
     low: float
     high: float
     schedule: Schedule
+    closer: str = "closer points"
 
     @property
     def cost(self) -> float:
@@ -61,7 +63,7 @@ class Changed:
                 words += f" ({place} is {self.shown(add)}, not {_number(family.was + add, whole=True)})"
             else:
                 words += ", with its end kept" if place == "cooldown.start" else ", with total_steps as planned"
-        return words + ("; the log has no closer points." if self.high > self.low and family.whole else ".")
+        return words + (f"; the log has no {self.closer}." if self.high > self.low and family.whole else ".")
 
     def shown(self, add: float = 0.0) -> str:
         """The number, or the interval of whole numbers that fit."""
@@ -178,7 +180,16 @@ class _Solver:
             return None
         if self.case.rows.level(schedule.values(self.case.rows.updates), self.where) is None:
             return None
-        return Changed(self.family, value, low, high, schedule)
+        return Changed(self.family, value, low, high, schedule, self.closer(low, high))
+
+    def closer(self, low: float, high: float) -> str:
+        """What would tell the numbers of an interval apart: more digits, if both ends give other rates at the rows."""
+        if not self.family.whole or low == high:
+            return "closer points"
+        first, last = self.at(low, self.updates), self.at(high, self.updates)
+        differ = first is not None and last is not None and not np.array_equal(first, last)
+        written = bool((self.case.rows.log.tolerances[self.few] > 0).any())
+        return "more digits" if differ and written else "closer points"
 
     # --- numbers that bend the curve ----------------------------------------------------------------------------------
 
@@ -187,10 +198,8 @@ class _Solver:
         if not len(self.few):
             return None
         every = self.grid()
-        _, coarse = self.table(every[:: max(1, len(every) // 5)] + every[-1:])
-        stiff = (np.ptp(coarse, axis=0) <= self.widths) & (np.abs(coarse[0]) > 2 * self.widths) if len(coarse) else None
-        if stiff is not None and len(coarse) >= _COARSE and stiff.any():
-            return None  # a row that is off does not depend on the number
+        if self.stiff(*self.table(every[:: max(1, len(every) // 5)] + every[-1:])):
+            return None
         grid, table = self.table(every)
         if len(grid) < 2:
             return None
@@ -211,6 +220,12 @@ class _Solver:
             if root is not None and (found := self.settled(root)):
                 return found
         return self.between(grid, table) if self.family.whole else None
+
+    def stiff(self, numbers: Values, table: Values) -> bool:
+        """Whether a row that is off does not depend on the number, by a few numbers on both sides of the one that was meant."""
+        if len(numbers) < _COARSE or not numbers[0] < self.family.was < numbers[-1]:
+            return False
+        return bool(np.any((np.ptp(table, axis=0) <= self.widths) & (np.abs(table[0]) > 2 * self.widths)))
 
     def between(self, grid: Values, table: Values) -> Changed | None:
         """Bisect by all rows at once, as stairs need: below the number some rows are too low and none too high, or the reverse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import re
@@ -248,19 +249,21 @@ def _numbers(cells: list[Any], name: str, where: str) -> NDArray[np.float64]:
     """The numbers of a column; NaN where there is none."""
     import numpy as np
 
-    try:
-        return np.array(list(map(float, cells)))
-    except (TypeError, ValueError, OverflowError):
-        return np.array([_number(cell, row, name, where) for row, cell in enumerate(cells, 1)])
+    if bool not in set(map(type, cells)):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return np.array(list(map(float, cells)))
+    return np.array([_number(cell, row, name, where) for row, cell in enumerate(cells, 1)])
 
 
 def _number(cell: Any, row: int, name: str, where: str) -> float:
     if cell is None or (isinstance(cell, str) and cell.strip().lower() in _HOLES):
         return math.nan
+    problem = f"expected numbers in column {name}; got {short(cell)} in row {row:,}"
+    if isinstance(cell, bool):
+        raise ScheduleError(where, problem)
     try:
         return float(cell)
     except (TypeError, ValueError, OverflowError):
-        problem = f"expected numbers in column {name}; got {short(cell)} in row {row:,}"
         raise ScheduleError(where, problem) from None
 
 

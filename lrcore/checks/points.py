@@ -72,6 +72,7 @@ class Points:
 def points_of(log: Log) -> Points:
     """The points of a log, with tolerances that the rounding of its numbers needs.
 
+    Where a session goes back and its rows repeat those of the session before, the rows are put in the order of their steps.
     A row that repeats the step and the rate of the row before tells nothing new and is left out: Lightning writes one for
     each batch that it accumulates.
     """
@@ -82,5 +83,16 @@ def points_of(log: Log) -> Points:
     single = len(np.unique(values)) >= _AT_LEAST and bool(np.all(values.astype(np.float32) == values))
     rounding = _FLOAT32 * (size + largest) if single else _FLOAT64 * size + 1e-15 * largest
     points = Points(log.steps, values, np.maximum(log.tolerances + rounding, 1e-300))
-    news = np.flatnonzero((np.diff(log.steps) != 0) | (np.diff(values) != 0)) + 1
+    if np.any(np.diff(points.steps) < 0) and _agree(points):
+        points = points.part(np.argsort(points.steps, kind="stable"))
+    news = np.flatnonzero((np.diff(points.steps) != 0) | (np.diff(points.values) != 0)) + 1
     return points.part(np.concatenate([[0], news]).astype(np.int64))
+
+
+def _agree(points: Points) -> bool:
+    """Whether rows of one step have one rate, so that a session that goes back hides nothing."""
+    import numpy as np
+
+    order = np.argsort(points.steps, kind="stable")
+    same = np.diff(points.steps[order]) == 0
+    return bool(np.any(same) and np.all(np.diff(points.values[order])[same] == 0))

@@ -107,6 +107,8 @@ def _rate(value: float) -> str:
 
 
 def _updates(count: float) -> str:
+    if count == 1:
+        return "1 update"
     return f"{count:,g} updates" if count < 1e6 else f"{count:,.0f} updates"
 
 

@@ -126,8 +126,8 @@ def test_causes_that_fit_alike_are_all_listed() -> None:
     assert str(found).startswith("The log fits 0.5 times the rate or init_value = 5e-05: the same at each of its rows.")
     first = UPDATES[:8]
     assert str(audited(COSINE.values(2 * first), updates=first)) == (
-        "The log ends in the warmup; it fits 2 steps per update or twice the rate. First seen at update 5: logged 8e-06, "
-        "scheduled 4e-06. Log further to tell."
+        "The log ends in the warmup; it fits 2 steps per update, twice the rate, or warmup.steps = 50. First seen at update 5: "
+        "logged 8e-06, scheduled 4e-06. Log further to tell."
     )
 
 
@@ -150,6 +150,100 @@ def test_a_constant_that_explains_itself_alone_is_no_explanation() -> None:
     odd = audited(np.full(220, 1.23456789123456e-4), lrcore.Constant(1e-4))
     assert odd.cause == "unexplained"
     assert audited(np.full(220, 2e-4), lrcore.Constant(1e-4)).causes == ("scale", "field")
+
+
+def test_a_length_is_an_interval_where_the_log_has_few_digits() -> None:
+    longer = lrcore.Cosine(init_value=1e-4, decay_steps=29_900).warmup(100).values(UPDATES)
+    found = audited(np.array([float(f"{rate:.6g}") for rate in longer]))
+    assert "total_steps is between 29,9" in str(found)
+    assert "; the log has no more digits." in str(found)
+
+
+def test_a_boundary_with_none_on_its_other_side_is_found() -> None:
+    stairs = lrcore.PiecewiseConstant(values=[0.1, 0.01, 0.001], boundaries=[30_000, 60_000])
+    moved = lrcore.PiecewiseConstant(values=[0.1, 0.01, 0.001], boundaries=[30_000, 50_000])
+    updates = np.arange(499, 90_000, 500)
+    found = audited(moved.values(updates), stairs, updates)
+    assert str(found).startswith(
+        "boundaries[1] is between 50,000 and 50,499, not 60,000; the log has no closer points."
+    )
+
+
+def test_a_rate_that_jumps_and_stays_is_not_said_to_stand_still() -> None:
+    rates = np.where(UPDATES < 500, COSINE.values(UPDATES), 1.2345e-3)
+    assert str(audited(rates)).endswith("It follows the schedule at the 100 updates before.")
+
+
+def test_a_state_that_is_lost_once_is_not_lost_each_time() -> None:
+    updates = np.arange(9, 1600, 10)
+    found = audited(COSINE.values(np.where(updates < 900, updates, updates - 900)), updates=updates)
+    assert str(found).startswith("From update 910 on it is 900 updates behind: its state was not restored on resume.")
+
+
+def test_the_clock_of_a_format_gives_way_where_only_the_other_fits(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("lr-Adam,step\n" + "".join(f"{COSINE(int(one))!r},{one + 1}\n" for one in UPDATES))
+    found = lrcore.audit(path, COSINE)
+    assert (found.cause, found.lag) == ("follows", 1)
+    assert str(found).endswith("Row n shows the rate of update n - 1, counted from 0: the one that update used.")
+    assert lrcore.audit(path, COSINE, clock="n").cause != "follows"
+    path.write_text("lr-Adam,step\n" + "".join(f"{COSINE(2 * int(one))!r},{one + 1}\n" for one in UPDATES))
+    assert lrcore.audit(path, COSINE).cause == "steps_per_update"
+
+
+def test_a_rate_that_is_set_once_per_epoch_moves_in_stairs() -> None:
+    found = audited(COSINE.values(UPDATES // 98 * 98))
+    assert str(found).startswith("The rate moves once in 98 updates, to where the schedule is by then. First seen at")
+    assert found.cause == "per_epoch"
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_the_warmup_of_deepspeed_is_known_before_a_decay_too(lag: int) -> None:
+    steps = np.arange(10, 3000, 10)
+    asked, meant = steps - lag, lrcore.Linear(init_value=1e-4, decay_steps=2000).warmup(1000)
+    found = lrcore.audit(
+        (steps, np.where(asked < 1000, 1e-4 * np.log(1 + asked) / np.log(1000), meant.values(asked))), meant
+    )
+    assert str(found).startswith(
+        "The shape of the warmup is log, not linear; DeepSpeed's warmup_type is log by default."
+    )
+
+
+def test_an_end_that_may_be_zero_is_zero() -> None:
+    meant = lrcore.Cosine(init_value=3e-4, end_value=3e-5, decay_steps=900).warmup(100)
+    logged = lrcore.Cosine(init_value=3e-4, decay_steps=900).warmup(100).values(UPDATES)
+    found = audited(np.array([float(f"{rate:.6g}") for rate in logged]), meant)
+    assert str(found).startswith("end_value is 0, not 3e-05.")
+
+
+def test_epochs_that_are_logged_once_each_are_no_starts_again() -> None:
+    steps = np.arange(391, 391 * 90 + 1, 391)
+    meant = lrcore.Cosine(init_value=0.1, decay_steps=391 * 90)
+    found = lrcore.audit((steps, meant.values(steps // 391 - 1)), meant)
+    assert str(found).startswith("The scheduler moves once in 387 to 399 updates, not at each.")
+
+
+def test_a_schedule_that_comes_back_gives_no_interval_of_clocks() -> None:
+    meant, updates = (
+        lrcore.Repeat(lrcore.Cosine(init_value=1e-3, end_value=1e-5, decay_steps=500)),
+        np.arange(9, 3000, 10),
+    )
+    assert str(audited(meant.values(2 * updates), meant, updates)).startswith("The scheduler moves 2 steps per update.")
+
+
+def test_a_first_value_is_listed_beside_a_warmup_of_one_row() -> None:
+    meant, updates = lrcore.Cosine(init_value=2e-5, decay_steps=19_400).warmup(600), np.arange(499, 20_000, 500)
+    rates = meant.values(updates)
+    rates[0] = 2e-5
+    assert "first_value" in audited(rates, meant, updates).causes
+
+
+def test_one_update_alone_has_no_cause() -> None:
+    for count in (1, 1000):
+        found = lrcore.audit(([5] * count, [1e-5] * count), COSINE)
+        assert str(found) == (
+            "Unexplained from update 5 on: logged 1e-05, scheduled 5e-06. The log has one rate only, which cannot tell why."
+        )
 
 
 def test_a_later_horizon_is_a_segment() -> None:

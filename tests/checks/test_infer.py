@@ -166,9 +166,17 @@ def test_a_round_number_is_taken_before_all_others_between_two_points() -> None:
 
 def test_steps_that_go_back_are_declined() -> None:
     steps = [*range(100), *range(50, 100)]
-    assert declined(infer((steps, FORMS["linear"].values(steps)))) == (
+    rates = FORMS["linear"].values([*range(100), *range(50)])
+    assert declined(infer((steps, rates))) == (
         "The steps do not rise: 99 is followed by 50; give each session by itself."
     )
+
+
+def test_a_session_that_repeats_the_rates_of_the_one_before_hides_nothing() -> None:
+    steps = [*range(0, 610, 10), *range(500, 1200, 10)]
+    found = infer((steps, FORMS["linear"].values(steps)))
+    assert found.schedule == FORMS["linear"]
+    assert found.sentences[0] == "All 120 points, of updates 0 to 1,190, fit:"
 
 
 def test_a_step_of_two_rates_is_declined() -> None:

@@ -365,3 +365,10 @@ def timed(path: Path) -> tuple[Log, float]:
     start = time.process_time()
     log = read_log(path)
     return log, time.process_time() - start
+
+
+def test_true_is_no_rate(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1, "lr": true}\n')
+    with pytest.raises(lrcore.ScheduleError, match="expected numbers in column lr; got true in row 1"):
+        read_log(path)
