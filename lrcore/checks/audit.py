@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks import clocks
-from lrcore.checks.falls import plateau
-from lrcore.checks.fields import field
-from lrcore.checks.hypotheses import Case, Hypothesis, Segment, rate
+from lrcore.checks.causes import clocks
+from lrcore.checks.causes.falls import plateau
+from lrcore.checks.causes.fields import field
+from lrcore.checks.causes.hypotheses import Case, Hypothesis, Segment, rate
+from lrcore.checks.causes.rows import Rows
+from lrcore.checks.causes.segments import segments
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
 from lrcore.checks.readings import reading_of
-from lrcore.checks.rows import Rows
-from lrcore.checks.segments import segments
 from lrcore.runs.run import Run
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.schedule import Schedule

@@ -8,13 +8,13 @@ from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from lrcore.checks.answers import Answer
+from lrcore.checks.forms.answers import Answer
+from lrcore.checks.forms.pieces import Piece, cut
+from lrcore.checks.forms.points import Points, points_of
+from lrcore.checks.forms.recognising import answers
+from lrcore.checks.forms.words import told
 from lrcore.checks.log import Log
 from lrcore.checks.logs import Column, Source, read_log
-from lrcore.checks.pieces import Piece, cut
-from lrcore.checks.points import Points, points_of
-from lrcore.checks.recognising import answers
-from lrcore.checks.words import told
 from lrcore.runs.run import Run
 from lrcore.schedules.schedule import Schedule
 

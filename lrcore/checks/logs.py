@@ -13,9 +13,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lrcore.checks.digits import tolerances
+from lrcore.checks.formats.digits import tolerances
+from lrcore.checks.formats.log_files import Table, read_table
 from lrcore.checks.log import Log
-from lrcore.checks.log_files import Table, read_table
 from lrcore.curves.formulas import LAST_STEP
 from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean

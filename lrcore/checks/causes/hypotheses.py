@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks.rows import Rows
+from lrcore.checks.causes.rows import Rows
 from lrcore.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Mask, Steps, Values
+    from lrcore.checks.causes.rows import Mask, Steps, Values
 
 Rates = Callable[["Steps"], "Values"]
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lrcore.checks.description import HELD, INIT, NONE, ZERO
-from lrcore.checks.pieces import Piece
-from lrcore.checks.points import Points
+from lrcore.checks.forms.description import HELD, INIT, NONE, ZERO
+from lrcore.checks.forms.pieces import Piece
+from lrcore.checks.forms.points import Points
 
 Line = Callable[[float], float]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks.clocks import shortest
-from lrcore.checks.hypotheses import Case, Hypothesis, Segment, real_bits
+from lrcore.checks.causes.clocks import shortest
+from lrcore.checks.causes.hypotheses import Case, Hypothesis, Segment, real_bits
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Values
+    from lrcore.checks.causes.rows import Values
 
 _LARGEST = 0.97  # a factor above it explains whatever falls
 _MOST_FALLS = 12

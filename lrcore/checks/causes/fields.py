@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks.clocks import shortest
-from lrcore.checks.descriptions import Family, families
-from lrcore.checks.hypotheses import Case, Hypothesis, counted, real_bits, whole_bits
+from lrcore.checks.causes.clocks import shortest
+from lrcore.checks.causes.descriptions import Family, families
+from lrcore.checks.causes.hypotheses import Case, Hypothesis, counted, real_bits, whole_bits
 from lrcore.schedules.schedule import Schedule
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Mask, Steps, Values
+    from lrcore.checks.causes.rows import Mask, Steps, Values
 
 _COARSE = 4  # numbers that show which rows depend on the field
 _BRACKETS = 2  # that are looked into

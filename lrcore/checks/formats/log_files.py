@@ -89,7 +89,7 @@ def _in_folder(path: Path) -> Table:
 
 
 def _event_files(path: Path) -> Table:
-    from lrcore.checks.event_files import scalars
+    from lrcore.checks.formats.event_files import scalars
 
     points = scalars(path)
     return Table(str(path), ("step", *points), lambda _, tag: points[tag](), epochs_in_tags=True)

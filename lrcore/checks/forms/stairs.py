@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lrcore.checks.answers import Answer, priced
-from lrcore.checks.points import Points
+from lrcore.checks.forms.answers import Answer, priced
+from lrcore.checks.forms.points import Points
 from lrcore.schedules.kinds import Every, Exponential, PiecewiseConstant
 from lrcore.schedules.schedule import Schedule
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lrcore.checks.points import Points
+    from lrcore.checks.forms.points import Points
 
     Numbers: TypeAlias = NDArray[np.float64]
     Formula: TypeAlias = Callable[[Numbers, Numbers], Numbers]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from lrcore.checks.answers import Answer, priced
-from lrcore.checks.description import answer
-from lrcore.checks.guesses import Guess, guesses, short_cycles
-from lrcore.checks.pieces import Piece, cut
-from lrcore.checks.points import Points
-from lrcore.checks.stairs import Head, shortest, staircases
+from lrcore.checks.forms.answers import Answer, priced
+from lrcore.checks.forms.description import answer
+from lrcore.checks.forms.guesses import Guess, guesses, short_cycles
+from lrcore.checks.forms.pieces import Piece, cut
+from lrcore.checks.forms.points import Points
+from lrcore.checks.forms.stairs import Head, shortest, staircases
 from lrcore.schedules.kinds import Cosine, Repeat
 
 _TRIED = 4  # ends of one form; where some fit, all fit, since they differ after the log only

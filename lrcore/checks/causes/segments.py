@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks.descriptions import families
-from lrcore.checks.fields import changes
-from lrcore.checks.hypotheses import Case, Hypothesis, Segment, counted, rate, whole_bits
+from lrcore.checks.causes.descriptions import families
+from lrcore.checks.causes.fields import changes
+from lrcore.checks.causes.hypotheses import Case, Hypothesis, Segment, counted, rate, whole_bits
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Steps, Values
+    from lrcore.checks.causes.rows import Steps, Values
 
 _MOST = 6
 _TRIED = 4  # rows by which the offsets are sifted

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lrcore.checks.answers import Answer, priced
-from lrcore.checks.fitting import least_squares, misfit, refined, slopes_at
-from lrcore.checks.forms import FORMS, GROWTH, RATE, STEPS, Form, exponential_of
-from lrcore.checks.points import Points
+from lrcore.checks.forms.answers import Answer, priced
+from lrcore.checks.forms.fitting import least_squares, misfit, refined, slopes_at
+from lrcore.checks.forms.forms import FORMS, GROWTH, RATE, STEPS, Form, exponential_of
+from lrcore.checks.forms.points import Points
 from lrcore.errors import ScheduleError
 from lrcore.schedules.schedule import Schedule
 

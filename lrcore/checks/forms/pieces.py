@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lrcore.checks.fitting import least_squares, refined
-from lrcore.checks.points import Points
+from lrcore.checks.forms.fitting import least_squares, refined
+from lrcore.checks.forms.points import Points
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lrcore.checks.description import HELD, INIT, NONE, Description
-from lrcore.checks.ends import with_ends
-from lrcore.checks.forms import FORMS, SHAPES
-from lrcore.checks.pieces import Piece
-from lrcore.checks.points import Points
-from lrcore.checks.warmups import Before, heads, start_of, top_of
+from lrcore.checks.forms.description import HELD, INIT, NONE, Description
+from lrcore.checks.forms.ends import with_ends
+from lrcore.checks.forms.forms import FORMS, SHAPES
+from lrcore.checks.forms.pieces import Piece
+from lrcore.checks.forms.points import Points
+from lrcore.checks.forms.warmups import Before, heads, start_of, top_of
 
 if TYPE_CHECKING:
     import numpy as np

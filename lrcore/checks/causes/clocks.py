@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253 - checks are imported when they are asked for
 
-from lrcore.checks.descriptions import longer, reshaped
-from lrcore.checks.hypotheses import Case, Hypothesis, counted, rate, real_bits, whole_bits
+from lrcore.checks.causes.descriptions import longer, reshaped
+from lrcore.checks.causes.hypotheses import Case, Hypothesis, counted, rate, real_bits, whole_bits
 
 if TYPE_CHECKING:
-    from lrcore.checks.rows import Steps, Values
+    from lrcore.checks.causes.rows import Steps, Values
 
 _MOST_STEPS_PER_UPDATE = 4096
 _FOLLOWING = 5  # rows from which a first value is known to be apart

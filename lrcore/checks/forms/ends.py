@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lrcore.checks.description import NONE, Description
-from lrcore.checks.points import Points
+from lrcore.checks.forms.description import NONE, Description
+from lrcore.checks.forms.points import Points
 
 if TYPE_CHECKING:
     import numpy as np

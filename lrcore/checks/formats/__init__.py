@@ -1,0 +1,1 @@
+"""The formats that logs have, and what their digits tell."""

@@ -1,0 +1,1 @@
+"""The forms that a schedule may have, and how they are recognised in a log."""
