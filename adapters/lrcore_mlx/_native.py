@@ -42,8 +42,7 @@ def from_native(native: Any, *args: Any, **options: Any) -> lrcore.Schedule:
     """
     if isinstance(native, TableSchedule) and not (args or options):
         return native.schedule
-    converter = _CONVERTERS.get(native) if isinstance(native, FunctionType) else None
-    if converter is None:
+    if not isinstance(native, FunctionType) or native not in _CONVERTERS:
         known = ", ".join(function.__name__ for function in _CONVERTERS)
         raise lrcore.ScheduleError(WHERE, f"expected one of {known}, with its arguments; got {native!r}")
     try:
@@ -54,7 +53,7 @@ def from_native(native: Any, *args: Any, **options: Any) -> lrcore.Schedule:
             f"{WHERE}({native.__name__})", f"expected arguments that MLX takes; {error}"
         ) from None
     given.apply_defaults()
-    return converter(**given.arguments)
+    return _CONVERTERS[native](**given.arguments)
 
 
 def native_step(native: Any) -> int:

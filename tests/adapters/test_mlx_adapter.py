@@ -81,7 +81,7 @@ def test_a_schedule_of_lrcore_that_is_given_as_it_is_says_what_to_use() -> None:
 
 def test_a_rate_is_scaled_in_the_schedule() -> None:
     with pytest.raises(lrcore.ScheduleError, match=r"write as_schedule\(schedule \* factor\)"):
-        lrcore_mlx.as_schedule(SCHEDULE) * 0.5
+        _ = lrcore_mlx.as_schedule(SCHEDULE) * 0.5
 
 
 def test_a_plateau_is_no_function_of_the_step() -> None:
