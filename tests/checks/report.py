@@ -55,9 +55,9 @@ def verdict(seed: int, folder: Path) -> Verdict:
     """Draw the run of a seed, and audit it."""
     drawn = run(seed)
     source = drawn.source(folder)
-    start = time.perf_counter()
+    start = time.process_time()
     found = audit(source, drawn.schedule)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return Verdict(drawn, frozenset(twins(drawn)), found.causes, seconds, str(found))
 
 
@@ -113,7 +113,7 @@ def report(every: Sequence[Verdict]) -> str:
         f"* Wrong causes: {_share(sum(one.wrong for one in told), len(told))}.",
         f"* Logs that have nothing to do with the schedule, and are explained: {_share(explained, foreign)}.",
         f"* Runs that follow and are called wrong: {_share(sum(one.causes != ('follows',) for one in follows), len(follows))}.",
-        f"* Time for a log: {1e3 * slowest[len(slowest) // 2]:.0f} ms in the middle, {1e3 * slowest[-1]:.0f} ms at most.",
+        f"* CPU time for a log: {1e3 * slowest[len(slowest) // 2]:.0f} ms in the middle, {1e3 * slowest[-1]:.0f} ms at most.",
         "",
         *table("cause", groups(every, lambda one: one.run.cause, CAUSES)),
         "",
