@@ -70,6 +70,11 @@ class LearningRateSchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
                 "lrcore_keras.keras2.LearningRateSchedule",
                 "expected the step; got none; an optimizer of Keras 3 takes lrcore_keras.LearningRateSchedule",
             )
+        is_traced = not hasattr(step, "numpy")
+        if is_traced and "float" in str(getattr(step, "dtype", "")):
+            step = keras.ops.cast(
+                step, "int64"
+            )  # a legacy optimizer passes its count of updates in the type of the weights
         return self._schedule(step)
 
     def get_config(self) -> dict[str, Any]:
