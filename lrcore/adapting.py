@@ -7,6 +7,7 @@ from lrcore.schedules.steps import checked_step
 from lrcore.sources import Source, as_schedule, as_schedule_or_plateau
 from lrcore.state import LoadedState, Policy, check_policy
 from lrcore.tables.table import Table
+from lrcore.tables.tabled import TabledSchedule
 
 __all__ = [
     "Follower",
@@ -14,6 +15,7 @@ __all__ = [
     "Policy",
     "Source",
     "Table",
+    "TabledSchedule",
     "as_schedule",
     "as_schedule_or_plateau",
     "check_policy",

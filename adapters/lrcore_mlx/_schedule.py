@@ -51,19 +51,13 @@ def as_schedule(schedule: adapting.Source | TableSchedule, horizon: int | None =
     return TableSchedule(found, horizon)
 
 
-class TableSchedule:
-    """What `as_schedule` returns.
+class TableSchedule(adapting.TabledSchedule):
+    """What `as_schedule` returns; its table is evaluated in float32."""
 
-    Attributes:
-        schedule: the lrcore schedule.
-        horizon: the step from which its value is held; None if the table covers every step.
-        table: what a call evaluates.
-    """
+    where = WHERE
 
     def __init__(self, schedule: lrcore.Schedule, horizon: int | None) -> None:
-        self.schedule = schedule
-        self.horizon = horizon
-        self.table = lrcore.lower(schedule, horizon)
+        super().__init__(schedule, horizon)
         self._operations = Operations()
 
     def __call__(self, step: Any) -> mx.array:
@@ -77,20 +71,6 @@ class TableSchedule:
         )
 
     __rmul__ = __mul__
-
-    def __reduce__(self) -> Any:
-        return type(self), (self.schedule, self.horizon)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether schedule and horizon are equal."""
-        return isinstance(other, TableSchedule) and self.__reduce__() == other.__reduce__()
-
-    def __hash__(self) -> int:
-        return hash(self.__reduce__())
-
-    def __repr__(self) -> str:
-        horizon = "" if self.horizon is None else f", horizon={self.horizon}"
-        return f"{WHERE}({self.schedule!r}{horizon})"
 
 
 def _steps(step: Any) -> mx.array:

@@ -64,19 +64,10 @@ def as_schedule(schedule: adapting.Source | TableSchedule, horizon: int | None =
     return TableSchedule(found, horizon)
 
 
-class TableSchedule:
-    """What `as_schedule` returns.
+class TableSchedule(adapting.TabledSchedule):
+    """What `as_schedule` returns. Equal ones are one static argument, so that JAX compiles them once."""
 
-    Attributes:
-        schedule: the lrcore schedule.
-        horizon: the step from which its value is held; None if the table covers every step.
-        table: what a call evaluates in float32.
-    """
-
-    def __init__(self, schedule: lrcore.Schedule, horizon: int | None) -> None:
-        self.schedule = schedule
-        self.table = lrcore.lower(schedule, horizon)
-        self.horizon = horizon
+    where = WHERE
 
     def __call__(self, count: Any) -> jax.Array:
         if isinstance(count, jax.Array):
@@ -96,20 +87,6 @@ class TableSchedule:
         )
 
     __rmul__ = __mul__
-
-    def __reduce__(self) -> Any:
-        return type(self), (self.schedule, self.horizon)
-
-    def __eq__(self, other: object) -> bool:
-        """Whether schedule and horizon are equal; as static arguments, JAX compiles equal ones once."""
-        return isinstance(other, TableSchedule) and self.__reduce__() == other.__reduce__()
-
-    def __hash__(self) -> int:
-        return hash(self.__reduce__())
-
-    def __repr__(self) -> str:
-        horizon = "" if self.horizon is None else f", horizon={self.horizon}"
-        return f"lrcore_optax.as_schedule({self.schedule!r}{horizon})"
 
     @cached_property
     def _compiled(self) -> Callable[[Any], jax.Array]:
