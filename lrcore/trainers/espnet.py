@@ -27,7 +27,7 @@ from lrcore.schedules.kinds import (
 from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.recipes import cyclic, one_cycle
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import ahead, delayed, noam, per_epoch, told_total
+from lrcore.trainers.idioms import ahead, delayed, noam, per_epoch, plateau_of, told_total
 
 FOLLOWS = "espnet 202511"
 FACTS = {"lr": "the optimizer's rate, where the file has no optim_conf.lr"}
@@ -214,21 +214,7 @@ def _plateau(config: _Config) -> Taken:
 
 
 def _plateau_of(config: _Config, schedule: Schedule) -> Plateau:
-    own, lr = config.own, config.lr()
-    relative = own.word("threshold_mode", default="rel", choices=["rel", "abs"]) == "rel"
-    threshold = own.number("threshold", default=1e-4)
-    return Plateau(
-        schedule,
-        factor=own.number("factor", default=0.1),
-        patience=own.whole("patience", default=10),
-        mode=own.word("mode", default="min", choices=["min", "max"]),
-        rtol=threshold if relative else 0.0,
-        atol=0.0 if relative else threshold,
-        cooldown=own.whole("cooldown", default=0),
-        min_scale=min(own.number("min_lr", default=0.0, least=0.0) / lr, 1.0),
-        eps=own.number("eps", default=1e-8, least=0.0) / lr,
-        arithmetic="torch",
-    )
+    return plateau_of(config.own, schedule, config.lr())
 
 
 def _step(config: _Config) -> Taken:

@@ -13,6 +13,7 @@ from lrcore.errors import ScheduleError
 from lrcore.hints import did_you_mean
 from lrcore.runs.length import parsed
 from lrcore.schedules.kinds import Clock, Constant, Every, Interpolate, InverseTime, Join, Linear, Product, Shift
+from lrcore.schedules.plateau import Arithmetic, Plateau
 from lrcore.schedules.schedule import Schedule
 
 
@@ -196,3 +197,23 @@ def tokens_per_update(facts: Facts, batch: int | None, length: int | None) -> in
     if length is None and facts.run.tokens_per_sample is None:
         return int(facts.tokens_per_update())  # it raises the error that says what is lacking
     return samples * int(length or facts.run.tokens_per_sample or 0)
+
+
+def plateau_of(
+    options: Options, schedule: Schedule, lr: float, *, eps: str = "eps", arithmetic: Arithmetic = "torch"
+) -> Plateau:
+    """A plateau by the options of torch's ReduceLROnPlateau, or of Paddle's, which calls `eps` otherwise; `lr` is what they divide."""
+    relative = options.word("threshold_mode", default="rel", choices=["rel", "abs"]) == "rel"
+    threshold = options.number("threshold", default=1e-4)
+    return Plateau(
+        schedule,
+        factor=options.number("factor", default=0.1),
+        patience=options.whole("patience", default=10),
+        mode=options.word("mode", default="min", choices=["min", "max"]),
+        rtol=threshold if relative else 0.0,
+        atol=0.0 if relative else threshold,
+        cooldown=options.whole("cooldown", default=0),
+        min_scale=min(options.number("min_lr", default=0.0, least=0.0) / lr, 1.0),
+        eps=options.number(eps, default=1e-8, least=0.0) / lr,
+        arithmetic=arithmetic,
+    )

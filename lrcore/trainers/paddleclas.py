@@ -13,10 +13,9 @@ from lrcore.configs.options import Options
 from lrcore.configs.taken import Taken
 from lrcore.schedules import kinds
 from lrcore.schedules.kinds import Clip, Exponential, Interpolate, Join, PiecewiseConstant, Polynomial, Repeat
-from lrcore.schedules.plateau import Plateau
 from lrcore.schedules.recipes import cyclic, one_cycle, polynomial_cycle
 from lrcore.schedules.schedule import Schedule
-from lrcore.trainers.idioms import per_epoch
+from lrcore.trainers.idioms import per_epoch, plateau_of
 
 FOLLOWS = "PaddleClas d178931f (2024-10-18)"
 FACTS = {"lr": "the optimizer's rate, where Optimizer.lr has no learning_rate"}
@@ -236,21 +235,7 @@ def _plateau(config: _Config) -> Taken:
     if not config.by_epoch:
         raise own.error("by_epoch", "expected true, for PaddleClas has no metric after an update; got false")
     own.refuse("warmup_epoch", why="expected none, for PaddleClas steps the warmup of a plateau without its metric")
-    relative = own.word("threshold_mode", default="rel", choices=["rel", "abs"]) == "rel"
-    threshold = own.number("threshold", default=1e-4)
-    plateau = Plateau(
-        kinds.Constant(lr),
-        factor=own.number("factor", default=0.1),
-        patience=own.whole("patience", default=10),
-        mode=own.word("mode", default="min", choices=["min", "max"]),
-        rtol=threshold if relative else 0.0,
-        atol=0.0 if relative else threshold,
-        cooldown=own.whole("cooldown", default=0),
-        min_scale=min(own.number("min_lr", default=0.0, least=0.0) / lr, 1.0),
-        eps=own.number("epsilon", default=1e-8, least=0.0) / lr,
-        arithmetic="paddle",
-    )
-    return Taken(plateau)
+    return Taken(plateau_of(own, kinds.Constant(lr), lr, eps="epsilon", arithmetic="paddle"))
 
 
 _KINDS = {
