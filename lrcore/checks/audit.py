@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+import numpy as np
 
 from lrcore.checks.causes import clocks
 from lrcore.checks.causes.falls import plateau

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+import numpy as np
 
 from lrcore.checks.log import Log
 from lrcore.errors import MissingExtraError, ScheduleError

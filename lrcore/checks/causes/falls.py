@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+import numpy as np
 
 from lrcore.checks.causes.clocks import shortest
 from lrcore.checks.causes.hypotheses import Case, Hypothesis, Segment, real_bits

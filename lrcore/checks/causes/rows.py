@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+import numpy as np
 
 from lrcore.checks.log import Log
 

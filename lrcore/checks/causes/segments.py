@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np  # noqa: TID253 - checks are imported when they are asked for
+import numpy as np
 
 from lrcore.checks.causes.descriptions import families
 from lrcore.checks.causes.fields import changes
